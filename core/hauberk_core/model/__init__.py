@@ -1,0 +1,52 @@
+"""The configuration as immutable values: what a proxy is told to do, and nothing of how.
+
+Only re-exports; each concept has a module of its own.
+"""
+
+from hauberk_core.model.cluster import Cluster, Endpoint
+from hauberk_core.model.decision import Decision
+from hauberk_core.model.duration import Duration
+from hauberk_core.model.listener import FilterChain, HttpLimits, HttpTimeouts, Listener
+from hauberk_core.model.plugin import PluginConfig
+from hauberk_core.model.reason import Reason
+from hauberk_core.model.route import (
+    HeaderModifier,
+    Match,
+    PathMatch,
+    Redirect,
+    Rewrite,
+    Route,
+    RouteTable,
+    ValueMatch,
+    VirtualHost,
+    WeightedCluster,
+)
+from hauberk_core.model.snapshot import AccessLog, Snapshot
+from hauberk_core.model.transport import Certificate, TransportConfig
+
+__all__ = [
+    "AccessLog",
+    "Certificate",
+    "Cluster",
+    "Decision",
+    "Duration",
+    "Endpoint",
+    "FilterChain",
+    "HeaderModifier",
+    "HttpLimits",
+    "HttpTimeouts",
+    "Listener",
+    "Match",
+    "PathMatch",
+    "PluginConfig",
+    "Reason",
+    "Redirect",
+    "Rewrite",
+    "Route",
+    "RouteTable",
+    "Snapshot",
+    "TransportConfig",
+    "ValueMatch",
+    "VirtualHost",
+    "WeightedCluster",
+]

@@ -1,0 +1,36 @@
+"""A group of endpoints that serve the same thing."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from hauberk_core.model.duration import Duration
+from hauberk_core.model.transport import TransportConfig
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One place where a cluster can be reached."""
+
+    address: str
+    """`host:port` or `[v6]:port`; a name is resolved beside the reactor, again and again."""
+
+
+class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Endpoints, and how to choose, reach and reuse them."""
+
+    endpoints: tuple[Endpoint, ...] = ()
+    load_balancing: Literal["least_request", "round_robin"] = "least_request"
+    transport: TransportConfig = TransportConfig()
+    codec: Literal["strict", "h11"] = "strict"
+    connect_timeout: Duration = Duration(5.0)
+    """Until a TCP (and TLS) connection stands. Envoy's default."""
+    idle_timeout: Duration = Duration(60.0)
+    """An unused connection is closed after this long; `0s`: never."""
+    max_connections: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1024
+    """Open connections of one worker to this cluster. Envoy's default."""
+    max_pending: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 1024
+    """Requests of one worker that wait for a connection. Envoy's default."""
+    connect_attempts: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
+    """Endpoints tried for one request while nothing of it has been sent."""
+    labels: dict[str, str] = {}
+    """Labels of the destination in metrics, for example `destination_service_name`."""

@@ -1,0 +1,29 @@
+"""What routing decided for one request."""
+
+import msgspec
+
+from hauberk_core.model.reason import Reason
+from hauberk_core.model.route import HeaderModifier, Redirect, Rewrite
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of `decide`. Built once for each route and backend, then shared by all requests that take it.
+
+    Exactly one of `cluster`, `redirect` and `reason` is set.
+    """
+
+    virtual_host: str = ""
+    route: str = ""
+    cluster: str = ""
+    redirect: Redirect | None = None
+    reason: Reason | None = None
+    """Why no backend was chosen: `no_host`, `no_route` or `no_backend`."""
+    prefix: str = ""
+    """The path prefix that matched, for the rewrites that replace it."""
+    rewrite: Rewrite | None = None
+    request_headers: tuple[HeaderModifier, ...] = ()
+    response_headers: tuple[HeaderModifier, ...] = ()
+    timeout: float = 0.0
+    """Seconds for the whole exchange; 0: no limit."""
+    backend_timeout: float = 0.0
+    """Seconds for one attempt; 0: no limit."""

@@ -1,0 +1,59 @@
+"""Where a proxy listens, and what it does with what it accepts there."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from hauberk_core.model.duration import Duration
+from hauberk_core.model.transport import TransportConfig
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+
+class HttpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Bounds on what a peer may send; each is answered with the status named beside it and a reason."""
+
+    head_bytes: Annotated[int, msgspec.Meta(ge=512, le=1 << 20)] = 65536
+    """Request line and header section together: 431. 64 KiB carries the largest cookies and tokens seen in the wild."""
+    request_line_bytes: Annotated[int, msgspec.Meta(ge=64, le=1 << 20)] = 32768
+    """Method, target and version: 414. Browsers stop at about 32 KiB."""
+    header_count: Annotated[int, msgspec.Meta(ge=4, le=10_000)] = 100
+    """Header lines of a head, and trailer lines: 431. Envoy's default."""
+    body_bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Octets of a request's body: 413; 0: no limit, because a proxy streams and stores nothing."""
+
+
+class HttpTimeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How long a listener waits for its clients; `0s`: for ever."""
+
+    head: Duration = Duration(15.0)
+    """From the first octet of a request (or the accept) to the end of its head: 408. Stops slow-header attacks."""
+    idle: Duration = Duration(300.0)
+    """A kept-alive connection with no request."""
+    stall: Duration = Duration(60.0)
+    """A body or a response that does not move."""
+    handshake: Duration = Duration(10.0)
+    """A TLS handshake."""
+    drain: Duration = Duration(30.0)
+    """What exchanges in flight get after SIGTERM or after their listener went away."""
+
+
+class FilterChain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What happens to the connections of a listener, chosen by the server name they ask for."""
+
+    route_table: str
+    server_names: tuple[str, ...] = ()
+    """SNI names, exact or `*.example.test`; empty: every connection that no other chain takes."""
+    transport: TransportConfig = TransportConfig()
+    codec: Literal["strict", "h11"] = "strict"
+    """The HTTP/1.1 machine: ours, or h11 behind the same seam (more lenient)."""
+    limits: HttpLimits = HttpLimits()
+    timeouts: HttpTimeouts = HttpTimeouts()
+
+
+class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An address that a proxy accepts connections on."""
+
+    address: str
+    """`host:port`, `[v6]:port` or `:port` (every address of this machine); port 0: any free one."""
+    filter_chains: tuple[FilterChain, ...]

@@ -1,0 +1,39 @@
+"""One reason for every answer that the proxy makes itself: a closed list.
+
+Each reason travels in the response header `hauberk-reason`, in the access log, in the metric label `response_flags`, and later
+on the span. Where Envoy has a response flag for the same thing, it is kept, because dashboards and people know it.
+"""
+
+import enum
+
+
+class Reason(enum.Enum):
+    """`code`, the status of the answer, Envoy's response flag (`-`: none), and what it means, for a person."""
+
+    BAD_REQUEST = ("bad_request", 400, "DPE", "the request breaks HTTP's rules")
+    REQUEST_TIMEOUT = ("request_timeout", 408, "DT", "the request's head did not arrive in time")
+    BODY_TOO_LARGE = ("body_too_large", 413, "DPE", "the request's body is longer than the limit")
+    LINE_TOO_LONG = ("line_too_long", 414, "DPE", "the request line is longer than the limit")
+    EXPECTATION_FAILED = ("expectation_failed", 417, "DPE", "the request expects something other than 100-continue")
+    HEAD_TOO_LARGE = ("head_too_large", 431, "DPE", "the request's header section is longer than the limit")
+    NOT_IMPLEMENTED = ("not_implemented", 501, "DPE", "the request asks for a transfer coding or method that is not served")
+    VERSION_NOT_SUPPORTED = ("version_not_supported", 505, "DPE", "the request is not HTTP/1.0 or HTTP/1.1")
+    NO_HOST = ("no_host", 404, "NR", "no virtual host has this name")
+    NO_ROUTE = ("no_route", 404, "NR", "the host is known, but none of its routes takes this request")
+    NO_BACKEND = ("no_backend", 500, "NC", "the route names no usable backend")
+    NO_ENDPOINT = ("no_endpoint", 503, "UH", "the cluster has no endpoint")
+    CONNECT_FAILED = ("connect_failed", 503, "UF", "no connection to any endpoint tried; nothing was sent")
+    CONNECT_TIMEOUT = ("connect_timeout", 503, "UF", "connecting took longer than the limit; nothing was sent")
+    OVERFLOW = ("overflow", 503, "UO", "too many connections or waiting requests for this cluster")
+    DRAINING = ("draining", 503, "UO", "the proxy is shutting down")
+    UPSTREAM_RESET = ("upstream_reset", 502, "UC", "the endpoint closed the connection before it answered")
+    UPSTREAM_PROTOCOL = ("upstream_protocol", 502, "UPE", "the endpoint's answer breaks HTTP's rules")
+    UPSTREAM_TIMEOUT = ("upstream_timeout", 504, "UT", "the endpoint did not answer in time")
+    CLIENT_GONE = ("client_gone", 499, "DC", "the client closed the connection before the answer was complete")
+    INTERNAL = ("internal", 500, "-", "a fault of the proxy itself; its log has the details")
+
+    def __init__(self, code: str, status: int, flag: str, meaning: str) -> None:
+        self.code = code
+        self.status = status
+        self.flag = flag
+        self.meaning = meaning

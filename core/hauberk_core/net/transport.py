@@ -1,0 +1,120 @@
+"""The second of the loop's three seams: where bytes come from and go to.
+
+A `Transport` makes connections, a `Stream` is one. Nothing here waits: an operation that would is answered with None (or with a
+wish to be told of readiness), and the loop calls again when the poller says so.
+"""
+
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+HANDSHAKE_DONE: Final = 0
+HANDSHAKE_WANTS_READ: Final = 1
+HANDSHAKE_WANTS_WRITE: Final = 2
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Stream:
+    """One connection's two-way stream of octets, in the clear or inside TLS."""
+
+    def fileno(self) -> int:
+        """The descriptor the poller watches."""
+        raise NotImplementedError
+
+    def handshake(self) -> int:
+        """Go on with what must happen before octets flow: connecting, and TLS.
+
+        Returns: HANDSHAKE_DONE, or which readiness it needs before the next call.
+        Raises: OSError (ssl.SSLError is one) if it failed; the stream must then be closed.
+        """
+        raise NotImplementedError
+
+    def recv(self, size: int) -> bytes | None:
+        """Up to `size` octets; `b""` at the peer's end of stream; None if there are none yet.
+
+        Raises: OSError if the connection is broken.
+        """
+        raise NotImplementedError
+
+    def send(self, data: bytes) -> int:
+        """Hand over octets. Returns how many were taken, perhaps 0. Raises: OSError if the connection is broken.
+
+        After 0 (TLS) the next call must be made with the same octets at its front.
+        """
+        raise NotImplementedError
+
+    def pending(self) -> int:
+        """Octets already decrypted that the poller cannot know of."""
+        return 0
+
+    def shutdown_write(self) -> None:
+        """Say that nothing more will be sent; receiving goes on. A failure means the peer is gone and is not reported."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Release the descriptor. Never raises, never waits; a second call does nothing."""
+        raise NotImplementedError
+
+    def alpn(self) -> str:
+        """The protocol agreed on inside TLS, or empty."""
+        return ""
+
+    def server_name(self) -> str:
+        """The name the peer asked for inside TLS (SNI), or empty."""
+        return ""
+
+    def is_secure(self) -> bool:
+        """Whether the octets travel inside TLS."""
+        return False
+
+    def local_address(self) -> str:
+        """`host:port` of this end, for logs."""
+        raise NotImplementedError
+
+    def peer_address(self) -> str:
+        """`host:port` of the other end, for logs."""
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Listening:
+    """A listening address that connections are accepted from."""
+
+    def fileno(self) -> int:
+        """The descriptor the poller watches."""
+        raise NotImplementedError
+
+    def accept(self) -> Stream | None:
+        """The next connection, without any TLS, or None if there is none.
+
+        Raises: OSError with EMFILE, ENFILE, ENOBUFS or ENOMEM when this machine has run out of something.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Stop listening. Never raises."""
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Transport:
+    """Makes streams."""
+
+    def connect(self, host: str, port: int) -> Stream:
+        """Begin to connect to a numeric address; `Stream.handshake` goes on with it.
+
+        Raises: OSError if it failed at once.
+        """
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Security:
+    """Wraps a plain stream in TLS. A new certificate means a new object: existing streams keep theirs."""
+
+    def wrap(self, stream: Stream, host: str) -> Stream:
+        """The same connection inside TLS, its handshake still to be done.
+
+        Args: host - on a client, the endpoint's host, used where no server name is configured.
+        """
+        raise NotImplementedError
