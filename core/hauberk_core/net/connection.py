@@ -1,0 +1,260 @@
+"""One connection in the loop: handshake, reading and writing with bounds, and closing; what the octets mean is up to subclasses.
+
+Writing: `queue` collects, `flush` sends what was collected in one call and keeps the rest until the peer takes it. Above the high
+mark `is_congested` turns true, and `write_ready` tells when the buffer has drained to the low mark; whoever feeds the connection
+stops reading its own source in between. Reading: `pause_reading` and `resume_reading`; what the peer does meanwhile, a half-close
+included, waits in the kernel and is seen after `resume_reading`.
+"""
+
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from hauberk_core.net.loop import Handler, Loop
+from hauberk_core.net.poller import ERROR, HANGUP, READ, WRITE
+from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_READ, Stream
+from hauberk_core.net.wheel import Timer, TimerOwner
+
+# One read while heads are expected: larger than nearly every request and response.
+READ_HEAD_BYTES: Final = 16 * 1024
+# One read while a body streams: measured best for bulk.
+READ_BULK_BYTES: Final = 256 * 1024
+# Octets kept for a peer that does not take them before its source is paused: two bulk reads.
+HIGH_MARK: Final = 512 * 1024
+LOW_MARK: Final = 128 * 1024
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class TimerRelay(TimerOwner):
+    """Passes a timer on to its connection, which already inherits from `Handler`."""
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection: Connection | None = connection
+
+    def timed_out(self, timer: Timer) -> None:
+        if self._connection is not None:
+            self._connection.timed_out()
+
+    def forget(self) -> None:
+        """Break the cycle of references between a connection and its timer."""
+        self._connection = None
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Connection(Handler):
+    """A stream registered with a loop. Closed connections stay harmless: every method may still be called."""
+
+    def __init__(self, loop: Loop, stream: Stream) -> None:
+        self.loop: Final = loop
+        self.stream: Stream = stream
+        self.descriptor: Final[int] = stream.fileno()
+        self.closed = False
+        self.established = False
+        self.read_size: int = READ_HEAD_BYTES
+        self.bytes_read: int = 0
+        self.bytes_written: int = 0
+        self.is_congested = False
+        self._interest: int = 0
+        self._reading = True
+        self._ended = False
+        self._hung_up = False
+        self._queued: list[bytes] = []
+        self._unsent: bytes = b""
+        self._closing = False
+        self._relay: Final = TimerRelay(self)
+        self.timer: Final = Timer(self._relay)
+
+    # What subclasses say.
+
+    def opened(self) -> None:
+        """The handshake is done: octets may flow."""
+        raise NotImplementedError
+
+    def received(self, data: bytes) -> None:
+        """Octets came; `b""`: the peer ended its side."""
+        raise NotImplementedError
+
+    def write_ready(self) -> None:
+        """The write buffer fell to the low mark after having been congested."""
+        raise NotImplementedError
+
+    def broken(self, error: OSError) -> None:
+        """Handshake, read or write failed. The connection is of no more use; close it."""
+        raise NotImplementedError
+
+    def timed_out(self) -> None:
+        """The connection's own deadline has passed."""
+        raise NotImplementedError
+
+    # Life.
+
+    def open(self) -> None:
+        """Register with the loop and go on with the handshake. What fails is told to `broken`."""
+        self._interest = READ
+        self.loop.register(self.descriptor, self, READ)
+        self._shake_hands()
+
+    def close(self) -> None:
+        """Close now, whatever is still unsent."""
+        if not self.closed:
+            self.closed = True
+            self._queued = []
+            self._unsent = b""
+            self.loop.wheel.drop(self.timer)
+            self._relay.forget()
+            self.loop.release(self.descriptor, self.stream)
+
+    def close_when_sent(self) -> None:
+        """Close as soon as everything queued has been taken by the kernel."""
+        self.flush()
+        if not self._unsent:
+            self.close()
+        else:
+            self._closing = True
+
+    def unsent(self) -> int:
+        """Octets that wait for the peer."""
+        return len(self._unsent)
+
+    # Reading.
+
+    def pause_reading(self) -> None:
+        """Leave what comes in the kernel."""
+        if self._reading:
+            self._reading = False
+            self._watch()
+
+    def resume_reading(self) -> None:
+        """Read again; what came meanwhile is seen with the loop's next batch."""
+        if not self._reading and not self._ended:
+            self._reading = True
+            if self._hung_up and not self.closed:
+                self._hung_up = False
+                self._interest = READ
+                self.loop.register(self.descriptor, self, READ)
+            self._watch()
+            if self.stream.pending():
+                self.loop.call_soon(self._read_pending)
+
+    def is_reading(self) -> bool:
+        """Whether reading is not paused."""
+        return self._reading
+
+    # Writing.
+
+    def queue(self, data: bytes) -> None:
+        """Collect octets for the next `flush`."""
+        if data:
+            self._queued.append(data)
+
+    def flush(self) -> None:
+        """Send what is queued, as much as the peer takes; the rest follows when it can take more."""
+        queued = self._queued
+        if not queued or self.closed:
+            return
+        data = queued[0] if len(queued) == 1 else b"".join(queued)
+        queued.clear()
+        if self._unsent:
+            self._unsent += data
+            if len(self._unsent) > HIGH_MARK:
+                self.is_congested = True
+            return
+        if not self.established:
+            self._unsent = data
+            return
+        try:
+            sent = self.stream.send(data)
+        except OSError as error:
+            self.broken(error)
+            return
+        self.bytes_written += sent
+        if sent < len(data):
+            self._unsent = data[sent:]
+            if len(self._unsent) > HIGH_MARK:
+                self.is_congested = True
+            self._watch()
+
+    # The loop's side.
+
+    def ready(self, events: int) -> None:
+        if not self.established:
+            self._shake_hands()
+            return
+        if events & WRITE:
+            self._drain()
+            if self.closed:
+                return
+        if events & READ or events & (HANGUP | ERROR):
+            if not self._reading:
+                if events & (HANGUP | ERROR):
+                    # Reported again and again until it is taken note of: stop listening, and look again at `resume_reading`.
+                    self._hung_up = True
+                    self._interest = 0
+                    self.loop.forget(self.descriptor)
+                return
+            try:
+                data = self.stream.recv(self.read_size)
+            except OSError as error:
+                self.broken(error)
+                return
+            if data is not None:
+                self.bytes_read += len(data)
+                if not data:
+                    # An ended side stays readable for ever.
+                    self._ended = True
+                    self.pause_reading()
+                self.received(data)
+                if self.stream.pending() and self._reading and not self.closed:
+                    self.loop.call_soon(self._read_pending)
+
+    def give_up(self, error: Exception) -> None:
+        self.close()
+
+    def _shake_hands(self) -> None:
+        try:
+            state = self.stream.handshake()
+        except OSError as error:
+            self.broken(error)
+            return
+        if state != HANDSHAKE_DONE:
+            wanted = READ if state == HANDSHAKE_WANTS_READ else WRITE
+            if wanted != self._interest:
+                self._interest = wanted
+                self.loop.poller.modify(self.descriptor, wanted)
+            return
+        self.established = True
+        self._watch()
+        self.opened()
+        if self._unsent and not self.closed:
+            self._drain()
+
+    def _drain(self) -> None:
+        data = self._unsent
+        if data:
+            try:
+                sent = self.stream.send(data)
+            except OSError as error:
+                self.broken(error)
+                return
+            self.bytes_written += sent
+            self._unsent = data[sent:] if sent < len(data) else b""
+        if not self._unsent:
+            self._watch()
+            if self._closing:
+                self.close()
+                return
+        if self.is_congested and len(self._unsent) <= LOW_MARK:
+            self.is_congested = False
+            self.write_ready()
+
+    def _read_pending(self) -> None:
+        if not self.closed and self._reading:
+            self.ready(READ)
+
+    def _watch(self) -> None:
+        if self.closed or self._hung_up or not self.established:
+            return
+        interest = (READ if self._reading else 0) | (WRITE if self._unsent else 0)
+        if interest != self._interest:
+            self._interest = interest
+            self.loop.poller.modify(self.descriptor, interest)

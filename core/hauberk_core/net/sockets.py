@@ -1,0 +1,154 @@
+"""Streams over the kernel's TCP sockets, in the clear."""
+
+import errno
+import socket
+from typing import Final
+
+from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_WRITE, Listening, Stream, Transport
+
+_CONNECTING: Final = frozenset({errno.EINPROGRESS, errno.EAGAIN, errno.EALREADY, errno.EINTR})
+# Errors of one connection that accept(2) passes on (its manual page asks to treat them like "try again").
+_ACCEPT_AGAIN: Final = frozenset(
+    {
+        errno.EAGAIN,
+        errno.ECONNABORTED,
+        errno.EPROTO,
+        errno.ENETDOWN,
+        errno.ENOPROTOOPT,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.EOPNOTSUPP,
+        errno.ENETUNREACH,
+        errno.ENONET if hasattr(errno, "ENONET") else errno.EPROTO,
+        errno.EPERM,
+        errno.EINTR,
+    }
+)
+
+
+class SocketStream(Stream):
+    """A TCP connection."""
+
+    __slots__ = ("_closed", "_connecting", "_local", "_peer", "socket")
+
+    def __init__(self, sock: socket.socket, connecting: bool, peer: str) -> None:
+        self.socket: Final = sock
+        self._connecting = connecting
+        self._closed = False
+        self._peer = peer
+        self._local = ""
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def handshake(self) -> int:
+        if self._connecting:
+            error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if error:
+                raise OSError(error, "connect")
+            try:
+                self.socket.getpeername()
+            except OSError as problem:
+                if problem.errno == errno.ENOTCONN:
+                    return HANDSHAKE_WANTS_WRITE
+                raise
+            self._connecting = False
+        return HANDSHAKE_DONE
+
+    def recv(self, size: int) -> bytes | None:
+        try:
+            return self.socket.recv(size)
+        except BlockingIOError:
+            return None
+
+    def send(self, data: bytes) -> int:
+        try:
+            return self.socket.send(data)
+        except BlockingIOError:
+            return 0
+
+    def shutdown_write(self) -> None:
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            try:
+                self.socket.close()
+            except OSError:  # close(2) reports errors of earlier writes; the descriptor is gone all the same
+                return
+
+    def local_address(self) -> str:
+        if not self._local:
+            try:
+                self._local = format_address(self.socket.getsockname())
+            except OSError:
+                self._local = "-"
+        return self._local
+
+    def peer_address(self) -> str:
+        return self._peer
+
+
+class SocketListening(Listening):
+    """A listening TCP socket, made by the agent and inherited."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._socket: Final = sock
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def accept(self) -> Stream | None:
+        try:
+            sock, address = self._socket.accept()
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno in _ACCEPT_AGAIN:
+                return None
+            raise
+        sock.setblocking(False)
+        _set_nodelay(sock)
+        return SocketStream(sock, False, format_address(address))
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class SocketTransport(Transport):
+    """Connections through the kernel."""
+
+    def connect(self, host: str, port: int) -> Stream:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            _set_nodelay(sock)
+            error = sock.connect_ex((host, port))
+            if error and error not in _CONNECTING:
+                raise OSError(error, f"connect to {host}:{port}")
+        except BaseException:
+            sock.close()
+            raise
+        peer = f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
+        return SocketStream(sock, True, peer)
+
+
+def _set_nodelay(sock: socket.socket) -> None:
+    # Heads and small bodies must not wait for an acknowledgement (RFC 896's algorithm); bulk is written in large pieces anyway.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def format_address(address: object) -> str:
+    """`host:port`, with brackets round IPv6, of what the socket module returns."""
+    if isinstance(address, tuple) and len(address) >= 2:
+        host = str(address[0])
+        if host.startswith("::ffff:") and "." in host:
+            host = host[7:]
+        return f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"
+    return "-"

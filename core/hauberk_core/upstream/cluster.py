@@ -1,0 +1,273 @@
+"""A cluster at work: its endpoints, its connections, and the requests that wait for one.
+
+Decide first, then do: `acquire` chooses an endpoint, then either hands over an idle connection, opens a new one, queues the request,
+or refuses it with a reason. A connection belongs to the endpoint's address, to the cluster's TLS and identity, and is never handed
+to a request of another.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from hauberk_core.http.machine import ClientMachine
+from hauberk_core.model.reason import Reason
+from hauberk_core.net.loop import Loop
+from hauberk_core.net.transport import Security, Transport
+from hauberk_core.upstream.balance import Balancer
+from hauberk_core.upstream.connection import ConnectionOwner, Requester, UpstreamConnection
+from hauberk_core.upstream.endpoint import UpstreamEndpoint
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class UpstreamMeters:
+    """Where a cluster counts what happens to its connections."""
+
+    def connection_opened(self) -> None:
+        """An upstream connection stands."""
+
+    def connection_closed(self) -> None:
+        """An established one was closed."""
+
+    def connect_failed(self) -> None:
+        """One attempt to connect failed."""
+
+    def overflowed(self) -> None:
+        """A request was refused because of a limit."""
+
+
+class Pool:
+    """Idle connections of one endpoint, the most recently used first: the others may grow old and be closed."""
+
+    def __init__(self) -> None:
+        self.idle: Final[list[UpstreamConnection]] = []
+
+
+class ClusterSettings:
+    """What the configuration says of a cluster, in the form the hot path wants."""
+
+    def __init__(self) -> None:
+        self.connect_timeout: float = 5.0
+        self.idle_timeout: float = 60.0
+        self.max_connections: int = 1024
+        self.max_pending: int = 1024
+        self.connect_attempts: int = 3
+
+
+class UpstreamCluster(ConnectionOwner):
+    """The runtime of one cluster in one worker. Survives snapshots that do not change its transport."""
+
+    def __init__(
+        self,
+        name: str,
+        loop: Loop,
+        transport: Transport,
+        security: Security | None,
+        new_machine: Callable[[], ClientMachine],
+        settings: ClusterSettings,
+        balancer: Balancer,
+        meters: UpstreamMeters,
+    ) -> None:
+        self.name: Final = name
+        self.loop: Final = loop
+        self.settings: ClusterSettings = settings
+        self.balancer: Balancer = balancer
+        self._transport: Final = transport
+        self._security: Final = security
+        self._new_machine: Final = new_machine
+        self._meters: Final = meters
+        self._endpoints: list[UpstreamEndpoint] = []
+        self._pools: Final[dict[str, Pool]] = {}
+        self._waiting: Final[deque[Requester]] = deque()
+        self._open: int = 0
+        self._resolving = False
+        self._retired = False
+
+    # Configuration.
+
+    def set_endpoints(self, endpoints: list[UpstreamEndpoint], resolving: bool) -> None:
+        """Use these endpoints from now on.
+
+        Args: resolving - names are still being looked up: with no endpoint yet, requests wait instead of being refused.
+        """
+        kept = {endpoint.address for endpoint in endpoints}
+        for old in self._endpoints:
+            if old.address not in kept:
+                self._retire_endpoint(old)
+        self._endpoints = endpoints
+        self._resolving = resolving
+        for endpoint in endpoints:
+            endpoint.retired = False
+            if endpoint.address not in self._pools:
+                self._pools[endpoint.address] = Pool()
+        self._serve_waiting()
+
+    def endpoints(self) -> list[UpstreamEndpoint]:
+        """The endpoints in use."""
+        return self._endpoints
+
+    def retire(self) -> None:
+        """No snapshot names this cluster any more: close what is idle, let the rest finish."""
+        self._retired = True
+        for endpoint in self._endpoints:
+            self._retire_endpoint(endpoint)
+        while self._waiting:
+            self._waiting.popleft().refused(Reason.NO_ENDPOINT, f"cluster {self.name} was removed")
+
+    def open_connections(self) -> int:
+        """Connections that are open or being opened."""
+        return self._open
+
+    def waiting(self) -> int:
+        """Requests that wait for a connection."""
+        return len(self._waiting)
+
+    # Requests.
+
+    def acquire(self, requester: Requester, avoid: UpstreamEndpoint | None) -> UpstreamConnection | None:
+        """A connection for `requester`, established and given to it, or None.
+
+        On None the requester hears `connecting` and then `assigned`, or `refused`: later, or already within this call.
+        """
+        endpoints = self._endpoints
+        if not endpoints:
+            if self._resolving:
+                self._wait(requester)
+            else:
+                requester.refused(Reason.NO_ENDPOINT, f"cluster {self.name} has no endpoint")
+            return None
+        endpoint = self.balancer.pick(endpoints)
+        if endpoint is avoid and len(endpoints) > 1:
+            endpoint = self._other_than(avoid)
+        idle = self._pools[endpoint.address].idle
+        if idle:
+            connection = idle.pop()
+            endpoint.active += 1
+            connection.use(requester)
+            return connection
+        if self._open >= self.settings.max_connections and not self._close_one_idle():
+            self._wait(requester)
+            return None
+        self._connect(endpoint, requester)
+        return None
+
+    def withdraw(self, requester: Requester) -> None:
+        """`requester` no longer waits (its client is gone)."""
+        if requester in self._waiting:
+            self._waiting.remove(requester)
+
+    # ConnectionOwner.
+
+    def connect_failed(self, connection: UpstreamConnection, reason: Reason, detail: str) -> None:
+        self._open -= 1
+        connection.endpoint.active -= 1
+        self._meters.connect_failed()
+        requester = connection.requester
+        connection.requester = None
+        if requester is not None:
+            if requester.attempts < self.settings.connect_attempts and not self._retired:
+                # A failed connect proves that nothing was sent, so that any request may go elsewhere.
+                reused = self.acquire(requester, connection.endpoint)
+                if reused is not None:
+                    requester.connecting(reused)
+                    requester.assigned()
+            else:
+                requester.refused(reason, f"{connection.endpoint.address}: {detail} (attempt {requester.attempts})")
+        self._serve_waiting()
+
+    def returned(self, connection: UpstreamConnection) -> None:
+        endpoint = connection.endpoint
+        endpoint.active -= 1
+        if self._waiting and not endpoint.retired:
+            requester = self._waiting.popleft()
+            endpoint.active += 1
+            connection.use(requester)
+            requester.connecting(connection)
+            requester.assigned()
+            return
+        if endpoint.retired:
+            connection.is_idle = True
+            connection.abandon()
+            return
+        connection.is_idle = True
+        if self.settings.idle_timeout > 0:
+            self.loop.wheel.arm(connection.timer, self.loop.now + self.settings.idle_timeout)
+        self._pools[endpoint.address].idle.append(connection)
+
+    def gone(self, connection: UpstreamConnection) -> None:
+        self._open -= 1
+        self._meters.connection_closed()
+        if connection.is_idle:
+            pool = self._pools.get(connection.endpoint.address)
+            if pool is not None and connection in pool.idle:
+                pool.idle.remove(connection)
+        else:
+            connection.endpoint.active -= 1
+        self._serve_waiting()
+
+    def established(self) -> None:
+        self._meters.connection_opened()
+
+    # Inside.
+
+    def _connect(self, endpoint: UpstreamEndpoint, requester: Requester) -> None:
+        requester.attempts += 1
+        try:
+            stream = self._transport.connect(endpoint.host, endpoint.port)
+        except OSError as error:
+            self._meters.connect_failed()
+            if requester.attempts < self.settings.connect_attempts and len(self._endpoints) > 1:
+                self._connect(self._other_than(endpoint), requester)
+            else:
+                requester.refused(Reason.CONNECT_FAILED, f"{endpoint.address}: {error}")
+            return
+        if self._security is not None:
+            stream = self._security.wrap(stream, endpoint.host)
+        connection = UpstreamConnection(self.loop, stream, endpoint, self._new_machine(), self)
+        self._open += 1
+        endpoint.active += 1
+        connection.use(requester)
+        requester.connecting(connection)
+        self.loop.wheel.arm(connection.timer, self.loop.now + self.settings.connect_timeout)
+        connection.open()
+
+    def _wait(self, requester: Requester) -> None:
+        if len(self._waiting) >= self.settings.max_pending:
+            self._meters.overflowed()
+            requester.refused(
+                Reason.OVERFLOW,
+                f"cluster {self.name} has {self._open} connections open and {len(self._waiting)} requests waiting; "
+                "the limits are max_connections and max_pending",
+            )
+            return
+        self._waiting.append(requester)
+
+    def _serve_waiting(self) -> None:
+        while self._waiting and (not self._resolving or self._endpoints):
+            if self._endpoints and self._open >= self.settings.max_connections:
+                return
+            requester = self._waiting.popleft()
+            connection = self.acquire(requester, None)
+            if connection is not None:
+                requester.connecting(connection)
+                requester.assigned()
+
+    def _other_than(self, avoid: UpstreamEndpoint) -> UpstreamEndpoint:
+        others = [endpoint for endpoint in self._endpoints if endpoint is not avoid]
+        return self.balancer.pick(others) if others else avoid
+
+    def _close_one_idle(self) -> bool:
+        for endpoint in self._endpoints:
+            idle = self._pools[endpoint.address].idle
+            if idle:
+                idle[0].abandon()
+                return True
+        return False
+
+    def _retire_endpoint(self, endpoint: UpstreamEndpoint) -> None:
+        endpoint.retired = True
+        pool = self._pools.pop(endpoint.address, None)
+        if pool is not None:
+            for connection in list(pool.idle):
+                connection.abandon()

@@ -1,0 +1,237 @@
+"""One connection to an endpoint, used by one exchange at a time and kept between them.
+
+Three roles meet here: the connection, the pool that owns it, and the requester that uses it for the length of an exchange.
+"""
+
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from hauberk_core.http.events import (
+    CLOSED,
+    COUNTED,
+    DATA,
+    END,
+    FAULT,
+    NO_BODY,
+    RESPONSE,
+    Data,
+    End,
+    Fault,
+    Response,
+)
+from hauberk_core.http.headers import Headers
+from hauberk_core.http.machine import ClientMachine
+from hauberk_core.model.reason import Reason
+from hauberk_core.net.connection import READ_BULK_BYTES, READ_HEAD_BYTES, Connection
+from hauberk_core.net.loop import Loop
+from hauberk_core.net.transport import Stream
+from hauberk_core.upstream.endpoint import UpstreamEndpoint
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Requester:
+    """Whoever asks a cluster for a connection, and then hears what comes back on it."""
+
+    __slots__ = ("attempts",)
+
+    def __init__(self) -> None:
+        self.attempts: int = 0
+        """Connections tried for this request."""
+
+    def connecting(self, connection: "UpstreamConnection") -> None:
+        """This connection, established or not yet, now belongs to the requester; `assigned` or `refused` follows."""
+        raise NotImplementedError
+
+    def refused(self, reason: Reason, detail: str) -> None:
+        """There is no connection to be had; nothing was sent."""
+        raise NotImplementedError
+
+    def assigned(self) -> None:
+        """The connection stands: send the request on it."""
+        raise NotImplementedError
+
+    def response(self, response: Response) -> None:
+        """A response's head, interim or final."""
+        raise NotImplementedError
+
+    def response_data(self, data: bytes) -> None:
+        """Octets of the response's body, or of the tunnel after a 101."""
+        raise NotImplementedError
+
+    def response_end(self, trailers: Headers | None) -> None:
+        """The response is complete, or the tunnel's far side has ended."""
+        raise NotImplementedError
+
+    def upstream_failed(self, reason: Reason, detail: str) -> None:
+        """The connection broke after the request had been given to it; it is already closed."""
+        raise NotImplementedError
+
+    def upstream_write_ready(self) -> None:
+        """The connection was congested and takes octets again."""
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class ConnectionOwner:
+    """The pool that a connection belongs to."""
+
+    def established(self) -> None:
+        """One of its connections stands."""
+        raise NotImplementedError
+
+    def connect_failed(self, connection: "UpstreamConnection", reason: Reason, detail: str) -> None:
+        """The connection never stood; it is closed. Its requester, if any, is the pool's again."""
+        raise NotImplementedError
+
+    def returned(self, connection: "UpstreamConnection") -> None:
+        """An exchange is over and the connection may carry another."""
+        raise NotImplementedError
+
+    def gone(self, connection: "UpstreamConnection") -> None:
+        """An established connection was closed."""
+        raise NotImplementedError
+
+
+class UpstreamConnection(Connection):
+    """Speaks HTTP/1.1 through a client machine, and passes its events to the requester."""
+
+    def __init__(
+        self, loop: Loop, stream: Stream, endpoint: UpstreamEndpoint, machine: ClientMachine, owner: ConnectionOwner
+    ) -> None:
+        super().__init__(loop, stream)
+        self.endpoint: Final = endpoint
+        self.machine: Final = machine
+        self.requester: Requester | None = None
+        self.owner: ConnectionOwner | None = owner
+        self.exchanges: int = 0
+        """Requests begun on this connection."""
+        self.is_idle = False
+        self._tunnel = False
+
+    def use(self, requester: Requester) -> None:
+        """Belong to `requester` until `give_back` or `abandon`."""
+        self.requester = requester
+        self.is_idle = False
+        self.exchanges += 1
+        self.loop.wheel.disarm(self.timer)
+
+    def give_back(self) -> None:
+        """The exchange is complete on both sides: keep the connection if HTTP allows it, else close it."""
+        self.requester = None
+        if self.closed:
+            return
+        machine = self.machine
+        if self._tunnel or self._unsent or not machine.may_keep_alive():
+            self.abandon()
+            return
+        machine.start_next_exchange()
+        if machine.next_event() is not None:
+            # Octets behind the response answer no request of ours: the next response could not be trusted.
+            self.abandon()
+            return
+        self.read_size = READ_HEAD_BYTES
+        self.resume_reading()
+        if self.owner is not None:
+            self.owner.returned(self)
+
+    def abandon(self) -> None:
+        """Close; nobody hears of it but the pool. One that is still connecting goes on, for others to use."""
+        self.requester = None
+        if not self.closed and self.established:
+            self.close()
+            owner = self.owner
+            self.owner = None
+            if owner is not None:
+                owner.gone(self)
+
+    def become_tunnel(self) -> bytes:
+        """After a 101: pass octets as they are. Returns what the endpoint has already sent."""
+        self._tunnel = True
+        self.read_size = READ_BULK_BYTES
+        return self.machine.take_rest()
+
+    def opened(self) -> None:
+        requester = self.requester
+        owner = self.owner
+        self.loop.wheel.disarm(self.timer)
+        if owner is not None:
+            owner.established()
+            if requester is not None:
+                requester.assigned()
+            else:
+                owner.returned(self)
+
+    def received(self, data: bytes) -> None:
+        if self._tunnel:
+            requester = self.requester
+            if requester is not None:
+                if data:
+                    requester.response_data(data)
+                else:
+                    requester.response_end(None)
+            return
+        machine = self.machine
+        machine.receive(data)
+        while True:
+            event = machine.next_event()
+            if event is None:
+                return
+            requester = self.requester
+            if requester is None:
+                # Idle: the endpoint closed, or sent something that nobody asked for.
+                self.abandon()
+                return
+            kind = event.kind
+            if kind == DATA:
+                assert isinstance(event, Data)
+                requester.response_data(event.data)
+            elif kind == RESPONSE:
+                assert isinstance(event, Response)
+                if event.framing != NO_BODY and (event.framing != COUNTED or event.length > READ_HEAD_BYTES):
+                    self.read_size = READ_BULK_BYTES
+                requester.response(event)
+            elif kind == END:
+                assert isinstance(event, End)
+                requester.response_end(event.trailers)
+            elif kind == FAULT:
+                assert isinstance(event, Fault)
+                self.abandon()
+                requester.upstream_failed(event.reason, event.detail)
+            elif kind == CLOSED:
+                self.abandon()
+                requester.upstream_failed(Reason.UPSTREAM_RESET, "the endpoint closed the connection before it answered")
+            if self.closed or self._tunnel:
+                return
+
+    def write_ready(self) -> None:
+        if self.requester is not None:
+            self.requester.upstream_write_ready()
+
+    def broken(self, error: OSError) -> None:
+        requester = self.requester
+        if self.established:
+            self.abandon()
+            if requester is not None:
+                requester.upstream_failed(Reason.UPSTREAM_RESET, f"the connection broke: {error}")
+            return
+        self._connect_failed(Reason.CONNECT_FAILED, f"connecting failed: {error}")
+
+    def timed_out(self) -> None:
+        if self.established:
+            self.abandon()
+            return
+        self._connect_failed(Reason.CONNECT_TIMEOUT, "connecting took longer than the cluster's connect_timeout")
+
+    def give_up(self, error: Exception) -> None:
+        requester = self.requester
+        self.abandon()
+        if requester is not None:
+            requester.upstream_failed(Reason.INTERNAL, "a fault of the proxy while it read the endpoint's answer")
+
+    def _connect_failed(self, reason: Reason, detail: str) -> None:
+        owner = self.owner
+        self.owner = None
+        self.close()
+        if owner is not None:
+            owner.connect_failed(self, reason, detail)

@@ -1,0 +1,18 @@
+"""One endpoint as a worker knows it: what runs there, and the connections kept to it."""
+
+from typing import Final
+
+
+class UpstreamEndpoint:
+    """Counts and idle connections of one address. Lives as long as some snapshot names the address."""
+
+    def __init__(self, host: str, port: int, address: str) -> None:
+        self.host: Final = host
+        """Numeric: IPv4 or IPv6 without brackets."""
+        self.port: Final = port
+        self.address: Final = address
+        """`host:port`, for logs."""
+        self.active: int = 0
+        """Requests that use or wait for a connection to this endpoint: what least-request compares."""
+        self.retired = False
+        """No snapshot names it any more: connections are closed instead of being kept."""
