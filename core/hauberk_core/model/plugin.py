@@ -1,10 +1,61 @@
 """A plugin's own configuration, carried unread by the core."""
 
+from typing import Final
+
 import msgspec
+
+# Deeper than any hand-written configuration, and far from the interpreter's recursion limit in whatever code walks it.
+DEEPEST: Final = 32
+
+
+class JsonObject:
+    """A JSON object as canonical text: sorted keys, no blanks. Equal objects are equal, however they were written."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text: Final = text
+
+    @classmethod
+    def of(cls, value: object) -> "JsonObject":
+        """Keep a decoded JSON value.
+
+        Raises: ValueError, with a sentence for a person, if it is no object or nests deeper than 32 levels.
+        """
+        if not isinstance(value, dict):
+            raise ValueError('a plugin\'s configuration is a JSON object; write it in braces, for example {"enabled": true}')
+        level: list[object] = [value]
+        depth = 0
+        while level:
+            depth += 1
+            if depth > DEEPEST:
+                raise ValueError(f"nested deeper than the {DEEPEST} levels a plugin's configuration may have; flatten it")
+            below: list[object] = []
+            for item in level:
+                if isinstance(item, dict):
+                    below.extend(item.values())
+                elif isinstance(item, list):
+                    below.extend(item)
+            level = below
+        return cls(msgspec.json.encode(value, order="sorted").decode())
+
+    def decode(self) -> dict[str, object]:
+        """The object as Python values."""
+        return msgspec.json.decode(self.text, type=dict[str, object])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JsonObject) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"JsonObject({self.text})"
 
 
 class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Configuration for one plugin, named by the entry point under which it was found."""
 
     plugin: str
-    config: msgspec.Raw = msgspec.Raw(b"{}")
+    config: JsonObject = JsonObject("{}")
+    """Whatever the plugin understands."""

@@ -1,0 +1,193 @@
+"""Holds a snapshot against the rules that no single type can express: that its names lead somewhere, and that its texts are safe.
+
+Regular expressions are the one thing not checked here, because only the routing code knows how it compiles them.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from hauberk_core.model import syntax
+from hauberk_core.model.address import Address, parse_address
+from hauberk_core.model.check_routes import check_route_table
+from hauberk_core.model.cluster import Cluster
+from hauberk_core.model.errors import ConfigError, Path, quote
+from hauberk_core.model.listener import FilterChain, Listener
+from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.shape import suggest
+from hauberk_core.model.snapshot import Snapshot
+from hauberk_core.model.transport import TransportConfig
+
+_EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - recognised here, not bound
+
+# Prometheus' rule for label names.
+_LABEL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LONGEST_LABEL: Final = 256
+_LONGEST_FILE_NAME: Final = 4096
+# What the proxy can speak inside TLS; a client that was promised more would be left without an answer.
+_PROTOCOLS: Final = ("http/1.1",)
+
+
+def check_snapshot(snapshot: Snapshot) -> list[ConfigError]:
+    """Every mistake in a snapshot, each with its path; empty if it may be served."""
+    return [mistake.without_place() for mistake in find_mistakes(snapshot) if mistake.severity == "error"]
+
+
+def find_mistakes(snapshot: Snapshot) -> list[Mistake]:
+    """Every mistake and every warning, in the order of the model."""
+    mistakes: list[Mistake] = []
+    for group, names in (
+        ("listeners", snapshot.listeners),
+        ("route_tables", snapshot.route_tables),
+        ("clusters", snapshot.clusters),
+        ("certificates", snapshot.certificates),
+    ):
+        for name in names:
+            _add(mistakes, (group, name), syntax.resource_name(name))
+    _check_listeners(snapshot, mistakes)
+    for name, table in snapshot.route_tables.items():
+        check_route_table(table, snapshot.clusters, ("route_tables", name), mistakes)
+    for name, cluster in snapshot.clusters.items():
+        _check_cluster(cluster, snapshot, ("clusters", name), mistakes)
+    for name, certificate in snapshot.certificates.items():
+        _check_file(certificate.chain_file, ("certificates", name, "chain_file"), mistakes)
+        _check_file(certificate.key_file, ("certificates", name, "key_file"), mistakes)
+    if snapshot.access_log is not None:
+        _check_file(snapshot.access_log.file, ("access_log", "file"), mistakes)
+    return mistakes
+
+
+def _add(mistakes: list[Mistake], path: Path, fault: syntax.Fault | None) -> None:
+    if fault is not None:
+        mistakes.append(Mistake(path, *fault))
+
+
+def _address(text: str, path: Path, mistakes: list[Mistake]) -> Address | None:
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        message, _, hint = str(error).partition("; ")
+        mistakes.append(Mistake(path, message, hint))
+        return None
+
+
+def _check_file(text: str, path: Path, mistakes: list[Mistake]) -> None:
+    if not text:
+        mistakes.append(Mistake(path, "no file is named", "write the file's path, relative to this configuration or absolute"))
+    elif "\0" in text or len(text) > _LONGEST_FILE_NAME:
+        mistakes.append(Mistake(path, f"{quote(text)} cannot be a file", "write a path the system can open"))
+
+
+def _check_reference(name: str, known: Iterable[str], what: str, path: Path, mistakes: list[Mistake]) -> None:
+    names = list(known)
+    if name not in names:
+        mistakes.append(Mistake(path, f"no {what} is called {quote(name)}", suggest(name, names)))
+
+
+def _check_listeners(snapshot: Snapshot, mistakes: list[Mistake]) -> None:
+    taken: dict[Address, str] = {}
+    for name, listener in snapshot.listeners.items():
+        path: Path = ("listeners", name)
+        address = _address(listener.address, (*path, "address"), mistakes)
+        if address is not None and address.port:
+            key = Address("" if address.host in _EVERY_ADDRESS else address.host.lower(), address.port)
+            other = taken.setdefault(key, name)
+            if other != name:
+                message = f"the listener {quote(other)} already has the address {quote(listener.address)}"
+                mistakes.append(
+                    Mistake((*path, "address"), message, "choose another port, or give that one a second filter chain")
+                )
+        if not listener.filter_chains:
+            hint = 'write at least one: [{"route_table": "a-name"}]'
+            mistakes.append(Mistake((*path, "filter_chains"), "a listener without a filter chain can serve nobody", hint))
+        _check_chains(listener, snapshot, path, mistakes)
+
+
+def _check_chains(listener: Listener, snapshot: Snapshot, listener_path: Path, mistakes: list[Mistake]) -> None:
+    names: dict[str, int] = {}
+    for index, chain in enumerate(listener.filter_chains):
+        path = (*listener_path, "filter_chains", index)
+        _check_reference(chain.route_table, snapshot.route_tables, "route table", (*path, "route_table"), mistakes)
+        _check_listening_transport(chain, snapshot, path, mistakes)
+        if chain.transport.security != listener.filter_chains[0].transport.security:
+            hint = "give the plain and the TLS chains listeners with different ports"
+            mistakes.append(Mistake((*path, "transport"), "one address cannot be both plain and TLS", hint))
+        for position, server_name in enumerate(chain.server_names):
+            _add(mistakes, (*path, "server_names", position), syntax.host_pattern(server_name))
+        for server_name in chain.server_names or ("",):
+            first = names.setdefault(server_name.lower(), index)
+            if first != index:
+                what = f"the server name {quote(server_name)}" if server_name else "every connection without a better match"
+                message = f"filter chain {first} of this listener already takes {what}"
+                mistakes.append(Mistake((*path, "server_names"), message, "give each chain server names of its own"))
+
+
+def _check_listening_transport(chain: FilterChain, snapshot: Snapshot, path: Path, mistakes: list[Mistake]) -> None:
+    transport = chain.transport
+    transport_path = (*path, "transport")
+    _check_transport(transport, snapshot, transport_path, mistakes)
+    if transport.security == "tls" and not transport.certificates:
+        message = "a listener that terminates TLS needs a certificate"
+        mistakes.append(Mistake((*transport_path, "certificates"), message, suggest("", snapshot.certificates)))
+    if transport.security == "plain" and chain.server_names:
+        message = "server names are known only inside TLS"
+        hint = 'set transport.security to "tls", or tell hosts apart by the route table\'s virtual hosts'
+        mistakes.append(Mistake((*path, "server_names"), message, hint))
+    for member, wrong in (("server_name", bool(transport.server_name)), ("verify", not transport.verify)):
+        if wrong:
+            message = f"{quote(member)} has a meaning for clusters only"
+            mistakes.append(Mistake((*transport_path, member), message, "remove it from this listener"))
+
+
+def _check_transport(transport: TransportConfig, snapshot: Snapshot, path: Path, mistakes: list[Mistake]) -> None:
+    for index, name in enumerate(transport.certificates):
+        _check_reference(name, snapshot.certificates, "certificate", (*path, "certificates", index), mistakes)
+    for index, protocol in enumerate(transport.alpn):
+        if protocol not in _PROTOCOLS:
+            message = f"the protocol {quote(protocol)} is not spoken here"
+            mistakes.append(Mistake((*path, "alpn", index), message, suggest(protocol, _PROTOCOLS)))
+    if transport.trust_file:
+        _check_file(transport.trust_file, (*path, "trust_file"), mistakes)
+    if transport.security == "plain":
+        useless = (
+            ("certificates", bool(transport.certificates)),
+            ("server_name", bool(transport.server_name)),
+            ("trust_file", bool(transport.trust_file)),
+        )
+        for member, given in useless:
+            if given:
+                message = f"{quote(member)} is given, but the transport is plain"
+                mistakes.append(Mistake((*path, member), message, 'add "security": "tls", or remove it'))
+
+
+def _check_cluster(cluster: Cluster, snapshot: Snapshot, path: Path, mistakes: list[Mistake]) -> None:
+    if not cluster.endpoints:
+        hint = 'add one: [{"address": "127.0.0.1:9080"}]'
+        mistakes.append(Mistake((*path, "endpoints"), "a cluster without endpoints answers 503 to everything", hint, "warning"))
+    seen: dict[Address, int] = {}
+    for index, endpoint in enumerate(cluster.endpoints):
+        place = (*path, "endpoints", index, "address")
+        address = _address(endpoint.address, place, mistakes)
+        if address is None:
+            continue
+        if not address.host:
+            hint = f"write for example '127.0.0.1:{address.port}'"
+            mistakes.append(Mistake(place, "an endpoint needs a host", hint))
+        elif not address.port:
+            mistakes.append(Mistake(place, "an endpoint needs a port other than 0", f"write for example '{address.host}:9080'"))
+        first = seen.setdefault(Address(address.host.lower(), address.port), index)
+        if first != index:
+            message = f"endpoint {first} has the same address"
+            mistakes.append(Mistake(place, message, "remove one; shares are set by the weights of a route's backends", "warning"))
+    _check_transport(cluster.transport, snapshot, (*path, "transport"), mistakes)
+    server_name = cluster.transport.server_name
+    if server_name and (server_name.startswith("*") or syntax.host_pattern(server_name) is not None):
+        message = f"{quote(server_name)} is no server name"
+        mistakes.append(Mistake((*path, "transport", "server_name"), message, "write the name in the endpoint's certificate"))
+    for name, value in cluster.labels.items():
+        if _LABEL_NAME.fullmatch(name) is None or len(name) > _LONGEST_LABEL or name.startswith("__"):
+            message = f"{quote(name)} is no metric label"
+            mistakes.append(Mistake((*path, "labels", name), message, "write letters, digits and single underscores"))
+        if len(value) > _LONGEST_LABEL or not value.isprintable():
+            message = f"{quote(value)} cannot be a label's value"
+            mistakes.append(Mistake((*path, "labels", name), message, f"write at most {_LONGEST_LABEL} printable characters"))
