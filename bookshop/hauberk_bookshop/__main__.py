@@ -1,0 +1,91 @@
+"""`python -m hauberk_bookshop SERVICE --port N`: run one service until SIGINT or SIGTERM."""
+
+import logging
+import os
+import random
+import signal
+from typing import Final
+
+import click
+import trio
+
+from hauberk_bookshop.details import details_handler
+from hauberk_bookshop.faults import with_faults
+from hauberk_bookshop.productpage import productpage_handler
+from hauberk_bookshop.ratings import ratings_handler
+from hauberk_bookshop.reviews import reviews_handler
+from hauberk_bookshop.serving import Server
+from hauberk_bookshop.settings import SERVICES, Settings, SettingsError, read_settings
+from hauberk_bookshop.web import Handler, Request, Response, json_response, problem
+from hauberk_bookshop.wire import Health
+
+_BUILDERS: Final = {
+    "productpage": productpage_handler,
+    "details": details_handler,
+    "ratings": ratings_handler,
+    "reviews": reviews_handler,
+}
+
+
+def build_handler(settings: Settings) -> Handler:
+    """The whole handler of one service: its own answers, `/health`, the faults asked for, and 405 for what is not GET or HEAD."""
+    service = _BUILDERS[settings.service](settings)
+    health = json_response(Health(service=settings.service, version=settings.version, instance=settings.instance))
+
+    async def handle(request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            refusal = problem(405, f"{settings.service} is only read from")
+            return Response(405, refusal.body, headers=(*refusal.headers, ("allow", "GET, HEAD")))
+        if request.path == "/health":
+            return health
+        return await service(request)
+
+    return with_faults(handle, settings.fault_delay, settings.fault_rate, random.random)
+
+
+async def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM, and say on standard output where.
+
+    Raises: OSError if the address cannot be bound.
+    """
+    handler = build_handler(settings)
+    stop = trio.Event()
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        listeners = await trio.open_tcp_listeners(port, host=host)
+        shown = f"[{host}]" if ":" in host else host
+        click.echo(f"{settings.instance} serves http://{shown}:{listeners[0].socket.getsockname()[1]}")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Server(handler).run, listeners, stop)
+            async for _ in signals:
+                stop.set()
+                break
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("service", type=click.Choice(SERVICES))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port to serve on. [default: any free one, which is then shown]"
+)
+@click.option("--delay", metavar="SECONDS", help="Wait so long before each answer (FAULT_DELAY).")
+@click.option("--fail-rate", metavar="SHARE", help="Answer this share of requests with 503, 0 to 1 (FAULT_RATE).")
+def main(service: str, host: str, port: int, delay: str | None, fail_rate: str | None) -> None:
+    """Run one SERVICE of the bookshop. Where it finds the others comes from the environment: see hauberk_bookshop.settings."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    environment = dict(os.environ)
+    if delay is not None:
+        environment["FAULT_DELAY"] = delay
+    if fail_rate is not None:
+        environment["FAULT_RATE"] = fail_rate
+    try:
+        settings = read_settings(service, environment)
+    except SettingsError as error:
+        raise click.UsageError(f"{service} cannot start:\n{error}") from error
+    try:
+        trio.run(serve, settings, host, port)
+    except OSError as error:
+        raise click.ClickException(f"{service} cannot serve on {host}:{port}: {error}") from error
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m hauberk_bookshop")
