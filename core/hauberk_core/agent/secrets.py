@@ -1,0 +1,132 @@
+"""Certificates, keys and trust bundles: read from files, checked, and made ready for the workers.
+
+What is read stays in memory, in the agent and in the workers that present it; it is never logged, dumped or written anywhere.
+"""
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hauberk_core.agent.watch import Stamps, take_stamps
+from hauberk_core.agent.wire import CERTIFICATE, TRUST, CertificatePem
+from hauberk_core.model.errors import ConfigError, ConfigErrors, write_path
+from hauberk_core.model.snapshot import Snapshot
+from hauberk_core.net.pem import load_certificate
+from hauberk_core.net.x509 import CertificateFacts, read_certificate
+
+# A bundle of every public authority has about 250 KiB.
+LARGEST_PEM: Final = 1024 * 1024
+
+
+class Secrets(NamedTuple):
+    """What one reading of the files gave."""
+
+    resources: dict[str, bytes]
+    """As they go to the workers; see `wire`."""
+    facts: dict[str, CertificateFacts]
+    """Of each certificate, by its name in the snapshot."""
+    stamps: Stamps
+    """Of every file that was read, taken before it was read."""
+
+
+def read_secrets(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem]) -> Secrets:
+    """Read every file that the snapshot names. Blocks, so call it in a thread.
+
+    Args: folder - what relative names are relative to; in_memory - certificates that need no file, by name.
+    Raises: ConfigErrors with every file that is missing or wrong.
+    """
+    errors: list[ConfigError] = []
+    resources: dict[str, bytes] = {}
+    facts: dict[str, CertificateFacts] = {}
+    stamps = take_stamps(secret_files(snapshot, folder, in_memory))
+    for name, certificate in snapshot.certificates.items():
+        held = in_memory.get(name)
+        try:
+            if held is None:
+                held = CertificatePem(_read(folder / certificate.chain_file), _read(folder / certificate.key_file))
+            facts[name] = _check_certificate(held)
+        except _WrongFileError as error:
+            errors.append(ConfigError(path=write_path(("certificates", name)), message=error.message, hint=error.hint))
+        else:
+            resources[f"{CERTIFICATE}/{name}"] = msgspec.msgpack.encode(held)
+    for file in _trust_files(snapshot):
+        try:
+            resources[f"{TRUST}/{file}"] = _check_trust(folder / file)
+        except _WrongFileError as error:
+            errors.append(ConfigError(path=f"trust_file {file}", message=error.message, hint=error.hint))
+    if errors:
+        raise ConfigErrors(errors)
+    return Secrets(resources, facts, stamps)
+
+
+def secret_files(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem]) -> list[Path]:
+    """Every file that `read_secrets` reads."""
+    files: dict[Path, None] = {}
+    for name, certificate in snapshot.certificates.items():
+        if name not in in_memory:
+            files[folder / certificate.chain_file] = None
+            files[folder / certificate.key_file] = None
+    for file in _trust_files(snapshot):
+        files[folder / file] = None
+    return list(files)
+
+
+def _trust_files(snapshot: Snapshot) -> list[str]:
+    files: dict[str, None] = {}
+    for listener in snapshot.listeners.values():
+        for chain in listener.filter_chains:
+            files[chain.transport.trust_file] = None
+    for cluster in snapshot.clusters.values():
+        files[cluster.transport.trust_file] = None
+    files.pop("", None)
+    return list(files)
+
+
+class _WrongFileError(Exception):
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message: Final = message
+        self.hint: Final = hint
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_PEM + 1)
+    except OSError as error:
+        raise _WrongFileError(f"{path} cannot be read: {error.strerror}", "name a PEM file that the proxy may read") from error
+    if len(data) > LARGEST_PEM:
+        raise _WrongFileError(f"{path} has more than {LARGEST_PEM} octets", "name a PEM file; leave out certificates nobody needs")
+    return data
+
+
+def _check_certificate(pem: CertificatePem) -> CertificateFacts:
+    try:
+        facts = read_certificate(pem.chain)
+    except ValueError as error:
+        raise _WrongFileError(f"chain_file: {error}", "name a PEM file with the certificate first, then its issuers") from error
+    try:
+        load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), pem.chain, pem.key)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise _WrongFileError("the key does not belong to the certificate", "name the key the certificate was made for") from error
+        reason = (error.reason or "it is no PEM").replace("_", " ").lower()
+        raise _WrongFileError(f"OpenSSL does not load it: {reason}", "name a PEM certificate and an unencrypted PEM key") from error
+    except ValueError as error:
+        raise _WrongFileError(str(error), "decrypt it, for example: openssl pkey -in KEY -out NEW_KEY") from error
+    return facts
+
+
+def _check_trust(path: Path) -> bytes:
+    pem = _read(path)
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=pem.decode("ascii", "replace"))
+        if context.cert_store_stats()["x509"]:
+            return pem
+    except ssl.SSLError:
+        pass
+    raise _WrongFileError(f"{path} holds no certificate that OpenSSL can load", "name a PEM bundle of authorities")

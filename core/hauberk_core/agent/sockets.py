@@ -1,0 +1,210 @@
+"""The listening sockets: one for each worker and listener, bound by the agent, which keeps a duplicate of every one.
+
+A socket lives as long as anybody holds it. So connections that wait in the queue of a worker that was killed are served by its
+replacement, which is given the same socket.
+
+SO_REUSEPORT lets the workers share a port, and would let any other process of the same user share it too, silently: two proxies
+started by mistake would each get half of the connections. So the first socket is bound *without* it, which fails while anybody
+listens there, and is given the option only then; there is no moment in between at which the port is free. Who wants to share
+afterwards, and says so by the option, cannot be stopped, but does not do it by accident.
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from hauberk_core.model.address import Address, parse_address
+
+# Connections that wait while a worker is replaced (some 300 ms) at 10,000 new ones a second. The kernel's somaxconn may lower it.
+BACKLOG: Final = 4096
+
+
+class BindError(Exception):
+    """An address cannot be listened on; the message says whose it is, why, and what to do."""
+
+
+class BoundListener:
+    """The sockets of one address."""
+
+    def __init__(self, sockets: list[socket.socket]) -> None:
+        self.sockets: Final = sockets
+        """One for each worker, listening, not blocking."""
+        name = sockets[0].getsockname()
+        self.address: Final = Address(name[0], name[1])
+        """Where it listens, with the port that was chosen for port 0."""
+
+    def close(self) -> None:
+        """Close the agent's duplicates. What a worker still holds goes on."""
+        for sock in self.sockets:
+            sock.close()
+
+
+class ListenerSockets:
+    """All sockets of an agent. A change is prepared, and then either kept or dropped, as a whole."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers: Final = workers
+        self._by_key: dict[str, BoundListener] = {}
+        self._by_name: dict[str, BoundListener] = {}
+
+    def by_name(self) -> Mapping[str, BoundListener]:
+        """What is bound, under the listeners' names."""
+        return self._by_name
+
+    def prepare(self, addresses: Mapping[str, str]) -> "SocketChange":
+        """Bind what is missing for these listeners, by name, with their addresses as configured.
+
+        An address that is bound already keeps its sockets, whatever its listener is called.
+
+        Raises: BindError if one cannot be bound; nothing has changed then.
+        """
+        change = SocketChange(self, {}, {}, [])
+        try:
+            for name, text in addresses.items():
+                self._add(change, name, text)
+        except BaseException:
+            change.drop()
+            raise
+        return change
+
+    def _add(self, change: "SocketChange", name: str, text: str) -> None:
+        try:
+            address = parse_address(text)
+        except ValueError as error:
+            raise BindError(f"listener {name}: {error}") from error
+        # Port 0 means a port of one's own, so there the name belongs to the key.
+        key = text if address.port else f"{name} {text}"
+        if key in change.by_key:
+            raise BindError(f"listener {name}: {text} belongs to another listener already; give each an address of its own")
+        bound = self._by_key.get(key)
+        if bound is None:
+            ours = any(held.address.port == address.port for held in [*self._by_key.values(), *change.opened])
+            bound = _bind(name, text, address, self._workers, ours)
+            change.opened.append(bound)
+        change.by_key[key] = bound
+        change.by_name[name] = bound
+
+    def replace(self, by_key: dict[str, BoundListener], by_name: dict[str, BoundListener]) -> None:
+        """Make these the sockets of the agent, and close all others."""
+        kept = {id(bound) for bound in by_key.values()}
+        _close([bound for bound in self._by_key.values() if id(bound) not in kept])
+        self._by_key = by_key
+        self._by_name = by_name
+
+    def close(self) -> None:
+        """Close the agent's duplicates."""
+        self.replace({}, {})
+
+
+class SocketChange:
+    """The sockets of a configuration that is not yet in force."""
+
+    def __init__(
+        self, owner: ListenerSockets, by_key: dict[str, BoundListener], by_name: dict[str, BoundListener], opened: list[BoundListener]
+    ) -> None:
+        self._owner: Final = owner
+        self.by_key: Final = by_key
+        self.by_name: Final = by_name
+        self.opened: Final = opened
+        """Those that the change bound anew."""
+
+    def keep(self) -> None:
+        """The configuration is in force: close what it no longer has."""
+        self._owner.replace(self.by_key, self.by_name)
+
+    def drop(self) -> None:
+        """The configuration was refused: close what was opened for it."""
+        _close(self.opened)
+
+
+def _close(bound: Iterable[BoundListener]) -> None:
+    for listener in bound:
+        listener.close()
+
+
+def _bind(name: str, text: str, address: Address, count: int, ours: bool) -> BoundListener:
+    """Bind `count` sockets. `ours`: we hold this port on another address already, so who is there need not be a stranger."""
+    sockets: list[socket.socket] = []
+    try:
+        for family, place in _places(name, text, address):
+            try:
+                sockets.append(_open_first(family, place, ours))
+            except OSError as error:
+                # A kernel without IPv6 still has every IPv4 address.
+                if address.host or error.errno not in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
+                    raise
+                continue
+            bound = (place[0], sockets[0].getsockname()[1])
+            for _ in range(count - 1):
+                sockets.append(_open(family, bound, True))
+            for sock in sockets:
+                sock.listen(BACKLOG)
+            return BoundListener(sockets)
+        raise BindError(f"listener {name}: this machine has neither IPv6 nor IPv4 addresses to listen on")
+    except OSError as error:
+        _close_all(sockets)
+        raise BindError(_explain(name, text, address, error)) from error
+    except BaseException:
+        _close_all(sockets)
+        raise
+
+
+def _close_all(sockets: list[socket.socket]) -> None:
+    for sock in sockets:
+        sock.close()
+
+
+def _places(name: str, text: str, address: Address) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+    """Where to try, the best first."""
+    if not address.host:
+        return [(socket.AF_INET6, ("::", address.port)), (socket.AF_INET, ("0.0.0.0", address.port))]  # noqa: S104 - asked for
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise BindError(
+            f"listener {name}: {text}: no address is known for {address.host} ({error.strerror}); "
+            f"write a numeric one, for example 127.0.0.1:{address.port}"
+        ) from error
+    # `localhost` has two addresses, a listener has one; people's clients all try IPv4.
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    family, _, _, _, place = found[0]
+    return [(family, (str(place[0]), address.port))]
+
+
+def _open_first(family: socket.AddressFamily, place: tuple[str, int], ours: bool) -> socket.socket:
+    sock = _open(family, place, ours)
+    if not ours:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return sock
+
+
+def _open(family: socket.AddressFamily, place: tuple[str, int], shared: bool) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        # Without it a restart would have to wait for the last connections' TIME_WAIT.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if place[0] == "::" else 1)
+        sock.bind(place)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _explain(name: str, text: str, address: Address, error: OSError) -> str:
+    start = f"listener {name}: cannot listen on {text}: "
+    if error.errno == errno.EADDRINUSE:
+        return start + f"another process does already; stop it (`ss -ltnp 'sport = :{address.port}'` shows it), or choose another port"
+    if error.errno == errno.EACCES:
+        return start + "ports below 1024 need the capability CAP_NET_BIND_SERVICE; grant it, or choose a port from 1024 on"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return start + f"{address.host} is no address of this machine; `ip address` shows those it has"
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        return start + "no more files may be opened; raise the limit (`ulimit -n`)"
+    return start + os.strerror(error.errno or 0)

@@ -1,0 +1,138 @@
+"""Where the agent's configuration comes from."""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import trio
+
+from hauberk_core.agent.watch import POLL_SECONDS, SETTLE_SECONDS, Stamp, stamp_of, take_stamp
+from hauberk_core.agent.wire import CertificatePem
+from hauberk_core.model.check import check_snapshot
+from hauberk_core.model.codec import decode_snapshot
+from hauberk_core.model.document import LARGEST_DOCUMENT
+from hauberk_core.model.errors import ConfigError, ConfigErrors
+from hauberk_core.model.snapshot import Snapshot
+
+# An editor that truncates and then writes, or deletes and then creates, is done long before; a person who must read about a
+# mistake does not notice the wait.
+PATIENCE_SECONDS: Final = 0.25
+# No file has this stamp: the first look is always a change.
+_NOTHING: Final = Stamp(0, 0, 0, 0, 0)
+
+
+class Source:
+    """Yields the configuration, again whenever it changes."""
+
+    folder: Path
+    """What the configuration's file names are relative to."""
+    certificates: Mapping[str, CertificatePem]
+    """Certificates held in memory, under their names in the snapshot: their files are not read."""
+
+    async def next(self) -> Snapshot:
+        """Wait for a configuration that differs from the last one; the first call waits for nothing.
+
+        Raises: ConfigErrors for one that is wrong, once; the next call waits for another.
+        Cancellation: safe; the change that was under way is seen by the next call.
+        """
+        raise NotImplementedError
+
+
+class StaticSource(Source):
+    """A configuration made in this process, which never changes."""
+
+    def __init__(
+        self, snapshot: Snapshot, folder: Path | None = None, certificates: Mapping[str, CertificatePem] | None = None
+    ) -> None:
+        self.folder = folder or Path()
+        self.certificates = certificates or {}
+        self._snapshot: Final = snapshot
+        self._told = False
+
+    async def next(self) -> Snapshot:
+        if self._told:
+            await trio.sleep_forever()
+        await trio.lowlevel.checkpoint()
+        self._told = True
+        _raise_errors(self._snapshot, "")
+        return self._snapshot
+
+
+class FileSource(Source):
+    """A snapshot in a JSON file that is reread when it changes.
+
+    An emptied or half-written file is not a change yet, and a deleted one none at all: a text that is wrong is called wrong only
+    when it has stayed the same for a while.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Final = path
+        self.folder = path.absolute().parent
+        self.certificates = {}
+        self._handled: Stamp | None = _NOTHING
+
+    async def next(self) -> Snapshot:
+        while True:
+            stamp = await self._wait_settled()
+            try:
+                snapshot = await trio.to_thread.run_sync(self._read, stamp)
+            except ConfigErrors:
+                if not await self._stays(stamp):
+                    continue
+                self._handled = stamp
+                raise
+            if snapshot is not None:
+                self._handled = stamp
+                return snapshot
+
+    async def _wait_settled(self) -> Stamp | None:
+        """Wait until the file differs from the one handled last and nobody is writing it."""
+        while True:
+            stamp = take_stamp(self.path)
+            if stamp == self._handled:
+                await trio.sleep(POLL_SECONDS)
+                continue
+            await trio.sleep(SETTLE_SECONDS)
+            if take_stamp(self.path) == stamp:
+                return stamp
+
+    async def _stays(self, stamp: Stamp | None) -> bool:
+        """Whether the file is left as it is for as long as a writer may need."""
+        with trio.move_on_after(PATIENCE_SECONDS):
+            while take_stamp(self.path) == stamp:
+                await trio.sleep(POLL_SECONDS)
+            return False
+        return True
+
+    def _read(self, stamp: Stamp | None) -> Snapshot | None:
+        """Read the file if it still has this stamp, else return None."""
+        try:
+            # Not blocking, because opening a named pipe would wait for its writer.
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            with open(descriptor, "rb") as file:
+                status = os.fstat(descriptor)
+                if not stat.S_ISREG(status.st_mode):
+                    raise self._refusal("it is no regular file", "name a file that holds a snapshot in JSON")
+                if stamp_of(status) != stamp:
+                    return None
+                # One octet more than is allowed tells that there is more.
+                data = file.read(LARGEST_DOCUMENT + 1)
+        except OSError as error:
+            if stamp is not None and isinstance(error, FileNotFoundError):
+                return None
+            raise self._refusal(f"it cannot be read: {error.strerror}", f"put a readable snapshot at {self.path}") from error
+        snapshot = decode_snapshot(data, str(self.path))
+        _raise_errors(snapshot, str(self.path))
+        return snapshot
+
+    def _refusal(self, message: str, hint: str) -> ConfigErrors:
+        return ConfigErrors([ConfigError(origin=str(self.path), message=message, hint=hint)])
+
+
+def _raise_errors(snapshot: Snapshot, origin: str) -> None:
+    errors = [msgspec.structs.replace(error, origin=origin) for error in check_snapshot(snapshot) if error.severity == "error"]
+    if errors:
+        raise ConfigErrors(errors)
