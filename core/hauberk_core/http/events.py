@@ -48,6 +48,8 @@ class Request(Event):
         """With its leading `?`, or empty."""
         self.version = version
         """10 or 11."""
+        self.scheme = "http"
+        """`https` where the connection came inside TLS; set by whoever owns the connection."""
         self.headers = headers
         """Holds a `Host` line too, always equal to `authority`."""
         self.framing = NO_BODY
