@@ -23,6 +23,8 @@ _SIZE_LINE: Final = re.compile(
     rb'(?:=(?:[!#$%&\'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"))?)*)'
 )
 
+_CRLF_BEGINNINGS: Final = (b"", b"\r", b"\r\n")
+
 _SIZE: Final = 1
 _DATA: Final = 2
 _DATA_END: Final = 3
@@ -91,7 +93,7 @@ class ChunkReader:
                 self._state = _DATA_END
             return piece
         if state == _DATA_END:
-            if available and buffer.data[buffer.start] != 13 or available > 1 and buffer.data[buffer.start + 1] != 10:
+            if buffer.data[buffer.start : buffer.start + 2] not in _CRLF_BEGINNINGS:
                 raise Violation(Reason.BAD_REQUEST, "a chunk is not followed by CRLF")
             if available < 2:
                 return None
@@ -115,7 +117,9 @@ class ChunkReader:
         size = int(digits, 16)
         self._extensions += len(line) - len(digits)
         if self._extensions > EXTENSIONS_LIMIT:
-            raise Violation(Reason.BAD_REQUEST, "the chunk extensions of a body have more than " + plain(EXTENSIONS_LIMIT) + " octets")
+            raise Violation(
+                Reason.BAD_REQUEST, "the chunk extensions of a body have more than " + plain(EXTENSIONS_LIMIT) + " octets"
+            )
         self._total += size
         if self._limit and self._total > self._limit:
             raise body_too_large(self._limit)
@@ -161,12 +165,14 @@ def kept_trailers(lines: list[str]) -> Headers | None:
 
 def body_too_large(limit: int) -> Violation:
     """Say that a body is longer than it may be."""
-    return Violation(Reason.BODY_TOO_LARGE, "the request's body is longer than " + plain(limit) + " octets (setting limits.body_bytes)")
+    return Violation(
+        Reason.BODY_TOO_LARGE, "the request's body is longer than " + plain(limit) + " octets (setting limits.body_bytes)"
+    )
 
 
 def chunk(data: bytes) -> bytes:
     """Frame octets, of which there must be some, as one chunk."""
-    return b"".join(((hex(len(data))[2:] + "\r\n").encode("ascii"), data, b"\r\n"))
+    return b"".join((b"%x\r\n" % len(data), data, b"\r\n"))
 
 
 def last_chunk(trailers: Headers | None) -> bytes:

@@ -15,7 +15,7 @@ class Violation(Exception):
 
 
 class LocalProtocolError(Exception):
-    """What a machine was asked to send would leave the peer out of step: nothing of it was sent, and the connection must be closed.
+    """What a machine was asked to send would leave the peer out of step: nothing of it was sent; the connection must be closed.
 
     It means that the other side of the proxy lied about a length, or that the proxy itself has a fault.
     """

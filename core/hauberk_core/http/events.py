@@ -35,7 +35,19 @@ class Event:
 class Request(Event):
     """A request's head. `headers` holds what may be forwarded: hop-by-hop fields are gone (RFC 9110 section 7.6.1)."""
 
-    __slots__ = ("authority", "expects_continue", "framing", "headers", "length", "method", "path", "query", "scheme", "upgrade", "version")
+    __slots__ = (
+        "authority",
+        "expects_continue",
+        "framing",
+        "headers",
+        "length",
+        "method",
+        "path",
+        "query",
+        "scheme",
+        "upgrade",
+        "version",
+    )
 
     def __init__(self, method: str, authority: str, path: str, query: str, version: int, headers: Headers) -> None:
         super().__init__(REQUEST)

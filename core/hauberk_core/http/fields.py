@@ -43,38 +43,40 @@ _ACTED_ON: Final = {
 }
 
 # Names in the form browsers and common clients send them, so that a stranger's names cannot push them out.
-_WELL_KNOWN: Final = (
-    "Accept Accept-Charset Accept-Encoding Accept-Language Accept-Ranges Access-Control-Allow-Credentials "
-    "Access-Control-Allow-Headers Access-Control-Allow-Methods Access-Control-Allow-Origin Access-Control-Expose-Headers "
-    "Access-Control-Max-Age Access-Control-Request-Headers Access-Control-Request-Method Age Allow Alt-Svc Authorization "
-    "Cache-Control Connection Content-Disposition Content-Encoding Content-Language Content-Length Content-Location "
-    "Content-Range Content-Security-Policy Content-Type Cookie DNT Date ETag Expect Expires Forwarded From Grpc-Status "
-    "Grpc-Timeout Host If-Match If-Modified-Since If-None-Match If-Range If-Unmodified-Since Keep-Alive Last-Modified Link "
-    "Location Origin Pragma Priority Proxy-Authenticate Proxy-Authorization Proxy-Connection Range Referer Referrer-Policy "
-    "Retry-After Sec-CH-UA Sec-CH-UA-Mobile Sec-CH-UA-Platform Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Sec-Fetch-User "
-    "Sec-GPC Sec-WebSocket-Accept Sec-WebSocket-Extensions Sec-WebSocket-Key Sec-WebSocket-Protocol Sec-WebSocket-Version "
-    "Server Set-Cookie Strict-Transport-Security TE Trailer Transfer-Encoding Upgrade Upgrade-Insecure-Requests User-Agent "
-    "Vary Via WWW-Authenticate X-Content-Type-Options X-Forwarded-For X-Forwarded-Host X-Forwarded-Proto X-Frame-Options "
-    "X-Real-IP X-Request-ID X-Request-Id X-Requested-With X-XSS-Protection traceparent tracestate x-b3-parentspanid x-b3-sampled "
-    "x-b3-spanid x-b3-traceid hauberk-reason"
-).split(" ")
+_WELL_KNOWN: Final = """
+Accept Accept-Charset Accept-Encoding Accept-Language Accept-Ranges Access-Control-Allow-Credentials
+Access-Control-Allow-Headers Access-Control-Allow-Methods Access-Control-Allow-Origin Access-Control-Expose-Headers
+Access-Control-Max-Age Access-Control-Request-Headers Access-Control-Request-Method Age Allow Alt-Svc Authorization
+Cache-Control Connection Content-Disposition Content-Encoding Content-Language Content-Length Content-Location
+Content-Range Content-Security-Policy Content-Type Cookie DNT Date ETag Expect Expires Forwarded From Grpc-Status
+Grpc-Timeout Host If-Match If-Modified-Since If-None-Match If-Range If-Unmodified-Since Keep-Alive Last-Modified Link
+Location Origin Pragma Priority Proxy-Authenticate Proxy-Authorization Proxy-Connection Range Referer Referrer-Policy
+Retry-After Sec-CH-UA Sec-CH-UA-Mobile Sec-CH-UA-Platform Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Sec-Fetch-User
+Sec-GPC Sec-WebSocket-Accept Sec-WebSocket-Extensions Sec-WebSocket-Key Sec-WebSocket-Protocol Sec-WebSocket-Version
+Server Set-Cookie Strict-Transport-Security TE Trailer Transfer-Encoding Upgrade Upgrade-Insecure-Requests User-Agent
+Vary Via WWW-Authenticate X-Content-Type-Options X-Forwarded-For X-Forwarded-Host X-Forwarded-Proto X-Frame-Options
+X-Real-IP X-Request-ID X-Request-Id X-Requested-With X-XSS-Protection traceparent tracestate x-b3-parentspanid
+x-b3-sampled x-b3-spanid x-b3-traceid hauberk-reason
+"""
 
 # A client names fields in Connection that this hop is to remove. It must not so remove what the next hop decides by: who is
 # asking, what for, on whose behalf, and what the body is. Naming them has no effect (RFC 9110 section 7.6.1: such options
 # must not be sent), which harms no client and leaves nothing to gain by it.
-NOT_REMOVABLE: Final = frozenset(
-    "authorization cache-control content-encoding content-range content-type cookie date forwarded origin proxy-authenticate "
-    "proxy-authorization range set-cookie trailer traceparent tracestate vary via www-authenticate x-forwarded-for "
-    "x-forwarded-client-cert x-forwarded-host x-forwarded-port x-forwarded-proto x-real-ip x-request-id".split(" ")
-)
+_NOT_REMOVABLE: Final = """
+authorization cache-control content-encoding content-range content-type cookie date forwarded origin proxy-authenticate
+proxy-authorization range set-cookie trailer traceparent tracestate vary via www-authenticate x-forwarded-for
+x-forwarded-client-cert x-forwarded-host x-forwarded-port x-forwarded-proto x-real-ip x-request-id
+"""
+NOT_REMOVABLE: Final = frozenset(_NOT_REMOVABLE.split())
 
 # Trailers are read after decisions were made; these would change framing, routing, identity or the meaning of the body
 # (RFC 9110 section 6.5.1), so they are dropped there.
-NOT_IN_TRAILERS: Final = NOT_REMOVABLE | frozenset(
-    "accept age allow content-disposition content-language content-length content-location cookie2 etag expires grpc-timeout "
-    "if-match if-modified-since if-none-match if-range if-unmodified-since last-modified location max-forwards pragma referer "
-    "retry-after server set-cookie2 user-agent".split(" ")
-)
+_NOT_IN_TRAILERS: Final = """
+accept age allow content-disposition content-language content-length content-location cookie2 etag expires grpc-timeout
+if-match if-modified-since if-none-match if-range if-unmodified-since last-modified location max-forwards pragma referer
+retry-after server set-cookie2 user-agent
+"""
+NOT_IN_TRAILERS: Final = NOT_REMOVABLE.union(_NOT_IN_TRAILERS.split())
 
 # An application behind a gateway interface of the CGI kind cannot tell `_` from `-`; such a name would frame the message there.
 _FRAMING_ALIASES: Final = frozenset(("content-length", "transfer-encoding", "host", "connection"))
@@ -103,7 +105,7 @@ def check_name(raw: str) -> FieldName:
     if len(raw) > NAME_LIMIT:
         raise Violation(
             Reason.HEAD_TOO_LARGE,
-            "the header name that begins with " + repr(raw[:32]) + " has " + str(len(raw)) + " octets; at most " + str(NAME_LIMIT) + " are taken",
+            "the header name " + repr(raw[:32]) + "... is longer than " + str(NAME_LIMIT) + " octets",
         )
     if TOKEN.fullmatch(raw) is None:
         if raw and raw[-1] in " \t":
@@ -126,7 +128,7 @@ class FieldNames:
         self._remember_well_known()
 
     def _remember_well_known(self) -> None:
-        for raw in _WELL_KNOWN:
+        for raw in _WELL_KNOWN.split():
             self.known[raw] = check_name(raw)
             self.known[raw.lower()] = check_name(raw)
 

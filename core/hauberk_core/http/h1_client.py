@@ -14,7 +14,7 @@ from hauberk_core.http.response_head import take_response_head
 from hauberk_core.model.listener import HttpLimits
 from hauberk_core.model.reason import Reason
 
-# Interim responses to one request. Progress reports (102, 103) come a handful at a time; an endless series keeps a client busy for ever.
+# Interim responses to one request. Progress reports (102, 103) are a handful; an endless series keeps a client busy for ever.
 INTERIM_LIMIT: Final = 64
 
 # What is read next.
@@ -95,7 +95,9 @@ class H1Client(ClientMachine):
         if response.status < 200 and framing != TUNNEL:
             self._interims += 1
             if self._interims > INTERIM_LIMIT:
-                return self._fail(Reason.UPSTREAM_PROTOCOL, "the endpoint sent more than " + str(INTERIM_LIMIT) + " interim responses")
+                return self._fail(
+                    Reason.UPSTREAM_PROTOCOL, "the endpoint sent more than " + str(INTERIM_LIMIT) + " interim responses"
+                )
             return response
         self._keep_alive = not parsed.close and (response.version == 11 or parsed.keep_alive)
         if framing == COUNTED and response.length:

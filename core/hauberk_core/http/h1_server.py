@@ -6,7 +6,7 @@ from hauberk_core.http.body import END_WITHOUT_TRAILERS, BodyWriter, settle_leng
 from hauberk_core.http.buffer import ReceiveBuffer
 from hauberk_core.http.chunks import ChunkReader, body_too_large
 from hauberk_core.http.errors import LocalProtocolError, Violation
-from hauberk_core.http.events import CHUNKED, COUNTED, NO_BODY, TUNNEL, UNTIL_CLOSE, Closed, Data, End, Event, Fault, Request, Response
+from hauberk_core.http.events import CHUNKED, COUNTED, NO_BODY, TUNNEL, UNTIL_CLOSE, Closed, Data, End, Event, Fault, Response
 from hauberk_core.http.head import Limits
 from hauberk_core.http.headers import Headers
 from hauberk_core.http.machine import ServerMachine
@@ -101,7 +101,9 @@ class H1Server(ServerMachine):
     def _read_counted(self) -> Event | None:
         buffer = self._buffer
         if not len(buffer):
-            return self._fail(Reason.CLIENT_GONE, "the client closed the connection within a request's body") if self._eof else None
+            return (
+                self._fail(Reason.CLIENT_GONE, "the client closed the connection within a request's body") if self._eof else None
+            )
         buffer.join()
         data = buffer.take(self._remaining)
         self._client_waits = False
@@ -160,11 +162,12 @@ class H1Server(ServerMachine):
             self._keep_alive = False
         framing = response.framing
         last: list[str] = []
-        if status == 204 or status == 304 or self._method == "HEAD":
-            if status == 204:
-                response.headers.remove("content-length")
+        if status == 204:
+            response.headers.remove("content-length")
             framing = NO_BODY
-        elif framing == COUNTED or framing == NO_BODY:
+        elif status == 304 or self._method == "HEAD":
+            framing = NO_BODY
+        elif framing <= COUNTED:
             framing = COUNTED
             settle_length(response.headers, response.length)
         else:
@@ -186,7 +189,7 @@ class H1Server(ServerMachine):
         return _write_head(response, last)
 
     def _send_switch(self, response: Response) -> bytes:
-        if self._state != _WAITING and self._state != _END:
+        if self._state < _END:
             raise LocalProtocolError("the protocol cannot change before the request is complete")
         self._writer.begin(TUNNEL, 0)
         self._keep_alive = False
@@ -194,7 +197,7 @@ class H1Server(ServerMachine):
         return _write_head(response, ["Connection: upgrade", "Upgrade: " + response.upgrade] if response.status == 101 else [])
 
     def send_data(self, data: bytes) -> bytes:
-        """Octets of the response's body, framed; b"" where it has none. Raises: LocalProtocolError beyond the announced length."""
+        """Octets of the body, framed; b"" where there is none. Raises: LocalProtocolError beyond the announced length."""
         return self._writer.data(data)
 
     def send_end(self, trailers: Headers | None) -> bytes:

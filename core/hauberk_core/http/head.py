@@ -113,9 +113,8 @@ def read_fields(lines: list[str], first: int) -> Fields:
             field = known.get(name)
             if field is None:
                 field = FIELD_NAMES.learn(name)
-        if field.code:
-            if not read_hop_field(fields, field.code, line[colon + 2 :]):
-                continue
+        if field.code and not read_hop_field(fields, field.code, line[colon + 2 :]):
+            continue
         names.append(field.name)
         kept.append(line)
     if fields.nominated is not None:
@@ -156,7 +155,9 @@ def read_hop_field(fields: Fields, code: int, value: str) -> bool:
         return True
     if code == TRANSFER_ENCODING:
         # A repeated field is a list (RFC 9110 section 5.3); no list is accepted, so joining it is enough to refuse it.
-        fields.transfer_encoding = value.lower() if not fields.transfer_encoding else fields.transfer_encoding + ", " + value.lower()
+        fields.transfer_encoding = (
+            value.lower() if not fields.transfer_encoding else fields.transfer_encoding + ", " + value.lower()
+        )
         if not fields.transfer_encoding:
             raise Violation(Reason.BAD_REQUEST, "Transfer-Encoding is empty")
         return False
@@ -180,7 +181,7 @@ def read_content_length(value: str) -> int:
     if not value.isdecimal():
         raise Violation(Reason.BAD_REQUEST, "Content-Length " + repr(value[:32]) + " is not one decimal number")
     if len(value) > CONTENT_LENGTH_DIGITS:
-        raise Violation(Reason.BAD_REQUEST, "Content-Length has " + str(len(value)) + " digits; at most " + str(CONTENT_LENGTH_DIGITS) + " are taken")
+        raise Violation(Reason.BAD_REQUEST, "Content-Length has more than " + str(CONTENT_LENGTH_DIGITS) + " digits")
     if len(value) > 1 and value[0] == "0":
         raise Violation(Reason.BAD_REQUEST, "Content-Length " + value + " has leading zeros")
     return int(value)
@@ -237,9 +238,16 @@ def too_large(octets: bytes, what: str, limits: Limits) -> Violation:
             largest = line[: max(0, line.find(b":"))].decode("latin-1")
     return Violation(
         Reason.HEAD_TOO_LARGE,
-        "the " + what + " is longer than " + plain(limits.head_bytes) + " octets; its largest header so far is "
-        + repr(largest[:64]) + " with " + plain(size) + " octets (setting limits.head_bytes)",
-    )  # fmt: skip
+        "the "
+        + what
+        + " is longer than "
+        + plain(limits.head_bytes)
+        + " octets; its largest header so far is "
+        + repr(largest[:64])
+        + " with "
+        + plain(size)
+        + " octets (setting limits.head_bytes)",
+    )
 
 
 def too_many(lines: list[str], what: str, limits: Limits) -> Violation:
@@ -247,9 +255,18 @@ def too_many(lines: list[str], what: str, limits: Limits) -> Violation:
     largest = max(lines, key=len)
     return Violation(
         Reason.HEAD_TOO_LARGE,
-        "the " + what + " has " + plain(len(lines)) + " header lines where " + plain(limits.header_count) + " are allowed; the largest is "
-        + repr(largest[: max(0, largest.find(":"))][:64]) + " with " + plain(len(largest)) + " octets (setting limits.header_count)",
-    )  # fmt: skip
+        "the "
+        + what
+        + " has "
+        + plain(len(lines))
+        + " header lines where "
+        + plain(limits.header_count)
+        + " are allowed; the largest is "
+        + repr(largest[: max(0, largest.find(":"))][:64])
+        + " with "
+        + plain(len(largest))
+        + " octets (setting limits.header_count)",
+    )
 
 
 def take_trailers(buffer: ReceiveBuffer, limits: Limits) -> list[str] | None:

@@ -116,7 +116,9 @@ class RequestHeadReader:
                 if too_long and limits.line_bytes + 2 <= limits.head_bytes:
                     raise Violation(
                         Reason.LINE_TOO_LONG,
-                        "the request line is longer than " + plain(limits.line_bytes) + " octets (setting limits.request_line_bytes)",
+                        "the request line is longer than "
+                        + plain(limits.line_bytes)
+                        + " octets (setting limits.request_line_bytes)",
                     )
             if found < 0 or found >= limits.head_bytes:
                 break
@@ -181,8 +183,8 @@ def parse_request_line(line: str, scheme: str) -> tuple[str, str, str, str, int]
 def _parse_absolute(target: str, scheme: str) -> tuple[str, str, str]:
     """Read an absolute-form target (RFC 9112 section 3.2.2). Returns: authority, path, query."""
     mark = target.find("://")
-    asked = target[:mark].lower()
-    if mark < 0 or (asked != "http" and asked != "https"):
+    asked = target[: max(0, mark)].lower()
+    if asked not in {"http", "https"}:
         raise Violation(Reason.BAD_REQUEST, "the request target is neither a path nor an http or https URL")
     if asked == "https" and scheme != "https":
         # RFC 9110 section 7.4.
@@ -195,7 +197,9 @@ def _parse_absolute(target: str, scheme: str) -> tuple[str, str, str]:
     authority = before if slash < 0 else before[:slash]
     path = "" if slash < 0 else before[slash:]
     if not AUTHORITIES.valid(authority):
-        raise Violation(Reason.BAD_REQUEST, "the request target's authority " + repr(authority[:64]) + " is not a host with or without a port")
+        raise Violation(
+            Reason.BAD_REQUEST, "the target's authority " + repr(authority[:64]) + " is not a host with or without a port"
+        )
     return authority, path, query
 
 
@@ -205,10 +209,10 @@ def _judge_line(line: str, parts: list[str]) -> Violation:
     if first not in _TOKEN_OCTETS:
         return _bad_first_octet(first)
     if len(parts) != 3:
-        return Violation(Reason.BAD_REQUEST, "the request line is not a method, a target and a version with one space between them")
+        return Violation(Reason.BAD_REQUEST, "the request line is not method, target and version with one space between them")
     if parts[2] != "HTTP/1.1" and parts[2] != "HTTP/1.0":
         if _VERSION.fullmatch(parts[2]) is not None:
-            return Violation(Reason.VERSION_NOT_SUPPORTED, "the request is " + parts[2] + "; HTTP/1.1 and HTTP/1.0 are served here")
+            return Violation(Reason.VERSION_NOT_SUPPORTED, parts[2] + " is not served; HTTP/1.1 and HTTP/1.0 are")
         return Violation(Reason.BAD_REQUEST, "the request line does not end in an HTTP version")
     if TOKEN.fullmatch(parts[0]) is None:
         return Violation(Reason.BAD_REQUEST, "the method is not a token")

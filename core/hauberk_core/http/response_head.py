@@ -69,7 +69,8 @@ def build_response(status: int, reason: str, version: int, fields: Fields, metho
         if version == 10:
             raise Violation(Reason.UPSTREAM_PROTOCOL, "there is a Transfer-Encoding in an HTTP/1.0 response")
         if fields.transfer_encoding != "chunked":
-            raise Violation(Reason.UPSTREAM_PROTOCOL, "Transfer-Encoding " + repr(fields.transfer_encoding[:64]) + " is not chunked")
+            coding = repr(fields.transfer_encoding[:64])
+            raise Violation(Reason.UPSTREAM_PROTOCOL, "Transfer-Encoding " + coding + " is not chunked")
         response.framing = CHUNKED
     elif fields.content_length >= 0:
         response.framing = COUNTED
@@ -97,6 +98,6 @@ def _read_switch(response: Response, fields: Fields, upgrade: str) -> None:
     """RFC 9110 section 7.8: a switch must be to something that was asked for."""
     offered = [protocol.strip(" \t") for protocol in upgrade.lower().split(",")]
     if not fields.upgrade or not fields.upgrade_option or fields.upgrade.lower() not in offered:
-        raise Violation(Reason.UPSTREAM_PROTOCOL, "the endpoint switched to " + repr(fields.upgrade[:64]) + ", which was not asked for")
+        raise Violation(Reason.UPSTREAM_PROTOCOL, "it switches to " + repr(fields.upgrade[:64]) + ", which was not asked for")
     response.framing = TUNNEL
     response.upgrade = fields.upgrade
