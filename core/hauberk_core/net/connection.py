@@ -61,6 +61,7 @@ class Connection(Handler):
         self._queued: list[bytes] = []
         self._unsent: bytes = b""
         self._closing = False
+        self._ending = False
         self._relay: Final = TimerRelay(self)
         self.timer: Final = Timer(self._relay)
 
@@ -111,6 +112,20 @@ class Connection(Handler):
             self.close()
         else:
             self._closing = True
+
+    def end_writing(self) -> None:
+        """Close our side as soon as everything queued has been taken; reading goes on."""
+        self.flush()
+        if not self.closed:
+            if self._unsent:
+                self._ending = True
+            else:
+                self.stream.shutdown_write()
+
+    def reset(self) -> None:
+        """Close so that the peer sees a failure, whatever it has received."""
+        self.stream.reset_on_close()
+        self.close()
 
     def unsent(self) -> int:
         """Octets that wait for the peer."""
@@ -243,6 +258,9 @@ class Connection(Handler):
             if self._closing:
                 self.close()
                 return
+            if self._ending:
+                self._ending = False
+                self.stream.shutdown_write()
         if self.is_congested and len(self._unsent) <= LOW_MARK:
             self.is_congested = False
             self.write_ready()

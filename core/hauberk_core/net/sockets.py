@@ -2,11 +2,13 @@
 
 import errno
 import socket
+import struct
 from typing import Final
 
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_WRITE, Listening, Stream, Transport
 
 _CONNECTING: Final = frozenset({errno.EINPROGRESS, errno.EAGAIN, errno.EALREADY, errno.EINTR})
+LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 # Errors of one connection that accept(2) passes on (its manual page asks to treat them like "try again").
 _ACCEPT_AGAIN: Final = frozenset(
     {
@@ -70,6 +72,12 @@ class SocketStream(Stream):
     def shutdown_write(self) -> None:
         try:
             self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def reset_on_close(self) -> None:
+        try:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
         except OSError:
             return
 

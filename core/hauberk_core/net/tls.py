@@ -1,9 +1,10 @@
 """Streams inside TLS, by the standard library's `ssl` on the raw descriptor."""
 
+import socket
 import ssl
 from typing import Final
 
-from hauberk_core.net.sockets import SocketStream
+from hauberk_core.net.sockets import LINGER_ZERO, SocketStream
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_READ, HANDSHAKE_WANTS_WRITE, Security, Stream
 
 # The largest plaintext of one TLS record (RFC 8446 section 5.1).
@@ -13,7 +14,7 @@ _RECORD: Final = 16384
 class TlsStream(Stream):
     """A TCP connection that speaks TLS once it stands."""
 
-    __slots__ = ("_closed", "_context", "_host", "_inner", "_server_side", "_tls", "server_name_asked")
+    __slots__ = ("_closed", "_context", "_host", "_inner", "_server_side", "_tls")
 
     def __init__(self, inner: SocketStream, context: ssl.SSLContext, server_side: bool, host: str) -> None:
         self._inner: Final = inner
@@ -22,8 +23,6 @@ class TlsStream(Stream):
         self._host: Final = host
         self._tls: ssl.SSLSocket | None = None
         self._closed = False
-        self.server_name_asked = ""
-        """Written by the context's callback for server names; see `tls_context`."""
 
     def fileno(self) -> int:
         return self._inner.fileno() if self._tls is None else self._tls.fileno()
@@ -91,6 +90,14 @@ class TlsStream(Stream):
             except (OSError, ValueError):
                 return
 
+    def reset_on_close(self) -> None:
+        tls = self._tls
+        if tls is not None:
+            try:
+                tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+            except OSError:
+                return
+
     def close(self) -> None:
         if self._closed:
             return
@@ -109,7 +116,8 @@ class TlsStream(Stream):
         return "" if tls is None else tls.selected_alpn_protocol() or ""
 
     def server_name(self) -> str:
-        return self.server_name_asked
+        tls = self._tls
+        return "" if tls is None or not self._server_side else tls.server_hostname or ""
 
     def is_secure(self) -> bool:
         return True

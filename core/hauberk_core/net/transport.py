@@ -51,6 +51,9 @@ class Stream:
         """Say that nothing more will be sent; receiving goes on. A failure means the peer is gone and is not reported."""
         raise NotImplementedError
 
+    def reset_on_close(self) -> None:
+        """Let `close` reset the connection, so that the peer cannot take what it has received for complete."""
+
     def close(self) -> None:
         """Release the descriptor. Never raises, never waits; a second call does nothing."""
         raise NotImplementedError

@@ -36,6 +36,12 @@ class UpstreamMeters:
     def overflowed(self) -> None:
         """A request was refused because of a limit."""
 
+    def wait_began(self) -> None:
+        """A request waits for a connection."""
+
+    def wait_ended(self) -> None:
+        """A request that waited does so no more."""
+
 
 class Pool:
     """Idle connections of one endpoint, the most recently used first: the others may grow old and be closed."""
@@ -113,7 +119,7 @@ class UpstreamCluster(ConnectionOwner):
         for endpoint in self._endpoints:
             self._retire_endpoint(endpoint)
         while self._waiting:
-            self._waiting.popleft().refused(Reason.NO_ENDPOINT, f"cluster {self.name} was removed")
+            self._next_waiting().refused(Reason.NO_ENDPOINT, f"cluster {self.name} was removed")
 
     def open_connections(self) -> int:
         """Connections that are open or being opened."""
@@ -156,6 +162,7 @@ class UpstreamCluster(ConnectionOwner):
         """`requester` no longer waits (its client is gone)."""
         if requester in self._waiting:
             self._waiting.remove(requester)
+            self._meters.wait_ended()
 
     # ConnectionOwner.
 
@@ -180,7 +187,7 @@ class UpstreamCluster(ConnectionOwner):
         endpoint = connection.endpoint
         endpoint.active -= 1
         if self._waiting and not endpoint.retired:
-            requester = self._waiting.popleft()
+            requester = self._next_waiting()
             endpoint.active += 1
             connection.use(requester)
             requester.connecting(connection)
@@ -223,7 +230,7 @@ class UpstreamCluster(ConnectionOwner):
                 requester.refused(Reason.CONNECT_FAILED, f"{endpoint.address}: {error}")
             return
         if self._security is not None:
-            stream = self._security.wrap(stream, endpoint.host)
+            stream = self._security.wrap(stream, endpoint.name)
         connection = UpstreamConnection(self.loop, stream, endpoint, self._new_machine(), self)
         self._open += 1
         endpoint.active += 1
@@ -242,12 +249,17 @@ class UpstreamCluster(ConnectionOwner):
             )
             return
         self._waiting.append(requester)
+        self._meters.wait_began()
+
+    def _next_waiting(self) -> Requester:
+        self._meters.wait_ended()
+        return self._waiting.popleft()
 
     def _serve_waiting(self) -> None:
         while self._waiting and (not self._resolving or self._endpoints):
             if self._endpoints and self._open >= self.settings.max_connections:
                 return
-            requester = self._waiting.popleft()
+            requester = self._next_waiting()
             connection = self.acquire(requester, None)
             if connection is not None:
                 requester.connecting(connection)

@@ -63,6 +63,10 @@ class Requester:
         """The response is complete, or the tunnel's far side has ended."""
         raise NotImplementedError
 
+    def response_batch_end(self) -> None:
+        """Nothing more came for now: send on what was queued."""
+        raise NotImplementedError
+
     def upstream_failed(self, reason: Reason, detail: str) -> None:
         """The connection broke after the request had been given to it; it is already closed."""
         raise NotImplementedError
@@ -176,7 +180,7 @@ class UpstreamConnection(Connection):
         while True:
             event = machine.next_event()
             if event is None:
-                return
+                break
             requester = self.requester
             if requester is None:
                 # Idle: the endpoint closed, or sent something that nobody asked for.
@@ -203,6 +207,8 @@ class UpstreamConnection(Connection):
                 requester.upstream_failed(Reason.UPSTREAM_RESET, "the endpoint closed the connection before it answered")
             if self.closed or self._tunnel:
                 return
+        if self.requester is not None:
+            self.requester.response_batch_end()
 
     def write_ready(self) -> None:
         if self.requester is not None:
@@ -219,7 +225,10 @@ class UpstreamConnection(Connection):
 
     def timed_out(self) -> None:
         if self.established:
+            requester = self.requester
             self.abandon()
+            if requester is not None:
+                requester.upstream_failed(Reason.UPSTREAM_TIMEOUT, "the endpoint took longer than the route's backend_timeout")
             return
         self._connect_failed(Reason.CONNECT_TIMEOUT, "connecting took longer than the cluster's connect_timeout")
 

@@ -6,12 +6,14 @@ from typing import Final
 class UpstreamEndpoint:
     """Counts and idle connections of one address. Lives as long as some snapshot names the address."""
 
-    def __init__(self, host: str, port: int, address: str) -> None:
+    def __init__(self, host: str, port: int, address: str, name: str) -> None:
         self.host: Final = host
         """Numeric: IPv4 or IPv6 without brackets."""
         self.port: Final = port
         self.address: Final = address
         """`host:port`, for logs."""
+        self.name: Final = name
+        """The host as configured: what TLS expects in the endpoint's certificate where no server name is set."""
         self.active: int = 0
         """Requests that use or wait for a connection to this endpoint: what least-request compares."""
         self.retired = False

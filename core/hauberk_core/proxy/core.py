@@ -1,0 +1,378 @@
+"""One worker's whole data path: listeners, routes and clusters at work, and how they follow the configuration."""
+
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from hauberk_core.http.h1_client import H1Client
+from hauberk_core.http.machine import ClientMachine, ServerMachine
+from hauberk_core.model.address import Address, parse_address
+from hauberk_core.model.cluster import Cluster
+from hauberk_core.model.listener import FilterChain, HttpLimits, Listener
+from hauberk_core.model.snapshot import AccessLog
+from hauberk_core.net.loop import Loop
+from hauberk_core.net.sockets import SocketListening
+from hauberk_core.net.tls import TlsSecurity
+from hauberk_core.net.transport import Security, Transport
+from hauberk_core.observe.access_log import AccessLogWriter
+from hauberk_core.observe.date import HttpDate
+from hauberk_core.observe.json_line import JsonLine
+from hauberk_core.observe.meters import ClusterMeters, ProxyMeters
+from hauberk_core.observe.record import Record
+from hauberk_core.observe.request_id import RequestIds
+from hauberk_core.observe.text_line import TextLine
+from hauberk_core.proxy.chain import Chain, ChainOwner, Target
+from hauberk_core.proxy.listener import ListenerRuntime
+from hauberk_core.proxy.update import ProxyUpdate
+from hauberk_core.route.dice import Dice
+from hauberk_core.upstream.balance import Balancer, LeastRequest, RoundRobin
+from hauberk_core.upstream.cluster import ClusterSettings, UpstreamCluster, UpstreamMeters
+from hauberk_core.upstream.endpoint import UpstreamEndpoint
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Resolver:
+    """Looks names up beside the loop, again and again while somebody watches."""
+
+    def watch(self, name: str, watcher: "NameWatcher") -> None:
+        """Tell `watcher` the addresses of `name`, now or later, and whenever they change. Watching twice is watching once."""
+        raise NotImplementedError
+
+    def unwatch(self, name: str, watcher: "NameWatcher") -> None:
+        """Tell no more."""
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class NameWatcher:
+    """Whoever wants to know a name's addresses."""
+
+    def resolved(self, name: str, hosts: list[str]) -> None:
+        """The numeric addresses of `name`; empty if it has none or looking it up failed the first time."""
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class OtherCodecs:
+    """Makes machines of the codecs that are not compiled with the proxy (h11)."""
+
+    def server(self, scheme: str, limits: HttpLimits) -> ServerMachine:
+        """A server machine."""
+        raise NotImplementedError
+
+    def client(self, limits: HttpLimits) -> ClientMachine:
+        """A client machine."""
+        raise NotImplementedError
+
+
+class ProxyCore(ChainOwner):
+    """Follows the configuration; everything that must outlive a change (connections, pools, counters) lives here by name."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        transport: Transport,
+        meters: ProxyMeters,
+        access_log: AccessLogWriter | None,
+        resolver: Resolver,
+        other_codecs: OtherCodecs,
+        random: Callable[[], float],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        super().__init__(meters.without_cluster, RequestIds(entropy))
+        self.loop: Final = loop
+        self.meters: Final = meters
+        self.draining = False
+        self._transport: Final = transport
+        self._access_log: AccessLogWriter | None = access_log
+        self._resolver: Final = resolver
+        self._other_codecs: Final = other_codecs
+        self._random: Final = random
+        self._date: Final = HttpDate()
+        self._listeners: dict[str, ListenerRuntime] = {}
+        self._sockets: dict[str, socket.socket] = {}
+        self._closing_listeners: list[ListenerRuntime] = []
+        self._clusters: dict[str, ClusterRuntime] = {}
+        self._targets: dict[str, Target] = {}
+        self._update: ProxyUpdate | None = None
+
+    # Configuration.
+
+    def apply(self, update: ProxyUpdate) -> None:
+        """Serve by `update` from the next request on. It has been checked: nothing in it is refused here."""
+        before = self._update
+        self._apply_clusters(update, before)
+        self._apply_listeners(update)
+        self._update = update
+        self.meters.config_updated()
+
+    def set_access_log(self, writer: AccessLogWriter | None) -> None:
+        """Log finished exchanges here from now on."""
+        self._access_log = writer
+
+    def drain(self) -> None:
+        """Accept nothing more, answer what is in flight, and close each connection behind its last answer."""
+        self.draining = True
+        for listener in self._listeners.values():
+            listener.close()
+            _drain_connections(listener)
+
+    def active(self) -> int:
+        """Connections of clients that are still open."""
+        count = 0
+        for listener in self._listeners.values():
+            count += len(listener.connections)
+        for listener in self._closing_listeners:
+            count += len(listener.connections)
+        return count
+
+    def exchanges(self) -> int:
+        """Exchanges under way."""
+        count = 0
+        for listener in self._listeners.values():
+            for connection in listener.connections:
+                if connection.exchange is not None:
+                    count += 1
+        return count
+
+    # ChainOwner.
+
+    def target(self, cluster: str) -> Target | None:
+        return self._targets.get(cluster)
+
+    def http_date(self) -> str:
+        return self._date.at(self.loop.clock.wall())
+
+    def report(self, record: Record, meters: ClusterMeters, secure: bool) -> None:
+        reason = record.reason
+        flags = "-"
+        if reason is not None:
+            flags = reason.flag
+            self.meters.local_answer(reason)
+        meters.finished(record.status, flags, secure, record.bytes_received, record.bytes_sent, record.duration)
+        log = self._access_log
+        if log is not None:
+            log.write(record)
+
+    # Inside.
+
+    def _apply_clusters(self, update: ProxyUpdate, before: ProxyUpdate | None) -> None:
+        clusters: dict[str, ClusterRuntime] = {}
+        targets: dict[str, Target] = {}
+        for name, config in update.clusters.items():
+            context = update.client_contexts.get(name)
+            old = self._clusters.get(name)
+            if old is not None and old.context is context and old.config.codec == config.codec and old.config.transport == config.transport:
+                runtime = old
+                if old.config is not config:
+                    runtime.configure(config)
+            else:
+                runtime = self._new_cluster(name, config, context)
+                runtime.configure(config)
+            clusters[name] = runtime
+            targets[name] = Target(runtime.cluster, self.meters.cluster_meters(name, config.labels))
+        replaced = self._clusters
+        self._clusters = clusters
+        self._targets = targets
+        for name, runtime in replaced.items():
+            if clusters.get(name) is not runtime:
+                runtime.retire()
+
+    def _new_cluster(self, name: str, config: Cluster, context: ssl.SSLContext | None) -> "ClusterRuntime":
+        security: Security | None = None
+        if context is not None:
+            security = TlsSecurity(context, False, config.transport.server_name)
+        factory = _ClientMachines(self._other_codecs if config.codec == "h11" else None)
+        cluster = UpstreamCluster(
+            name,
+            self.loop,
+            self._transport,
+            security,
+            factory.new,
+            ClusterSettings(),
+            LeastRequest(self._random),
+            _ClusterConnectionMeters(self.meters.cluster_meters(name, config.labels)),
+        )
+        return ClusterRuntime(cluster, config, context, self._resolver, self._random)
+
+    def _apply_listeners(self, update: ProxyUpdate) -> None:
+        listeners: dict[str, ListenerRuntime] = {}
+        sockets: dict[str, socket.socket] = {}
+        for name, (config, sock) in update.listeners.items():
+            old = self._listeners.get(name)
+            if old is not None and self._sockets[name] is sock:
+                runtime = old
+            else:
+                runtime = ListenerRuntime(name, self.loop, SocketListening(sock), self.meters.listener_meters(name))
+            self._configure_listener(runtime, name, config, update)
+            listeners[name] = runtime
+            sockets[name] = sock
+        replaced = self._listeners
+        self._listeners = listeners
+        self._sockets = sockets
+        self._closing_listeners = [listener for listener in self._closing_listeners if listener.connections]
+        for name, runtime in replaced.items():
+            if listeners.get(name) is not runtime:
+                runtime.close()
+                _drain_connections(runtime)
+                self._closing_listeners.append(runtime)
+        if not self.draining:
+            for runtime in listeners.values():
+                runtime.open()
+
+    def _configure_listener(self, runtime: ListenerRuntime, name: str, config: Listener, update: ProxyUpdate) -> None:
+        chains: list[Chain] = []
+        security: Security | None = None
+        port = update.listeners[name][1].getsockname()[1]
+        for index, chain_config in enumerate(config.filter_chains):
+            context = update.server_contexts.get((name, index))
+            scheme = "http" if context is None else "https"
+            chains.append(self._chain(runtime, index, chain_config, update, scheme, port))
+            if context is not None and (security is None or not chain_config.server_names):
+                security = TlsSecurity(context, True, "")
+        runtime.configure(chains, security)
+
+    def _chain(
+        self, runtime: ListenerRuntime, index: int, config: FilterChain, update: ProxyUpdate, scheme: str, port: int
+    ) -> Chain:
+        table = update.route_tables[config.route_table]
+        if index < len(runtime.chains):
+            old = runtime.chains[index]
+            if old.config is config or (old.config == config and old.scheme == scheme):
+                # Connections hold on to their chain: those that are open follow the new table with their next request.
+                old.table = table
+                return old
+        other: Callable[[str, HttpLimits], ServerMachine] | None = None
+        if config.codec == "h11":
+            other = self._other_codecs.server
+        return Chain(self, config, table, Dice(self._random()), scheme, port, other)
+
+
+class ClusterRuntime(NameWatcher):
+    """Keeps one cluster's endpoints as its configuration and the resolver say."""
+
+    def __init__(
+        self,
+        cluster: UpstreamCluster,
+        config: Cluster,
+        context: ssl.SSLContext | None,
+        resolver: Resolver,
+        random: Callable[[], float],
+    ) -> None:
+        self.cluster: Final = cluster
+        self.config: Cluster = config
+        self.context: Final[ssl.SSLContext | None] = context
+        self._resolver: Final = resolver
+        self._random: Final = random
+        self._addresses: list[Address] = []
+        self._hosts: dict[str, list[str]] = {}
+
+    def configure(self, config: Cluster) -> None:
+        """Follow `config` from now on."""
+        self.config = config
+        settings = ClusterSettings()
+        settings.connect_timeout = config.connect_timeout.seconds
+        settings.idle_timeout = config.idle_timeout.seconds
+        settings.max_connections = config.max_connections
+        settings.max_pending = config.max_pending
+        settings.connect_attempts = config.connect_attempts
+        self.cluster.settings = settings
+        balancer: Balancer = LeastRequest(self._random)
+        if config.load_balancing == "round_robin":
+            # Workers begin at different places, so that few requests do not all meet the first endpoint.
+            balancer = RoundRobin(int(self._random() * (len(config.endpoints) or 1)))
+        self.cluster.balancer = balancer
+        self._addresses = [parse_address(endpoint.address) for endpoint in config.endpoints]
+        names = {address.host for address in self._addresses if not _is_numeric(address.host)}
+        for name in list(self._hosts):
+            if name not in names:
+                del self._hosts[name]
+                self._resolver.unwatch(name, self)
+        for name in names:
+            self._resolver.watch(name, self)
+        self._set_endpoints()
+
+    def retire(self) -> None:
+        """Nothing names the cluster any more."""
+        for address in self._addresses:
+            if not _is_numeric(address.host):
+                self._resolver.unwatch(address.host, self)
+        self.cluster.retire()
+
+    def resolved(self, name: str, hosts: list[str]) -> None:
+        self._hosts[name] = hosts
+        self._set_endpoints()
+
+    def _set_endpoints(self) -> None:
+        known = {endpoint.address: endpoint for endpoint in self.cluster.endpoints()}
+        endpoints: list[UpstreamEndpoint] = []
+        resolving = False
+        for address in self._addresses:
+            hosts: list[str] | None = [address.host] if _is_numeric(address.host) else self._hosts.get(address.host)
+            if hosts is None:
+                resolving = True
+                continue
+            for host in hosts:
+                text = f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
+                endpoints.append(known.get(text) or UpstreamEndpoint(host, address.port, text, address.host))
+        self.cluster.set_endpoints(endpoints, resolving)
+
+
+class _ClusterConnectionMeters(UpstreamMeters):
+    def __init__(self, meters: ClusterMeters) -> None:
+        self._meters: Final = meters
+
+    def connection_opened(self) -> None:
+        self._meters.connection_opened()
+
+    def connection_closed(self) -> None:
+        self._meters.connection_closed()
+
+    def connect_failed(self) -> None:
+        self._meters.connect_failed()
+
+    def overflowed(self) -> None:
+        self._meters.overflowed()
+
+    def wait_began(self) -> None:
+        self._meters.wait_began()
+
+    def wait_ended(self) -> None:
+        self._meters.wait_ended()
+
+
+class _ClientMachines:
+    def __init__(self, other: OtherCodecs | None) -> None:
+        self._other: Final = other
+        # Responses are held to the same bounds as requests; a trusted endpoint has no reason to send larger heads.
+        self._limits: Final = HttpLimits()
+
+    def new(self) -> ClientMachine:
+        if self._other is not None:
+            return self._other.client(self._limits)
+        return H1Client(self._limits)
+
+
+def new_access_log(config: AccessLog | None, descriptor: int) -> AccessLogWriter | None:
+    """The writer that `config` asks for."""
+    if config is None:
+        return None
+    return AccessLogWriter(descriptor, JsonLine() if config.format == "json" else TextLine())
+
+
+def _drain_connections(listener: ListenerRuntime) -> None:
+    for connection in list(listener.connections):
+        connection.drain()
+
+
+def _is_numeric(host: str) -> bool:
+    if ":" in host:
+        return True
+    try:
+        socket.inet_pton(socket.AF_INET, host)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,510 @@
+"""A client's HTTP/1.1 connection: reads requests, one at a time, and writes their responses."""
+
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from hauberk_core.http.events import (
+    CLOSED,
+    COUNTED,
+    DATA,
+    END,
+    FAULT,
+    NO_BODY,
+    REQUEST,
+    TUNNEL,
+    Data,
+    End,
+    Fault,
+    Request,
+    Response,
+)
+from hauberk_core.http.headers import Headers
+from hauberk_core.http.machine import ServerMachine
+from hauberk_core.model.decision import Decision
+from hauberk_core.model.reason import Reason
+from hauberk_core.net.connection import READ_BULK_BYTES, READ_HEAD_BYTES, Connection
+from hauberk_core.net.loop import Handler, Loop
+from hauberk_core.net.transport import Stream
+from hauberk_core.net.wheel import NEVER
+from hauberk_core.observe.meters import ClusterMeters
+from hauberk_core.observe.record import Record
+from hauberk_core.proxy.chain import Chain
+from hauberk_core.proxy.client import Client
+from hauberk_core.proxy.exchange import Exchange, body_is_short
+from hauberk_core.proxy.forwarding import PHRASES, prepare_request
+from hauberk_core.route.decide import decide
+from hauberk_core.route.filters import modify, redirect_location, rewrite
+
+# A request's body of at most this is read and dropped after an answer of our own, so that the connection can go on.
+DISCARD_BYTES: Final = 64 * 1024
+# Octets of requests behind the current one that are held before reading stops.
+PIPELINE_BYTES: Final = 64 * 1024
+# After an answer that ends a connection, what the client still sends is read and dropped this long and this much: closing at once
+# would reset the connection, and the reset could overtake the answer (RFC 9112 section 9.6).
+LINGER_SECONDS: Final = 2.0
+LINGER_BYTES: Final = 1024 * 1024
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class ConnectionListener(Handler):
+    """What a downstream connection needs of the listener that accepted it."""
+
+    def chain_for(self, server_name: str) -> Chain | None:
+        """The chain that serves the server name which the client asked for."""
+        raise NotImplementedError
+
+    def connection_opened(self, connection: "DownstreamConnection") -> None:
+        """The connection stands, its TLS handshake included."""
+        raise NotImplementedError
+
+    def connection_closed(self, connection: "DownstreamConnection") -> None:
+        """A connection that was opened is closed."""
+        raise NotImplementedError
+
+    def handshake_failed(self) -> None:
+        """A TLS handshake failed or took too long."""
+        raise NotImplementedError
+
+
+class DownstreamConnection(Connection):
+    """The socket's side: feeds the machine and lives by its deadlines."""
+
+    def __init__(self, loop: Loop, stream: Stream, chain: Chain, peer_host: str, listener: ConnectionListener) -> None:
+        super().__init__(loop, stream)
+        self.listener: Final = listener
+        self.peer_host: Final = peer_host
+        self.chain: Chain = chain
+        self.machine: ServerMachine = chain.new_machine()
+        self.exchange: Exchange | None = None
+        self.draining = False
+        self._client: Final = DownstreamClient(self)
+        self._head_began = False
+        self._served = False
+        self._pumping = False
+        self._again = False
+        self._lingering = -1
+        self._progress: float = loop.now
+
+    # Connection.
+
+    def open(self) -> None:
+        chain = self.chain
+        self.loop.wheel.arm(self.timer, self.loop.now + (chain.handshake_timeout if self.stream.is_secure() else chain.head_timeout))
+        super().open()
+
+    def opened(self) -> None:
+        stream = self.stream
+        if stream.is_secure():
+            chain = self.listener.chain_for(stream.server_name())
+            if chain is not None and chain is not self.chain:
+                self.chain = chain
+                self.machine = chain.new_machine()
+        self.listener.connection_opened(self)
+        self._arm(self.chain.head_timeout)
+
+    def received(self, data: bytes) -> None:
+        if self._lingering >= 0:
+            self._lingering += len(data)
+            if not data or self._lingering > LINGER_BYTES:
+                self.close()
+            return
+        self._progress = self.loop.now
+        exchange = self.exchange
+        if exchange is not None and exchange.is_tunnel:
+            exchange.tunnel_data(data)
+            return
+        self.machine.receive(data)
+        self.pump()
+
+    def write_ready(self) -> None:
+        self._progress = self.loop.now
+        if self.exchange is not None:
+            self.exchange.client_write_ready()
+
+    def broken(self, error: OSError) -> None:
+        if not self.established:
+            self.listener.handshake_failed()
+        self.lost(Reason.CLIENT_GONE, f"the client's connection broke: {error}")
+
+    def give_up(self, error: Exception) -> None:
+        self.lost(Reason.INTERNAL, "a fault of the proxy; its log has the details")
+
+    def timed_out(self) -> None:
+        chain = self.chain
+        exchange = self.exchange
+        if not self.established:
+            self.listener.handshake_failed()
+            self.close()
+        elif self._lingering >= 0:
+            self.close()
+        elif exchange is None:
+            if self._head_began or not self._served:
+                self.refuse(Reason.REQUEST_TIMEOUT, f"no complete head within {chain.head_timeout} s (timeouts.head)")
+            else:
+                self.close()
+        elif exchange.deadline <= self.loop.now:
+            exchange.time_out(Reason.UPSTREAM_TIMEOUT, "the exchange took longer than the route's timeout")
+        elif chain.stall_timeout > 0 and self._progress + chain.stall_timeout <= self.loop.now:
+            if exchange.is_tunnel:
+                self.lost(Reason.CLIENT_GONE, "the tunnel stood still longer than timeouts.stall")
+            elif exchange.request_complete or self.is_reading() is False:
+                exchange.time_out(Reason.UPSTREAM_TIMEOUT, "nothing came from the endpoint within timeouts.stall")
+            else:
+                exchange.time_out(Reason.REQUEST_TIMEOUT, "nothing more of the request came within timeouts.stall")
+        else:
+            self._arm_exchange(exchange)
+
+    def close(self) -> None:
+        if not self.closed:
+            established = self.established
+            super().close()
+            if established:
+                self.listener.connection_closed(self)
+
+    # What the machine reports.
+
+    def pump(self) -> None:
+        """Act on the machine's events until it has none, or the current exchange must come first."""
+        if self._pumping:
+            self._again = True
+            return
+        self._pumping = True
+        self._again = True
+        while self._again and not self.closed:
+            self._again = False
+            self._pump_once()
+        self._pumping = False
+
+    def _pump_once(self) -> None:
+        machine = self.machine
+        while not self.closed and self._lingering < 0:
+            event = machine.next_event()
+            if event is None:
+                break
+            kind = event.kind
+            exchange = self.exchange
+            if kind == REQUEST:
+                assert isinstance(event, Request)
+                self._begin(event)
+            elif kind == DATA:
+                assert isinstance(event, Data)
+                if exchange is not None:
+                    exchange.request_data(event.data)
+            elif kind == END:
+                assert isinstance(event, End)
+                if exchange is not None:
+                    exchange.request_end(event.trailers)
+                    if exchange.request.upgrade and not exchange.over:
+                        break
+            elif kind == FAULT:
+                assert isinstance(event, Fault)
+                self.refuse(event.reason, event.detail)
+                return
+            elif kind == CLOSED:
+                if exchange is not None:
+                    self.lost(Reason.CLIENT_GONE, "the client closed the connection before the answer was complete")
+                else:
+                    self.close_when_sent()
+                return
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.flush_request()
+            if exchange.request_complete and machine.buffered() > PIPELINE_BYTES:
+                self.pause_reading()
+        elif not self.closed and not self._head_began and machine.buffered():
+            self._head_began = True
+            self._arm(self.chain.head_timeout)
+
+    def _begin(self, request: Request) -> None:
+        chain = self.chain
+        self._head_began = False
+        self._served = True
+        now = self.loop.clock.now()
+        self._progress = now
+        record = Record()
+        exchange = Exchange(self._client, request, record, now)
+        self.exchange = exchange
+        self._fill(record, request)
+        decision = decide(request, chain.table, chain.dice.next())
+        record.route = decision.route
+        if decision.timeout > 0:
+            exchange.deadline = now + decision.timeout
+        self._arm_exchange(exchange)
+        if request.framing != NO_BODY and (request.framing != COUNTED or request.length > READ_HEAD_BYTES):
+            self.read_size = READ_BULK_BYTES
+        prepare_request(request, record, self.peer_host, chain.scheme, chain.owner.request_ids)
+        if decision.redirect is not None:
+            self._redirect(exchange, decision)
+            return
+        reason = decision.reason
+        if reason is not None:
+            self.answer(exchange, reason, "")
+            return
+        target = chain.owner.target(decision.cluster)
+        if target is None:
+            self.answer(exchange, Reason.NO_BACKEND, f"there is no cluster {decision.cluster}")
+            return
+        record.cluster = decision.cluster
+        if decision.rewrite is not None:
+            rewrite(request, decision)
+        if decision.request_headers:
+            for modifier in decision.request_headers:
+                modify(request.headers, modifier)
+        exchange.begin(decision, target.cluster, target.meters)
+
+    def _fill(self, record: Record, request: Request) -> None:
+        stream = self.stream
+        record.start = self.loop.clock.wall()
+        record.method = request.method
+        record.path = request.path + request.query
+        record.authority = request.authority
+        record.protocol = "HTTP/1.1" if request.version == 11 else "HTTP/1.0"
+        record.downstream_local = stream.local_address()
+        record.downstream_remote = stream.peer_address()
+        record.server_name = stream.server_name()
+
+    # Answers of our own.
+
+    def answer(self, exchange: Exchange, reason: Reason, detail: str) -> None:
+        """Answer `exchange` in the endpoint's place, and keep the connection if what remains of the request is short."""
+        record = exchange.record
+        record.reason = reason
+        record.details = detail
+        record.status = reason.status
+        body = f"{reason.status} {PHRASES.get(reason.status, '')}\n{reason.code}: {detail or reason.meaning}\n".encode("latin-1", "replace")
+        headers = Headers()
+        headers.add("content-type", "text/plain; charset=iso-8859-1")
+        headers.add("hauberk-reason", reason.code)
+        if reason.status == 503:
+            headers.add("retry-after", "1")
+        self._send_own(exchange, reason.status, headers, body)
+
+    def _redirect(self, exchange: Exchange, decision: Decision) -> None:
+        redirect = decision.redirect
+        assert redirect is not None
+        headers = Headers()
+        headers.add("location", redirect_location(exchange.request, decision, self.chain.port))
+        for modifier in decision.response_headers:
+            modify(headers, modifier)
+        exchange.record.status = redirect.status
+        self._send_own(exchange, redirect.status, headers, b"")
+
+    def _send_own(self, exchange: Exchange, status: int, headers: Headers, body: bytes) -> None:
+        request = exchange.request
+        close = self.draining or not (exchange.request_complete or body_is_short(request, DISCARD_BYTES)) or request.expects_continue
+        response = Response(status, PHRASES.get(status, ""), 11, headers)
+        headers.add("date", self.chain.owner.http_date())
+        headers.add("content-length", str(len(body)))
+        response.framing = COUNTED
+        response.length = len(body)
+        machine = self.machine
+        self.queue(machine.send_response(response, close))
+        if request.method != "HEAD":
+            self.queue(machine.send_data(body))
+            exchange.record.bytes_sent += len(body)
+        self.queue(machine.send_end(None))
+        self.flush()
+        exchange.answered_locally()
+        if close and not exchange.over:
+            self._end_unread(exchange)
+        elif not self.closed:
+            self.resume_reading()
+
+    def refuse(self, reason: Reason, detail: str) -> None:
+        """The client broke a rule or a limit: answer where that is still possible, and end the connection."""
+        exchange = self.exchange
+        if exchange is not None and not exchange.over:
+            if exchange.response_started:
+                self.lost(reason, detail)
+                return
+            exchange.client_gone(reason, detail)
+        else:
+            record = Record()
+            record.start = self.loop.clock.wall()
+            record.reason = reason
+            record.details = detail
+            record.status = reason.status
+            record.downstream_local = self.stream.local_address()
+            record.downstream_remote = self.stream.peer_address()
+            self.chain.owner.report(record, self.chain.owner.unrouted, self.stream.is_secure())
+        self.exchange = None
+        status = reason.status
+        body = f"{status} {PHRASES.get(status, '')}\n{reason.code}: {detail}\n".encode("latin-1", "replace")
+        # The machine is in no state to frame anything: the request it would answer was never understood.
+        head = (
+            f"HTTP/1.1 {status} {PHRASES.get(status, '')}\r\ncontent-type: text/plain; charset=iso-8859-1\r\n"
+            f"hauberk-reason: {reason.code}\r\ndate: {self.chain.owner.http_date()}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.queue(head.encode("latin-1"))
+        self.queue(body)
+        self._linger()
+
+    def lost(self, reason: Reason, detail: str) -> None:
+        """The connection is of no more use: end its exchange and close."""
+        exchange = self.exchange
+        self.exchange = None
+        if exchange is not None:
+            exchange.client_gone(reason, detail)
+        self.close()
+
+    def drain(self) -> None:
+        """Close as soon as no exchange is under way; until then, answer with `Connection: close`."""
+        self.draining = True
+        if self.exchange is None and not self._head_began:
+            self.close_when_sent()
+
+    # What the client side of an exchange does.
+
+    def next_exchange(self) -> None:
+        """The exchange is over: go on with the next request, or close."""
+        self.exchange = None
+        machine = self.machine
+        if self.closed:
+            return
+        if self.draining or not machine.may_keep_alive():
+            self.close_after_response()
+            return
+        self.read_size = READ_HEAD_BYTES
+        machine.start_next_exchange()
+        self._arm(self.chain.idle_timeout)
+        self.resume_reading()
+        if machine.buffered():
+            self.pump()
+
+    def close_after_response(self) -> None:
+        """The response said, or its framing says, that this connection ends here."""
+        if self.machine.buffered():
+            self._linger()
+        else:
+            self.close_when_sent()
+
+    def _end_unread(self, exchange: Exchange) -> None:
+        exchange.end_record()
+        self.exchange = None
+        self._linger()
+
+    def _linger(self) -> None:
+        self.read_size = READ_BULK_BYTES
+        self._lingering = 0
+        self.resume_reading()
+        self.end_writing()
+        if not self.closed:
+            self._arm(LINGER_SECONDS)
+
+    def _arm(self, seconds: float) -> None:
+        if seconds > 0:
+            self.loop.wheel.arm(self.timer, self.loop.now + seconds)
+        else:
+            self.loop.wheel.disarm(self.timer)
+
+    def _arm_exchange(self, exchange: Exchange) -> None:
+        stall = self.chain.stall_timeout
+        deadline = self._progress + stall if stall > 0 else NEVER
+        if exchange.deadline < deadline:
+            deadline = exchange.deadline
+        if deadline < NEVER:
+            self.loop.wheel.arm(self.timer, deadline)
+        else:
+            self.loop.wheel.disarm(self.timer)
+
+    def progressed(self) -> None:
+        """Something moved on the other side of the exchange."""
+        self._progress = self.loop.now
+
+
+class DownstreamClient(Client):
+    """What exchanges see of the connection."""
+
+    def __init__(self, connection: DownstreamConnection) -> None:
+        self._connection: Final = connection
+
+    def now(self) -> float:
+        return self._connection.loop.clock.now()
+
+    def pause_request(self) -> None:
+        self._connection.pause_reading()
+
+    def resume_request(self) -> None:
+        connection = self._connection
+        if not connection.closed:
+            connection.progressed()
+            connection.resume_reading()
+
+    def forward_interim(self, exchange: Exchange, response: Response) -> None:
+        connection = self._connection
+        if exchange.request.version == 11:
+            connection.queue(connection.machine.send_interim(response))
+            connection.flush()
+
+    def forward_response(self, exchange: Exchange, response: Response) -> None:
+        connection = self._connection
+        connection.progressed()
+        exchange.record.status = response.status
+        if "date" not in response.headers.names:
+            response.headers.add("date", connection.chain.owner.http_date())
+        if response.status == 101:
+            response.framing = TUNNEL
+        connection.queue(connection.machine.send_response(response, connection.draining))
+
+    def forward_data(self, exchange: Exchange, data: bytes) -> None:
+        connection = self._connection
+        connection.progressed()
+        if exchange.is_tunnel:
+            connection.queue(data)
+            connection.flush()
+        else:
+            connection.queue(connection.machine.send_data(data))
+
+    def forward_end(self, exchange: Exchange, trailers: Headers | None) -> None:
+        connection = self._connection
+        if exchange.is_tunnel:
+            connection.flush()
+            connection.end_writing()
+        else:
+            connection.queue(connection.machine.send_end(trailers))
+            connection.flush()
+
+    def flush_response(self, exchange: Exchange) -> bool:
+        connection = self._connection
+        connection.flush()
+        return connection.is_congested
+
+    def become_tunnel(self, exchange: Exchange) -> None:
+        connection = self._connection
+        connection.flush()
+        connection.read_size = READ_BULK_BYTES
+        rest = connection.machine.take_rest()
+        connection.resume_reading()
+        if rest:
+            exchange.tunnel_data(rest)
+
+    def response_overtook(self, exchange: Exchange) -> None:
+        connection = self._connection
+        if body_is_short(exchange.request, DISCARD_BYTES):
+            connection.resume_reading()
+        else:
+            connection._end_unread(exchange)
+
+    def answer_error(self, exchange: Exchange, reason: Reason, detail: str) -> None:
+        connection = self._connection
+        if connection.closed or exchange.over:
+            exchange.client_gone(reason, detail)
+        else:
+            connection.answer(exchange, reason, detail)
+
+    def cut_response(self, exchange: Exchange) -> None:
+        # A body that ends with the connection would pass for complete if the connection ended in order.
+        connection = self._connection
+        connection.flush()
+        exchange.end_record()
+        connection.exchange = None
+        connection.reset()
+
+    def exchange_over(self, exchange: Exchange) -> None:
+        self._connection.next_exchange()
+
+    def report(self, record: Record, meters: ClusterMeters | None) -> None:
+        connection = self._connection
+        owner = connection.chain.owner
+        owner.report(record, owner.unrouted if meters is None else meters, connection.stream.is_secure())

@@ -1,0 +1,296 @@
+"""One request and its response, on their way through the proxy.
+
+An exchange sits between the client's connection and an upstream one and moves events both ways. It is over when both the request
+and the response are complete, or when either side failed; it then reports one record and lets go of both connections.
+"""
+
+from typing import Final
+
+from hauberk_core.http.events import COUNTED, NO_BODY, UNTIL_CLOSE, Request, Response
+from hauberk_core.http.headers import Headers
+from hauberk_core.model.decision import Decision
+from hauberk_core.model.reason import Reason
+from hauberk_core.net.wheel import NEVER
+from hauberk_core.observe.meters import ClusterMeters
+from hauberk_core.observe.record import Record
+from hauberk_core.proxy.client import Client
+from hauberk_core.route.filters import modify
+from hauberk_core.upstream.cluster import UpstreamCluster
+from hauberk_core.upstream.connection import Requester, UpstreamConnection
+
+SWITCHING_PROTOCOLS: Final = 101
+
+
+class Exchange(Requester):
+    """Moves one request to an endpoint and its response back."""
+
+    __slots__ = (
+        "_client",
+        "_cluster",
+        "_connection",
+        "_decision",
+        "_held",
+        "_held_end",
+        "_held_trailers",
+        "_meters",
+        "_sending",
+        "_started",
+        "deadline",
+        "is_tunnel",
+        "over",
+        "record",
+        "request",
+        "request_complete",
+        "response_complete",
+        "response_started",
+    )
+
+    def __init__(self, client: Client, request: Request, record: Record, started: float) -> None:
+        super().__init__()
+        self.request: Final = request
+        self.record: Final = record
+        self.deadline: float = NEVER
+        """When the whole exchange must be over, in the loop's seconds."""
+        self.request_complete = False
+        self.response_started = False
+        self.response_complete = False
+        self.is_tunnel = False
+        self.over = False
+        self._client: Final = client
+        self._started: Final = started
+        self._decision: Decision | None = None
+        self._cluster: UpstreamCluster | None = None
+        self._meters: ClusterMeters | None = None
+        self._connection: UpstreamConnection | None = None
+        self._sending = False
+        self._held: list[bytes] = []
+        self._held_end = False
+        self._held_trailers: Headers | None = None
+
+    # The request's way.
+
+    def begin(self, decision: Decision, cluster: UpstreamCluster, meters: ClusterMeters) -> None:
+        """Ask the cluster for a connection and send the request on it as soon as there is one."""
+        self._decision = decision
+        self._cluster = cluster
+        self._meters = meters
+        connection = cluster.acquire(self, None)
+        if connection is not None:
+            self._connection = connection
+            self.assigned()
+
+    def assign_meters(self, meters: ClusterMeters) -> None:
+        """Where an exchange that reaches no cluster is counted."""
+        self._meters = meters
+
+    def request_data(self, data: bytes) -> None:
+        """Octets of the request's body."""
+        self.record.bytes_received += len(data)
+        connection = self._connection
+        if self._sending and connection is not None:
+            connection.queue(connection.machine.send_data(data))
+        elif not self.response_complete:
+            self._held.append(data)
+
+    def request_end(self, trailers: Headers | None) -> None:
+        """The request is complete."""
+        self.request_complete = True
+        connection = self._connection
+        if self._sending and connection is not None:
+            connection.queue(connection.machine.send_end(trailers))
+        else:
+            self._held_end = True
+            self._held_trailers = trailers
+        if self.response_complete:
+            self._finish()
+
+    def flush_request(self) -> None:
+        """Send on what was queued. Returns with reading from the client paused if the endpoint does not keep up."""
+        connection = self._connection
+        if connection is None or not self._sending:
+            if self._held and not self.over:
+                self._client.pause_request()
+            return
+        connection.flush()
+        if connection.is_congested:
+            self._client.pause_request()
+
+    def tunnel_data(self, data: bytes) -> None:
+        """After a 101: octets from the client; `b""`: it ended its side."""
+        connection = self._connection
+        if connection is None:
+            return
+        if not data:
+            self.request_complete = True
+            connection.flush()
+            connection.end_writing()
+            if self.response_complete:
+                self._finish()
+            return
+        self.record.bytes_received += len(data)
+        connection.queue(data)
+        connection.flush()
+        if connection.is_congested:
+            self._client.pause_request()
+
+    # Requester: the response's way.
+
+    def connecting(self, connection: UpstreamConnection) -> None:
+        self._connection = connection
+
+    def assigned(self) -> None:
+        connection = self._connection
+        decision = self._decision
+        assert connection is not None
+        assert decision is not None
+        record = self.record
+        record.upstream_host = connection.endpoint.address
+        record.upstream_local = connection.stream.local_address()
+        if decision.backend_timeout > 0:
+            loop = connection.loop
+            loop.wheel.arm(connection.timer, loop.now + decision.backend_timeout)
+        machine = connection.machine
+        connection.queue(machine.send_request(self.request))
+        self._sending = True
+        if self._held:
+            for data in self._held:
+                connection.queue(machine.send_data(data))
+            self._held = []
+        if self._held_end:
+            connection.queue(machine.send_end(self._held_trailers))
+        if self.request.framing == NO_BODY or self._held_end:
+            connection.flush()
+        self._client.resume_request()
+
+    def refused(self, reason: Reason, detail: str) -> None:
+        self._connection = None
+        self._client.answer_error(self, reason, detail)
+
+    def response(self, response: Response) -> None:
+        status = response.status
+        if status < 200 and status != SWITCHING_PROTOCOLS:
+            self._client.forward_interim(self, response)
+            return
+        connection = self._connection
+        if connection is None:
+            return
+        if status == SWITCHING_PROTOCOLS and not self.request.upgrade:
+            connection.abandon()
+            self.upstream_failed(Reason.UPSTREAM_PROTOCOL, "the endpoint switched protocols unasked")
+            return
+        decision = self._decision
+        if decision is not None and decision.response_headers:
+            for modifier in decision.response_headers:
+                modify(response.headers, modifier)
+        self.response_started = True
+        self.record.upstream_duration = connection.loop.clock.now() - self._started
+        self._client.forward_response(self, response)
+        if status == SWITCHING_PROTOCOLS:
+            self.is_tunnel = True
+            self.request_complete = False
+            early = connection.become_tunnel()
+            self._client.become_tunnel(self)
+            if early:
+                self.response_data(early)
+
+    def response_data(self, data: bytes) -> None:
+        self.record.bytes_sent += len(data)
+        self._client.forward_data(self, data)
+
+    def response_end(self, trailers: Headers | None) -> None:
+        self.response_complete = True
+        self._client.forward_end(self, trailers)
+        if self.over:
+            return
+        if self.request_complete:
+            self._finish()
+        elif not self.is_tunnel:
+            # The endpoint answered without wanting the rest of the request.
+            self._let_go(False)
+            self._client.response_overtook(self)
+
+    def response_batch_end(self) -> None:
+        connection = self._connection
+        if self._client.flush_response(self) and connection is not None:
+            connection.pause_reading()
+
+    def upstream_failed(self, reason: Reason, detail: str) -> None:
+        self._connection = None
+        self._sending = False
+        if self.response_started:
+            self.record.reason = reason
+            self.record.details = detail
+            self._client.cut_response(self)
+        else:
+            self._client.answer_error(self, reason, detail)
+
+    def upstream_write_ready(self) -> None:
+        self._client.resume_request()
+
+    # Both ways.
+
+    def client_write_ready(self) -> None:
+        """The client takes octets again."""
+        if self._connection is not None:
+            self._connection.resume_reading()
+
+    def time_out(self, reason: Reason, detail: str) -> None:
+        """The exchange took too long: give up the endpoint and tell the client, where that is still possible."""
+        self._let_go(False)
+        self.upstream_failed(reason, detail)
+
+    def client_gone(self, reason: Reason, detail: str) -> None:
+        """The client closed, or broke the rules, before the exchange was over."""
+        if self.over:
+            return
+        self._let_go(False)
+        if self.record.reason is None:
+            self.record.reason = reason
+            self.record.details = detail
+            if not self.record.status:
+                self.record.status = reason.status
+        self.end_record()
+
+    def answered_locally(self) -> None:
+        """The proxy's own answer has been sent in place of an endpoint's."""
+        self._let_go(False)
+        self.response_started = True
+        self.response_complete = True
+        if self.request_complete:
+            self._finish()
+
+    def end_record(self) -> None:
+        """Report the exchange, once."""
+        if not self.over:
+            self.over = True
+            record = self.record
+            record.duration = self._client.now() - self._started
+            self._client.report(record, self._meters)
+
+    def _finish(self) -> None:
+        if not self.over:
+            self._let_go(True)
+            self.end_record()
+            self._client.exchange_over(self)
+
+    def _let_go(self, reusable: bool) -> None:
+        connection = self._connection
+        self._connection = None
+        self._sending = False
+        if connection is not None:
+            if reusable and not self.is_tunnel:
+                connection.give_back()
+            else:
+                connection.abandon()
+        elif self._cluster is not None and not self.over:
+            self._cluster.withdraw(self)
+
+
+def body_is_short(request: Request, limit: int) -> bool:
+    """Whether the request's body, known by its length, is at most `limit` octets."""
+    return request.framing == NO_BODY or (request.framing == COUNTED and request.length <= limit)
+
+
+def ends_with_connection(response: Response) -> bool:
+    """Whether only closing can end this response."""
+    return response.framing == UNTIL_CLOSE

@@ -1,0 +1,129 @@
+"""A listening address at work: accepts what the kernel has queued, a bounded number at a time."""
+
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from hauberk_core.net.loop import Loop
+from hauberk_core.net.poller import READ
+from hauberk_core.net.transport import Listening, Security
+from hauberk_core.net.wheel import Timer, TimerOwner
+from hauberk_core.observe.meters import ListenerMeters
+from hauberk_core.proxy.chain import Chain
+from hauberk_core.proxy.downstream import ConnectionListener, DownstreamConnection
+
+# Accepts of one wake. Connections that are already served come first again after this many; the kernel keeps the rest queued.
+ACCEPTS_PER_WAKE: Final = 16
+# After the process ran out of descriptors or memory: trying again at once would fail again and burn the processor, while connections
+# that end meanwhile free what is missing.
+EXHAUSTED_PAUSE_SECONDS: Final = 0.1
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class ListenerRuntime(ConnectionListener):
+    """Accepts connections and starts serving them with the listener's chain."""
+
+    def __init__(self, name: str, loop: Loop, listening: Listening, meters: ListenerMeters) -> None:
+        self.name: Final = name
+        self.listening: Final = listening
+        self.meters: Final = meters
+        self.chains: list[Chain] = []
+        self.default_chain: Chain | None = None
+        self.security: Security | None = None
+        self.connections: Final[dict[DownstreamConnection, bool]] = {}
+        """The open connections of this listener, in the order of their arrival."""
+        self._loop: Final = loop
+        self._descriptor: Final[int] = listening.fileno()
+        self._timer: Final = Timer(_Resume(self))
+        self._open = False
+
+    def configure(self, chains: list[Chain], security: Security | None) -> None:
+        """Serve new connections with these chains from now on."""
+        self.chains = chains
+        self.security = security
+        default: Chain | None = None
+        for chain in chains:
+            if default is None or not chain.config.server_names:
+                default = chain
+        self.default_chain = default
+
+    def open(self) -> None:
+        """Begin to accept."""
+        if not self._open:
+            self._open = True
+            self._loop.register(self._descriptor, self, READ)
+
+    def close(self) -> None:
+        """Stop accepting; the agent still holds the socket, so that nobody who waits in its queue is reset."""
+        if self._open:
+            self._open = False
+            self._loop.wheel.drop(self._timer)
+            self._loop.release(self._descriptor, self.listening)
+
+    def ready(self, events: int) -> None:
+        for _ in range(ACCEPTS_PER_WAKE):
+            chain = self.default_chain
+            if chain is None or not self._open:
+                return
+            try:
+                stream = self.listening.accept()
+            except OSError:
+                self.meters.accept_failed()
+                self._loop.poller.modify(self._descriptor, 0)
+                self._loop.wheel.arm(self._timer, self._loop.now + EXHAUSTED_PAUSE_SECONDS)
+                return
+            if stream is None:
+                return
+            host = _host_of(stream.peer_address())
+            if self.security is not None:
+                stream = self.security.wrap(stream, "")
+            DownstreamConnection(self._loop, stream, chain, host, self).open()
+
+    def give_up(self, error: Exception) -> None:
+        # One connection could not be set up; the listener goes on.
+        self.meters.accept_failed()
+
+    def connection_opened(self, connection: DownstreamConnection) -> None:
+        self.connections[connection] = True
+        self.meters.connection_opened()
+
+    def connection_closed(self, connection: DownstreamConnection) -> None:
+        self.connections.pop(connection, None)
+        self.meters.connection_closed()
+
+    def handshake_failed(self) -> None:
+        self.meters.handshake_failed()
+
+    def resume(self) -> None:
+        """Accept again after a pause."""
+        if self._open:
+            self._loop.poller.modify(self._descriptor, READ)
+
+    def chain_for(self, server_name: str) -> Chain | None:
+        """The chain that names `server_name`, exactly or by the longest wildcard, else the one without names."""
+        name = server_name.lower()
+        best: Chain | None = None
+        longest = -1
+        for chain in self.chains:
+            for pattern in chain.config.server_names:
+                pattern = pattern.lower()
+                if pattern == name:
+                    return chain
+                if pattern.startswith("*.") and name.endswith(pattern[1:]) and len(name) >= len(pattern) and len(pattern) > longest:
+                    best = chain
+                    longest = len(pattern)
+        return self.default_chain if best is None else best
+
+
+class _Resume(TimerOwner):
+    def __init__(self, listener: ListenerRuntime) -> None:
+        self._listener: Final = listener
+
+    def timed_out(self, timer: Timer) -> None:
+        self._listener.resume()
+
+
+def _host_of(address: str) -> str:
+    """The host of `host:port`, without the brackets of IPv6."""
+    host = address[: address.rfind(":")]
+    return host[1:-1] if host.startswith("[") else host
