@@ -25,13 +25,13 @@ def hot_modules(root: Path, packages: Sequence[str], exclude: Sequence[str]) -> 
 
     A package's `__init__` stays plain: it only re-exports, and a package is found by its folder.
 
-    Raises: ValueError where a listed folder holds no module, so that a renamed package is not silently left plain.
+    Raises: ValueError where a listed package is not there, so that a renamed one is not silently left plain.
     """
     chosen: list[str] = []
     for package in packages:
-        found = [path.relative_to(root).as_posix() for path in (root / package).rglob("*.py") if path.name != "__init__.py"]
-        if not found:
-            raise ValueError(f"{package} holds no module to compile: correct the list in pyproject.toml")
+        if not (root / package / "__init__.py").is_file():
+            raise ValueError(f"{package} is no package: correct the list of hot modules in pyproject.toml")
+        found = (path.relative_to(root).as_posix() for path in (root / package).rglob("*.py") if path.name != "__init__.py")
         chosen += [name for name in found if name not in exclude]
     return sorted(chosen)
 
@@ -65,7 +65,7 @@ class CompileHook(BuildHookInterface[Any]):
     """Hatchling's `custom` build hook."""
 
     def dependencies(self) -> list[str]:
-        """What an isolated build installs first: nothing, or the pins of the compiler and of what the sources are checked against."""
+        """What an isolated build installs first: nothing, or the pins of the compiler and of all that its type check reads."""
         if not self._asked():
             return []
         pins = [Path(self.root, "requirements", name).read_text() for name in ("build.txt", "runtime.txt")]

@@ -1,0 +1,101 @@
+# Everything a contributor does. Each target first makes the environment where it is missing or older than its requirements.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+READY := $(VENV)/.ready
+BIN := $(VENV)/bin
+
+# The compiled suite's environment: it has the wheel where $(VENV) has the checkout.
+COMPILED_VENV := .venv-compiled
+COMPILED_READY := $(COMPILED_VENV)/.ready
+
+REQUIREMENTS := $(wildcard requirements/*.txt)
+# Tests are independent of each other; two at a time suit the smallest machines. `make test PYTEST_ARGS='-n 0 -k weights'`
+PYTEST_ARGS ?= -n 2 --dist loadfile
+FUZZ_SECONDS ?= 60
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.PHONY: setup
+setup: $(READY) ## make .venv with everything in it
+
+# The first interpreter that is new enough. PYTHON=... chooses another.
+define find_python
+for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14; do
+  if command -v "$$candidate" >/dev/null && "$$candidate" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    python=$$candidate
+    break
+  fi
+done
+if [ -z "$${python:-}" ]; then
+  echo "hauberk needs Python 3.11 or newer, with its venv module, and found none." >&2
+  echo "Install one (Debian and Ubuntu: python3 and python3-venv; macOS: brew install python@3.13)," >&2
+  echo "or name it: make setup PYTHON=/path/to/python3" >&2
+  exit 1
+fi
+endef
+
+$(READY): pyproject.toml hatch_build.py $(REQUIREMENTS)
+	@$(find_python)
+	echo "setting up $(VENV) with $$("$$python" --version)"
+	"$$python" -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(addprefix -r ,$(REQUIREMENTS))
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.PHONY: demo
+demo: $(READY) ## start the bookshop behind a gateway, until Ctrl-C
+	@exec $(BIN)/hauberk demo
+
+.PHONY: lint
+lint: $(READY) ## style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: test
+test: lint ## lint, then every test against the checkout
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: wheel
+wheel: $(READY) ## build the compiled wheel into dist/
+	rm -rf dist
+	HAUBERK_COMPILE=1 $(BIN)/python -m hatchling build --target wheel
+	ls dist
+
+$(COMPILED_READY): $(READY)
+	rm -rf $(COMPILED_VENV)
+	$(BIN)/python -m venv $(COMPILED_VENV)
+	$(COMPILED_VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(addprefix -r ,$(filter-out requirements/bench.txt,$(REQUIREMENTS)))
+	touch $@
+
+# Run from a folder outside the sources' roots, so that only the installed wheel can be imported; tests/conftest.py makes sure of it.
+.PHONY: test-compiled
+test-compiled: wheel $(COMPILED_READY) ## the same tests against the compiled wheel
+	$(COMPILED_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall dist/*.whl
+	cd $(COMPILED_VENV)
+	env --unset=PYTHONPATH HAUBERK_EXPECT_COMPILED=1 bin/python -m pytest --config-file ../pyproject.toml --rootdir .. $(PYTEST_ARGS) ../tests
+
+.PHONY: fuzz
+fuzz: $(READY) ## every fuzzer, FUZZ_SECONDS (60) each
+	@for fuzzer in tests/fuzz/fuzz_*.py; do
+	  echo "$$fuzzer, $(FUZZ_SECONDS) seconds"
+	  $(BIN)/python "$$fuzzer" --seconds $(FUZZ_SECONDS)
+	done
+
+.PHONY: bench
+bench: $(READY) ## hauberk beside Envoy, nginx and haproxy
+	$(BIN)/python -m bench
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	rm -rf $(VENV) $(COMPILED_VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
