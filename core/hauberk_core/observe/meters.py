@@ -1,0 +1,208 @@
+"""What the proxy counts, behind methods that only add to cells: everything is looked up when a snapshot is prepared.
+
+The one thing found during traffic is the series of an outcome (status, flags, security): by a small key, and made once.
+"""
+
+from typing import Final
+
+from hauberk_core.model.reason import Reason
+from hauberk_core.observe.cells import Cells
+from hauberk_core.observe.metrics import (
+    CLUSTER,
+    DURATION,
+    DURATION_SUM,
+    DURATIONS,
+    HTTP,
+    LISTENER,
+    LOCAL_ANSWER,
+    OTHER,
+    REQUEST_SIZE,
+    REQUEST_SIZE_SUM,
+    REQUESTS,
+    RESPONSE_SIZE,
+    RESPONSE_SIZE_SUM,
+    SIZES,
+    WORKER,
+)
+
+# Istio's values of the label `reporter`: a gateway and the client's sidecar are a source, the server's sidecar a destination.
+SOURCE: Final = "source"
+DESTINATION: Final = "destination"
+
+# Outcomes of one cluster that get series of their own. Honest services know a few dozen statuses; one that makes them up must
+# not use up the cells of all others.
+OUTCOMES_PER_CLUSTER: Final = 100
+
+
+class ListenerMeters:
+    """Counts what happens to the connections of one listener."""
+
+    __slots__ = ("_view",)
+
+    def __init__(self, view: memoryview) -> None:
+        self._view: Final = view
+
+    def connection_opened(self) -> None:
+        """A client's connection was accepted."""
+        self._view[0] += 1
+        self._view[1] += 1
+
+    def connection_closed(self) -> None:
+        """A connection that was reported as opened is closed."""
+        self._view[1] -= 1
+
+    def handshake_failed(self) -> None:
+        """A client's TLS handshake failed or timed out."""
+        self._view[2] += 1
+
+    def accept_failed(self) -> None:
+        """An accept failed."""
+        self._view[3] += 1
+
+
+class ClusterMeters:
+    """Counts the exchanges of one cluster, and the connections to it."""
+
+    __slots__ = ("_by_flags", "_cells", "_http_labels", "_outcomes", "_plain", "_reporter", "_view")
+
+    def __init__(self, cells: Cells, reporter: str, name: str, labels: dict[str, str], protocol: str) -> None:
+        self._cells: Final = cells
+        self._reporter: Final = reporter
+        self._view: Final = cells.view(CLUSTER, CLUSTER.label_values({"cluster": name}))
+        self._http_labels: Final[dict[str, str]] = {"reporter": reporter, "request_protocol": protocol}
+        if name:
+            self._http_labels["destination_service"] = name
+            self._http_labels["destination_service_name"] = name
+        for label, value in labels.items():
+            self._http_labels[label] = value
+        # By status, negative where the exchange was secure; most outcomes have no flags, the others are found by theirs first.
+        self._plain: Final[dict[int, memoryview]] = {}
+        self._by_flags: Final[dict[str, dict[int, memoryview]]] = {}
+        self._outcomes = 0
+
+    def finished(self, status: int, flags: str, secure: bool, request_bytes: int, response_bytes: int, duration: float) -> None:
+        """Count an exchange that is over.
+
+        Args: status - 0 where no response was begun; flags - Envoy's response flags, `-` for none; secure - over mutual TLS;
+            request_bytes and response_bytes - octets of the bodies; duration - seconds, from a clock that never goes back.
+        """
+        by_status = self._plain if flags == "-" else self._by_flags.get(flags)
+        view = None if by_status is None else by_status.get(-status if secure else status)
+        if view is None:
+            view = self._outcome(status, flags, secure)
+        microseconds = int(duration * 1000000.0)
+        view[REQUESTS] += 1
+        view[DURATION + DURATIONS.index(microseconds)] += 1
+        view[DURATION_SUM] += microseconds
+        view[REQUEST_SIZE + SIZES.index(request_bytes)] += 1
+        if request_bytes:
+            view[REQUEST_SIZE_SUM] += request_bytes
+        view[RESPONSE_SIZE + SIZES.index(response_bytes)] += 1
+        view[RESPONSE_SIZE_SUM] += response_bytes
+
+    def connection_opened(self) -> None:
+        """A connection to an endpoint is established."""
+        self._view[0] += 1
+        self._view[1] += 1
+
+    def connection_closed(self) -> None:
+        """A connection that was reported as opened is closed."""
+        self._view[1] -= 1
+
+    def connect_failed(self) -> None:
+        """An attempt to connect failed or timed out."""
+        self._view[2] += 1
+
+    def wait_began(self) -> None:
+        """A request waits for a connection."""
+        self._view[3] += 1
+
+    def wait_ended(self) -> None:
+        """A request that was reported as waiting does so no more."""
+        self._view[3] -= 1
+
+    def overflowed(self) -> None:
+        """A request was refused because pool and queue were full."""
+        self._view[4] += 1
+
+    def _outcome(self, status: int, flags: str, secure: bool) -> memoryview:
+        code = str(status)
+        if self._outcomes >= OUTCOMES_PER_CLUSTER:
+            # Not remembered: the cells know this series, and a hundred others come first.
+            code = OTHER
+            flags = OTHER
+        labels = dict(self._http_labels)
+        labels["response_code"] = code
+        labels["response_flags"] = flags
+        if self._reporter == DESTINATION:
+            labels["connection_security_policy"] = "mutual_tls" if secure else "none"
+        view = self._cells.view(HTTP, HTTP.label_values(labels))
+        if code == OTHER:
+            return view
+        self._outcomes += 1
+        if flags == "-":
+            by_status = self._plain
+        else:
+            by_status = self._by_flags.setdefault(flags, {})
+        by_status[-status if secure else status] = view
+        return view
+
+
+class ProxyMeters:
+    """Everything one worker counts. Meters are kept by name, so that a new snapshot goes on with the old one's."""
+
+    __slots__ = ("_cells", "_clusters", "_listeners", "_reasons", "_reporter", "_worker", "without_cluster")
+
+    def __init__(self, cells: Cells, reporter: str = SOURCE) -> None:
+        """Prepare.
+
+        Args: reporter - `SOURCE` or `DESTINATION`.
+        Raises: ValueError if the cells are too few for the first series of every group.
+        """
+        self._cells: Final = cells
+        self._reporter: Final = reporter
+        self._worker: Final = cells.view(WORKER, ())
+        self._reasons: Final[dict[str, memoryview]] = {}
+        for reason in Reason:
+            self._reasons[reason.code] = cells.view(LOCAL_ANSWER, (reason.code,))
+        self._listeners: Final[dict[str, ListenerMeters]] = {}
+        self._clusters: Final[dict[tuple[str, ...], ClusterMeters]] = {}
+        self.without_cluster: Final = self.cluster_meters("", {})
+        """For exchanges that were answered before any cluster was chosen."""
+
+    def cluster_meters(self, name: str, labels: dict[str, str], protocol: str = "http") -> ClusterMeters:
+        """The meters of a cluster.
+
+        Args: labels - Istio's destination and source labels that are known; others are ignored. Where they do not say
+            `destination_service` and `destination_service_name`, the cluster's name stands in; protocol - `http` or `grpc`.
+        """
+        key = (name, protocol, *[part for label in sorted(labels) for part in (label, labels[label])])
+        known = self._clusters.get(key)
+        if known is None:
+            known = ClusterMeters(self._cells, self._reporter, name, labels, protocol)
+            self._clusters[key] = known
+        return known
+
+    def listener_meters(self, name: str) -> ListenerMeters:
+        """The meters of a listener."""
+        known = self._listeners.get(name)
+        if known is None:
+            known = ListenerMeters(self._cells.view(LISTENER, (name,)))
+            self._listeners[name] = known
+        return known
+
+    def local_answer(self, reason: Reason) -> None:
+        """The proxy made an answer itself."""
+        self._reasons[reason.code][0] += 1
+
+    def requests_active(self, number: int) -> None:
+        """So many exchanges are running now; to be told every second, because two cells for each exchange would say no more."""
+        self._worker[0] = number
+
+    def access_log_dropped(self, total: int) -> None:
+        """The access log has lost so many lines since the worker's start."""
+        self._worker[1] = total
+
+    def config_updated(self) -> None:
+        """A new configuration is in use."""
+        self._worker[2] += 1

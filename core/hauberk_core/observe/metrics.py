@@ -1,0 +1,163 @@
+"""The closed list of what is counted: names, labels, meanings and where each value lies among the cells.
+
+Metrics that always carry the same labels form a `MetricGroup`: one entry in the directory and one run of cells serve all of them.
+Names, labels and buckets of the first group are Istio's, so that Kiali and Istio's dashboards draw this mesh
+(https://istio.io/latest/docs/reference/config/metrics/).
+"""
+
+from typing import Final
+
+from hauberk_core.observe.buckets import Buckets
+
+COUNTER: Final = 1
+GAUGE: Final = 2
+HISTOGRAM: Final = 3
+
+# The label value of a series that was refused room of its own.
+OTHER: Final = "other"
+
+# Envoy's default bounds, which Istio uses for milliseconds and octets alike.
+_BOUNDS: Final = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000)
+SIZES: Final = Buckets((0, *_BOUNDS), 1, 10_000)
+"""Octets. Envoy's first bound, 0.5, can only hold 0, and an integer bound says the same."""
+DURATIONS: Final = Buckets((500, *[bound * 1000 for bound in _BOUNDS]), 500, 100_000)
+"""Microseconds."""
+
+
+class Metric:
+    """One metric: a counter and a gauge take one cell, a histogram one for each bucket, one for infinity, then the sum."""
+
+    __slots__ = ("bounds", "description", "kind", "name", "scale", "width")
+
+    def __init__(self, name: str, kind: int, description: str, bounds: tuple[float, ...] = (), scale: float = 1.0) -> None:
+        """Describe it.
+
+        Args: bounds - of a histogram, in the unit that is shown; scale - what a cell's sum is multiplied by to be shown.
+        """
+        self.name: Final = name
+        self.kind: Final = kind
+        self.description: Final = description
+        self.bounds: Final = bounds
+        self.scale: Final = scale
+        self.width: Final = len(bounds) + 2 if kind == HISTOGRAM else 1
+
+
+class MetricGroup:
+    """Metrics that share their labels, and whose cells lie one after the other."""
+
+    __slots__ = ("default", "labels", "metrics", "name", "width")
+
+    def __init__(self, name: str, labels: tuple[str, ...], default: str, metrics: tuple[Metric, ...]) -> None:
+        """Describe it.
+
+        Args: default - the value of a label that nobody set.
+        """
+        self.name: Final = name
+        self.labels: Final = labels
+        self.default: Final = default
+        self.metrics: Final = metrics
+        self.width: Final = sum([metric.width for metric in metrics])
+
+    def label_values(self, given: dict[str, str]) -> tuple[str, ...]:
+        """The values of all labels in their order; names in `given` that are no labels of this group are left out."""
+        return tuple([given.get(label, self.default) for label in self.labels])
+
+
+_SIZE_BOUNDS: Final = (0.5, *[float(bound) for bound in _BOUNDS])
+
+# Where the parts of the first group lie, for whoever counts.
+REQUESTS: Final = 0
+DURATION: Final = 1
+DURATION_SUM: Final = DURATION + len(DURATIONS.bounds) + 1
+REQUEST_SIZE: Final = DURATION_SUM + 1
+REQUEST_SIZE_SUM: Final = REQUEST_SIZE + len(SIZES.bounds) + 1
+RESPONSE_SIZE: Final = REQUEST_SIZE_SUM + 1
+RESPONSE_SIZE_SUM: Final = RESPONSE_SIZE + len(SIZES.bounds) + 1
+
+HTTP: Final = MetricGroup(
+    "istio_http",
+    (
+        "reporter",
+        "source_workload",
+        "source_canonical_service",
+        "source_canonical_revision",
+        "source_workload_namespace",
+        "source_principal",
+        "source_app",
+        "source_version",
+        "source_cluster",
+        "destination_workload",
+        "destination_workload_namespace",
+        "destination_principal",
+        "destination_app",
+        "destination_version",
+        "destination_service",
+        "destination_canonical_service",
+        "destination_canonical_revision",
+        "destination_service_name",
+        "destination_service_namespace",
+        "destination_cluster",
+        "request_protocol",
+        "response_code",
+        "response_flags",
+        "connection_security_policy",
+    ),
+    "unknown",
+    (
+        Metric("istio_requests_total", COUNTER, "Requests that were answered or given up."),
+        Metric(
+            "istio_request_duration_milliseconds",
+            HISTOGRAM,
+            "Time from the first octet of a request to the last of its response.",
+            _SIZE_BOUNDS,
+            0.001,
+        ),
+        Metric("istio_request_bytes", HISTOGRAM, "Octets of request bodies.", _SIZE_BOUNDS),
+        Metric("istio_response_bytes", HISTOGRAM, "Octets of response bodies.", _SIZE_BOUNDS),
+    ),
+)
+
+LISTENER: Final = MetricGroup(
+    "listener",
+    ("listener",),
+    "",
+    (
+        Metric("hauberk_downstream_connections_total", COUNTER, "Connections accepted."),
+        Metric("hauberk_downstream_connections_active", GAUGE, "Connections that are open."),
+        Metric("hauberk_tls_handshake_failures_total", COUNTER, "TLS handshakes of clients that failed."),
+        Metric("hauberk_accept_errors_total", COUNTER, "Accepts that failed, for example for want of descriptors."),
+    ),
+)
+
+CLUSTER: Final = MetricGroup(
+    "cluster",
+    ("cluster",),
+    "",
+    (
+        Metric("hauberk_upstream_connections_total", COUNTER, "Connections to endpoints that were established."),
+        Metric("hauberk_upstream_connections_active", GAUGE, "Established connections to endpoints that are open."),
+        Metric("hauberk_upstream_connect_failures_total", COUNTER, "Connects to an endpoint that failed or timed out."),
+        Metric("hauberk_pool_requests_waiting", GAUGE, "Requests that wait for a connection."),
+        Metric("hauberk_pool_overflows_total", COUNTER, "Requests refused because the pool and its queue were full."),
+    ),
+)
+
+LOCAL_ANSWER: Final = MetricGroup(
+    "local_answer",
+    ("reason",),
+    "",
+    (Metric("hauberk_local_answers_total", COUNTER, "Answers that the proxy made itself, by reason."),),
+)
+
+WORKER: Final = MetricGroup(
+    "worker",
+    (),
+    "",
+    (
+        Metric("hauberk_requests_active", GAUGE, "Exchanges that have begun and not ended, as of the last second."),
+        Metric("hauberk_access_log_dropped_total", COUNTER, "Access log lines lost because the log could not take them."),
+        Metric("hauberk_config_updates_total", COUNTER, "Configurations that workers have put to use."),
+    ),
+)
+
+GROUPS: Final = (HTTP, LISTENER, CLUSTER, LOCAL_ANSWER, WORKER)

@@ -1,0 +1,79 @@
+"""What is known of one exchange when it is over."""
+
+from hauberk_core.model.reason import Reason
+
+
+class Record:
+    """Filled in by the proxy while an exchange runs, read by observers at its end. Empty text: there was none."""
+
+    __slots__ = (
+        "authority",
+        "bytes_received",
+        "bytes_sent",
+        "cluster",
+        "details",
+        "downstream_local",
+        "downstream_remote",
+        "duration",
+        "method",
+        "path",
+        "protocol",
+        "reason",
+        "request_id",
+        "route",
+        "server_name",
+        "start",
+        "status",
+        "upstream_duration",
+        "upstream_failure",
+        "upstream_host",
+        "upstream_local",
+        "user_agent",
+        "x_forwarded_for",
+    )
+
+    def __init__(self) -> None:
+        self.method = ""
+        self.authority = ""
+        self.path = ""
+        """With its query, as the client sent it."""
+        self.protocol = ""
+        """`HTTP/1.1`, for example."""
+        self.status = 0
+        """0 where no response was begun."""
+        self.reason: Reason | None = None
+        """Why the proxy answered itself, or gave up; None where the response is an endpoint's."""
+        self.details = ""
+        """More than `reason` says: what broke which rule."""
+        self.bytes_received = 0
+        """Octets of the request's body."""
+        self.bytes_sent = 0
+        """Octets of the response's body."""
+        self.start = 0.0
+        """Wall clock, seconds since 1970."""
+        self.duration = 0.0
+        """Seconds from the request's first octet to the response's last."""
+        self.upstream_duration = -1.0
+        """Seconds from the request's last octet to the head of the endpoint's response; negative: there was none."""
+        self.upstream_failure = ""
+        """Why the endpoint could not be reached: the error of the connect or the TLS handshake."""
+        self.x_forwarded_for = ""
+        self.user_agent = ""
+        self.request_id = ""
+        self.upstream_host = ""
+        """The endpoint's `address:port`."""
+        self.cluster = ""
+        self.upstream_local = ""
+        self.downstream_local = ""
+        self.downstream_remote = ""
+        self.server_name = ""
+        """What the client asked for inside TLS (SNI)."""
+        self.route = ""
+
+    def response_details(self) -> str:
+        """In Envoy's manner: `via_upstream` for an endpoint's answer, else the reason's code, with details in braces."""
+        if self.reason is None:
+            return "via_upstream"
+        if not self.details:
+            return self.reason.code
+        return self.reason.code + "{" + self.details.replace(" ", "_") + "}"
