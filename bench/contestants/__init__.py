@@ -1,0 +1,1 @@
+"""The proxies under test: each writes the configuration of the same reverse proxy in its own language."""

@@ -1,0 +1,200 @@
+"""hauberk itself, as plain Python or with its hot modules compiled, and any other build of it given as a command."""
+
+import os
+import shlex
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import msgspec
+from hauberk_core.model import (
+    AccessLog,
+    Certificate,
+    Cluster,
+    Endpoint,
+    FilterChain,
+    Listener,
+    Match,
+    PathMatch,
+    Route,
+    RouteTable,
+    Snapshot,
+    TransportConfig,
+    VirtualHost,
+    WeightedCluster,
+)
+
+from bench.contestants.contestant import EVERY_LISTENER, Contestant, first_line
+from bench.process import BenchError, Launch
+from bench.site import BACKEND_NAME, HOSTS, PREFIXES, Place
+from bench.site import Listener as ListenerName
+
+# What a library that mypyc made of several modules has in its file name.
+_COMPILED_MARK = "__mypyc"
+
+
+class Hauberk(Contestant):
+    """`hauberk proxy` under a given Python, with one worker."""
+
+    def __init__(self, name: str, python: str, compiled: bool) -> None:
+        super().__init__(name)
+        self._python = python
+        self._compiled = compiled
+
+    def absence(self) -> str | None:
+        done = subprocess.run(
+            [self._python, "-P", "-c", "import hauberk_cli.__main__"], capture_output=True, text=True, check=False, timeout=60
+        )
+        return None if done.returncode == 0 else f"{self._python} cannot run it: {(done.stderr.splitlines() or [''])[-1]}"
+
+    def version(self) -> str:
+        return first_line([self._python, "-P", "-m", "hauberk_cli", "version"])
+
+    def prepare(self, place: Place) -> Launch:
+        configuration = write_snapshot(place)
+        arguments = [self._python, "-m", "hauberk_cli", "proxy", "--config", str(configuration), "--workers", "1"]
+        return Launch(arguments, place.folder, place.folder / "output.log")
+
+    def is_worker(self, arguments: list[str]) -> bool:
+        return any("hauberk_core.worker" in argument for argument in arguments)
+
+    def doubt(self, pids: list[int]) -> str | None:
+        libraries = [line for pid in pids for line in _mapped_files(pid) if _COMPILED_MARK in line and "hauberk" in line]
+        if self._compiled and not libraries:
+            return "no process has a compiled hauberk library mapped: this is plain Python"
+        if not self._compiled and libraries:
+            return f"compiled libraries are in use ({libraries[0]}): this is not plain Python"
+        return None
+
+
+class Command(Contestant):
+    """Any proxy given as a command with `{config}`, `{port}`, `{backend}` and the like filled in.
+
+    It takes part in the scenarios whose listener it has a placeholder for; `{config}`, a snapshot, has them all.
+    """
+
+    def __init__(self, name: str, command: str) -> None:
+        super().__init__(name)
+        self._command = command
+        placeholders: dict[ListenerName, str] = {"http": "{port}", "tls": "{tls_port}", "originate": "{originate_port}"}
+        listeners = frozenset(listener for listener, placeholder in placeholders.items() if placeholder in command)
+        self.listeners = EVERY_LISTENER if "{config}" in command else listeners
+
+    def absence(self) -> str | None:
+        return None if self.listeners else "its command has neither {config} nor {port}, {tls_port} or {originate_port}"
+
+    def version(self) -> str:
+        return self._command
+
+    def prepare(self, place: Place) -> Launch:
+        site = place.site
+        values = {
+            "config": str(write_snapshot(place)),
+            "port": str(place.ports["http"]),
+            "tls_port": str(place.ports["tls"]),
+            "originate_port": str(place.ports["originate"]),
+            "backend": f"127.0.0.1:{site.backend_port}",
+            "backend_port": str(site.backend_port),
+            "tls_backend": f"127.0.0.1:{site.backend_tls_port}",
+            "tls_backend_port": str(site.backend_tls_port),
+            "chain": str(site.chain),
+            "key": str(site.key),
+            "authority": str(site.authority),
+            "log": str(place.access_log),
+            "folder": str(place.folder),
+        }
+        arguments: list[str] = []
+        for word in shlex.split(self._command):
+            for name, value in values.items():
+                word = word.replace(f"{{{name}}}", value)
+            arguments.append(word)
+        return Launch(arguments, Path.cwd(), place.folder / "output.log")
+
+    def is_worker(self, arguments: list[str]) -> bool:
+        return "hauberk_cli" not in arguments
+
+
+def write_snapshot(place: Place) -> Path:
+    """Write the place's `snapshot` where the proxy reads it."""
+    file = place.folder / "snapshot.json"
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(snapshot(place), enc_hook=str), indent=1))
+    return file
+
+
+def snapshot(place: Place) -> Snapshot:
+    """The same proxy as the others, as hauberk's configuration."""
+    site = place.site
+    listeners: dict[str, Listener] = {}
+    for name, port in place.ports.items():
+        security = TransportConfig(security="tls", certificates=("server",)) if name == "tls" else TransportConfig()
+        table = "to-tls-backend" if name == "originate" else "to-backend"
+        listeners[name] = Listener(
+            address=f"127.0.0.1:{port}", filter_chains=(FilterChain(route_table=table, transport=security),)
+        )
+    originate = TransportConfig(security="tls", server_name=BACKEND_NAME, trust_file=str(site.authority))
+    return Snapshot(
+        version="bench",
+        listeners=listeners,
+        route_tables={"to-backend": _route_table("backend"), "to-tls-backend": _route_table("tls-backend")},
+        clusters={
+            "backend": Cluster(endpoints=(Endpoint(address=f"127.0.0.1:{site.backend_port}"),)),
+            "tls-backend": Cluster(endpoints=(Endpoint(address=f"127.0.0.1:{site.backend_tls_port}"),), transport=originate),
+        },
+        certificates={"server": Certificate(chain_file=str(site.chain), key_file=str(site.key))},
+        access_log=AccessLog(file=str(place.access_log), format="text"),
+    )
+
+
+def _route_table(cluster: str) -> RouteTable:
+    hosts: list[VirtualHost] = []
+    for host in HOSTS:
+        routes = tuple(
+            Route(
+                name=prefix.strip("/") or "rest",
+                matches=(Match(path=PathMatch(kind="prefix", value=prefix)),),
+                backends=(WeightedCluster(cluster=cluster),),
+            )
+            for prefix in PREFIXES
+        )
+        hosts.append(VirtualHost(name=host, hosts=(host,), routes=routes))
+    return RouteTable(virtual_hosts=tuple(hosts))
+
+
+def _mapped_files(pid: int) -> set[str]:
+    try:
+        lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    except OSError:
+        return set()
+    return {line.split()[5] for line in lines if len(line.split()) > 5}
+
+
+def compiled_python(root: Path, folder: Path) -> str:
+    """Build the compiled wheel by `make wheel` and put it into a scratch environment.
+
+    The environment sees this interpreter's own packages behind the wheel, so that both contestants run on the same
+    dependencies and nothing is fetched.
+
+    Args: root - the checkout; folder - an empty folder for the environment.
+    Returns: the environment's Python. Raises: BenchError if no wheel can be built.
+    """
+    done = subprocess.run(["make", "wheel"], cwd=root, capture_output=True, text=True, check=False, timeout=1800)
+    wheels = sorted((root / "dist").glob("hauberk-*.whl"), key=os.path.getmtime)
+    if done.returncode != 0 or not wheels:
+        raise BenchError(f"`make wheel` gives no wheel: {(done.stderr.strip().splitlines() or ['nothing in dist/'])[-1]}")
+    return install_wheel(wheels[-1], folder)
+
+
+def install_wheel(wheel: Path, folder: Path) -> str:
+    """Put `wheel` without its dependencies into a new environment at `folder`; returns that environment's Python."""
+    venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
+    packages = folder / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(packages), str(wheel)]
+    done = subprocess.run(install, capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode != 0:
+        raise BenchError(f"the wheel {wheel.name} cannot be installed: {done.stderr.strip()}")
+    # Path entries are searched after the environment's own packages, and path files inside them are not read: an editable
+    # install of the checkout cannot come before the wheel.
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return str(folder / "bin" / "python")

@@ -1,0 +1,57 @@
+"""The situations in which proxies are compared."""
+
+import dataclasses
+import fnmatch
+from typing import Final
+
+from bench import figures
+from bench.figures import Measure
+from bench.load.generator import Generator
+from bench.load.handshakes import Handshakes
+from bench.load.open_loop import OpenLoop
+from bench.load.wrk import Wrk
+from bench.process import BenchError
+from bench.site import LARGE_PATH, SMALL_PATH, Listener
+
+_CLOSED = (figures.RATE, figures.CPU, figures.P50, figures.P99, figures.PSS_LOADED, figures.BUSY)
+_BULK = (figures.RATE, figures.CPU_PER_GIB, figures.P50, figures.P99, figures.PSS_LOADED, figures.BUSY)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """A load on one listener, and the figures to show; the first of `shown` that is a cost is the one compared."""
+
+    name: str
+    title: str
+    listener: Listener
+    generator: Generator
+    shown: tuple[Measure, ...]
+    compared: Measure
+
+
+LOADS: Final = (
+    Scenario("http-1", "HTTP/1.1, 1 connection", "http", Wrk(1, SMALL_PATH), _CLOSED, figures.CPU),
+    Scenario("http-32", "HTTP/1.1, 32 connections", "http", Wrk(32, SMALL_PATH), _CLOSED, figures.CPU),
+    Scenario("http-256", "HTTP/1.1, 256 connections", "http", Wrk(256, SMALL_PATH), _CLOSED, figures.CPU),
+    Scenario("tls-32", "TLS from the client, 32 kept connections", "tls", Wrk(32, SMALL_PATH), _CLOSED, figures.CPU),
+    Scenario("originate-32", "TLS to the backend, 32 kept connections", "originate", Wrk(32, SMALL_PATH), _CLOSED, figures.CPU),
+    Scenario("handshakes", "TLS, a full handshake and a connection a request", "tls", Handshakes(8), _CLOSED, figures.CPU),
+    Scenario("rate-1000", "1,000 requests/s, open loop, 64 connections", "http", OpenLoop(1000, 64), _CLOSED, figures.P99),
+    Scenario("rate-4000", "4,000 requests/s, open loop, 64 connections", "http", OpenLoop(4000, 64), _CLOSED, figures.P99),
+    Scenario("body-1m", "1 MiB responses, 8 connections", "http", Wrk(8, LARGE_PATH), _BULK, figures.CPU_PER_GIB),
+)
+MEMORY: Final = "memory"
+MEMORY_TITLE: Final = "Memory at rest, and for each of 1,000 idle connections"
+MEMORY_SHOWN: Final = (figures.WORKER_PSS, figures.TOTAL_PSS, figures.TOTAL_RSS, figures.IDLE_CONNECTION)
+NAMES: Final = (*(scenario.name for scenario in LOADS), MEMORY)
+
+
+def chosen(patterns: list[str]) -> list[str]:
+    """Names of scenarios that any of `patterns` (as in file names: `http-*`) takes, in their order; all if there are none.
+
+    Raises: BenchError naming a pattern that takes none.
+    """
+    for pattern in patterns:
+        if not fnmatch.filter(NAMES, pattern):
+            raise BenchError(f"no scenario is called {pattern!r}; there are {', '.join(NAMES)}")
+    return [name for name in NAMES if not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
