@@ -42,6 +42,10 @@ class ReceiveBuffer:
             self.late.clear()
             self._searched = 0
 
+    def ends_in_blank_line(self, limit: int) -> bool:
+        """Whether the unread octets are at most `limit` and end in a blank line, perhaps not the first one."""
+        return not self.late and self.data.endswith(BLANK_LINE) and len(self.data) - self.start <= limit
+
     def find_blank_line(self, limit: int) -> int:
         """Look for the first blank line that ends within the next `limit` octets.
 

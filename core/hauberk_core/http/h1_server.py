@@ -68,21 +68,20 @@ class H1Server(ServerMachine):
     def _read_head(self) -> Event | None:
         buffer = self._buffer
         try:
-            parsed = self._heads.read(buffer)
+            request = self._heads.read(buffer)
         except Violation as fault:
             return self._fail(fault.reason, fault.detail)
-        if parsed is None:
+        if request is None:
             if not self._eof:
                 return None
             if len(buffer):
                 return self._fail(Reason.CLIENT_GONE, "the client closed the connection within a request's head")
             self._state = _DEAD
             return Closed()
-        request = parsed.request
         request.scheme = self._scheme
         self._method = request.method
         self._version = request.version
-        self._keep_alive = not parsed.close and (request.version == 11 or parsed.keep_alive)
+        self._keep_alive = not self._heads.close and (request.version == 11 or self._heads.keep_alive)
         self._client_waits = request.expects_continue
         limit = self._limits.body_bytes
         if limit and request.length > limit:

@@ -104,7 +104,8 @@ def read_fields(lines: list[str], first: int) -> Fields:
         line = lines[index]
         colon = line.find(": ")
         field: FieldName | None = None
-        if colon > 0 and line[colon + 2 : colon + 3] > " " and line[-1] > " ":
+        # Below 33 are the blanks. The last test goes before the first: a value of nothing then needs no case of its own.
+        if colon > 0 and ord(line[-1]) > 32 and ord(line[colon + 2]) > 32:
             field = known.get(line[:colon])
         if field is None:
             line = canonical(line)
@@ -217,6 +218,20 @@ def split_lines(octets: bytes) -> list[str]:
     # Each separator leaves two octets here; any other CR, LF or control character makes it more.
     if len(octets.translate(None, TEXT)) != 2 * (len(lines) - 1):
         return []
+    return lines
+
+
+def take_lines(buffer: ReceiveBuffer, limits: Limits) -> list[str] | None:
+    """Take the head that is all the buffer holds, the usual case, without a search for its end.
+
+    Returns: its lines; None if the buffer holds something else, or the head needs a closer look: nothing is then taken.
+    """
+    if not buffer.ends_in_blank_line(limits.head_bytes):
+        return None
+    lines = split_lines(buffer.data[buffer.start : -4])
+    if not lines or "" in lines:
+        return None
+    buffer.start = len(buffer.data)
     return lines
 
 

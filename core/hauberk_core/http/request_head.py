@@ -8,7 +8,7 @@ from hauberk_core.http.buffer import ReceiveBuffer
 from hauberk_core.http.errors import Violation
 from hauberk_core.http.events import CHUNKED, COUNTED, Request
 from hauberk_core.http.fields import TOKEN
-from hauberk_core.http.head import Fields, Limits, plain, read_fields, split_lines, too_large, too_many, unclean
+from hauberk_core.http.head import Fields, Limits, plain, read_fields, split_lines, take_lines, too_large, too_many, unclean
 from hauberk_core.model.reason import Reason
 
 # Registered methods have at most 17 characters.
@@ -20,21 +20,10 @@ _TOKEN_OCTETS: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrst
 _CARRIAGE_RETURN: Final = 13
 
 
-class ParsedRequest:
-    """A request, and what its head says about the connection."""
-
-    __slots__ = ("close", "keep_alive", "request")
-
-    def __init__(self, request: Request, close: bool, keep_alive: bool) -> None:
-        self.request: Final = request
-        self.close: Final = close
-        self.keep_alive: Final = keep_alive
-
-
 class RequestHeadReader:
     """Takes one request head after another off a buffer."""
 
-    __slots__ = ("_begun", "_checked", "_limits", "_line_end", "_scheme", "_skipped")
+    __slots__ = ("_begun", "_checked", "_limits", "_line_end", "_scheme", "_skipped", "close", "keep_alive")
 
     def __init__(self, scheme: str, limits: Limits) -> None:
         self._scheme: Final = scheme
@@ -45,29 +34,31 @@ class RequestHeadReader:
         """Octets of an incomplete head that were searched for LF."""
         self._line_end = -1
         """Where the request line of an incomplete head ends; -1: not yet known."""
+        self.close = False
+        """What the Connection field of the last head asked for, and so `keep_alive`."""
+        self.keep_alive = False
 
-    @property
-    def begun(self) -> bool:
-        """Whether octets of the next head have come."""
-        return self._begun
-
-    def read(self, buffer: ReceiveBuffer) -> ParsedRequest | None:
+    def read(self, buffer: ReceiveBuffer) -> Request | None:
         """The next request, or None until more octets come. Raises: Violation; the connection is then of no more use."""
         limits = self._limits
         if not self._begun:
             buffer.join()
             if not self._begin(buffer):
                 return None
-        end = buffer.find_blank_line(limits.head_bytes)
-        if end < 0:
-            self._check_incomplete(buffer)
-            return None
-        octets = buffer.data[buffer.start : end]
-        buffer.start = end + 4
-        lines = split_lines(octets)
-        if not lines or len(lines[0]) > limits.line_bytes:
-            self._check_whole(octets)
-            raise unclean(octets)
+        lines = take_lines(buffer, limits)
+        if lines is None:
+            end = buffer.find_blank_line(limits.head_bytes)
+            if end < 0:
+                self._check_incomplete(buffer)
+                return None
+            octets = buffer.data[buffer.start : end]
+            buffer.start = end + 4
+            lines = split_lines(octets)
+            if not lines:
+                self._check_whole(octets)
+                raise unclean(octets)
+        if len(lines[0]) > limits.line_bytes:
+            raise self._line_too_long()
         method, authority, path, query, version = parse_request_line(lines[0], self._scheme)
         if len(lines) - 1 > limits.header_count:
             raise too_many(lines[1:], "request", limits)
@@ -77,7 +68,9 @@ class RequestHeadReader:
         self._skipped = False
         self._checked = 0
         self._line_end = -1
-        return ParsedRequest(request, fields.close, fields.keep_alive)
+        self.close = fields.close
+        self.keep_alive = fields.keep_alive
+        return request
 
     def _begin(self, buffer: ReceiveBuffer) -> bool:
         """Look at the first octet. One empty line before a request is skipped (RFC 9112 section 2.2)."""
@@ -114,12 +107,7 @@ class RequestHeadReader:
             if self._line_end < 0:
                 too_long = found > limits.line_bytes + 1 or (found < 0 and len(buffer) >= limits.line_bytes + 2)
                 if too_long and limits.line_bytes + 2 <= limits.head_bytes:
-                    raise Violation(
-                        Reason.LINE_TOO_LONG,
-                        "the request line is longer than "
-                        + plain(limits.line_bytes)
-                        + " octets (setting limits.request_line_bytes)",
-                    )
+                    raise self._line_too_long()
             if found < 0 or found >= limits.head_bytes:
                 break
             if found == 0 or buffer.octet(found - 1) != _CARRIAGE_RETURN:
@@ -131,6 +119,12 @@ class RequestHeadReader:
         self._checked = len(buffer)
         if len(buffer) >= limits.head_bytes:
             raise too_large(buffer.beginning(limits.head_bytes), "request's head", limits)
+
+    def _line_too_long(self) -> Violation:
+        limit = plain(self._limits.line_bytes)
+        return Violation(
+            Reason.LINE_TOO_LONG, "the request line is longer than " + limit + " octets (setting limits.request_line_bytes)"
+        )
 
 
 def _bad_first_octet(octet: int) -> Violation:

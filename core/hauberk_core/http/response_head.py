@@ -6,7 +6,7 @@ from typing import Final
 from hauberk_core.http.buffer import ReceiveBuffer
 from hauberk_core.http.errors import Violation
 from hauberk_core.http.events import CHUNKED, COUNTED, NO_BODY, TUNNEL, UNTIL_CLOSE, Response
-from hauberk_core.http.head import Fields, Limits, read_fields, split_lines, too_large, too_many, unclean
+from hauberk_core.http.head import Fields, Limits, read_fields, split_lines, take_lines, too_large, too_many, unclean
 from hauberk_core.model.reason import Reason
 
 # RFC 9112 section 4; the space before an absent reason phrase is often left out and does no harm.
@@ -30,16 +30,18 @@ def take_response_head(buffer: ReceiveBuffer, limits: Limits, method: str, upgra
     Args: method, upgrade - of the request that it answers.
     Raises: Violation, with whatever reason: to the client it is all the endpoint's fault.
     """
-    end = buffer.find_blank_line(limits.head_bytes)
-    if end < 0:
-        if len(buffer) >= limits.head_bytes:
-            raise too_large(buffer.beginning(limits.head_bytes), "response's head", limits)
-        return None
-    octets = buffer.data[buffer.start : end]
-    buffer.start = end + 4
-    lines = split_lines(octets)
-    if not lines:
-        raise unclean(octets)
+    lines = take_lines(buffer, limits)
+    if lines is None:
+        end = buffer.find_blank_line(limits.head_bytes)
+        if end < 0:
+            if len(buffer) >= limits.head_bytes:
+                raise too_large(buffer.beginning(limits.head_bytes), "response's head", limits)
+            return None
+        octets = buffer.data[buffer.start : end]
+        buffer.start = end + 4
+        lines = split_lines(octets)
+        if not lines:
+            raise unclean(octets)
     if len(lines) - 1 > limits.header_count:
         raise too_many(lines[1:], "response", limits)
     status, reason, version = parse_status_line(lines[0])
