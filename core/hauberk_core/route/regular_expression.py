@@ -46,5 +46,7 @@ def _compile(pattern: bytes) -> Callable[[bytes], object]:
     try:
         match: Callable[[bytes], object] = re2.compile(pattern, options).fullmatch
     except re2.error as error:
-        raise ValueError(f"is no regular expression RE2 takes: {error}") from None
+        # RE2 speaks in octets where the pattern is octets.
+        reason = error.args[0].decode("latin-1")
+        raise ValueError(f"is no regular expression RE2 takes: {reason}") from None
     return match
