@@ -21,7 +21,7 @@ DEEPEST: Final = 64
 
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SURROGATE: Final = re.compile(f"[{chr(0xD800)}-{chr(0xDFFF)}]")
 _LITERAL_HINTS: Final = {
     "True": "write true",
     "False": "write false",

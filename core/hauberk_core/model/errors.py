@@ -32,6 +32,9 @@ def write_path(path: Path) -> str:
 class ConfigError(msgspec.Struct, frozen=True, kw_only=True):
     """One mistake."""
 
+    message: str
+    hint: str
+    """What to do about it."""
     origin: str = ""
     """The file, or what else the configuration was read from."""
     line: int = 0
@@ -40,9 +43,6 @@ class ConfigError(msgspec.Struct, frozen=True, kw_only=True):
     """In characters, counted from 1."""
     path: str = ""
     """The value's place in the document, or empty for the document itself."""
-    message: str
-    hint: str
-    """What to do about it."""
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:

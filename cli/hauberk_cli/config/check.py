@@ -1,0 +1,78 @@
+"""`hauberk config check`."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from hauberk_cli.exit_codes import CHECK_FAILED, OK
+from hauberk_core.config import load_snapshot
+from hauberk_core.model.document import LARGEST_DOCUMENT
+from hauberk_core.model.errors import ConfigError, ConfigErrors
+
+_COLOURS: Final = {"error": "red", "warning": "yellow"}
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the answer."
+)
+def check(files: tuple[Path, ...], output: str) -> int:
+    """Check configuration files; show every mistake with its place.
+
+    "-" reads standard input. Exits with 0 if every file can be served (warnings do not count), else with 1.
+
+    \b
+    Examples:
+      hauberk config check gateway.json
+      hauberk config check -o json *.json
+      generate-config | hauberk config check -
+    """
+    found = [error for file in files for error in _check_file(file)]
+    failed = any(error.severity == "error" for error in found)
+    if output == "json":
+        click.echo(json.dumps({"ok": not failed, "errors": msgspec.to_builtins(found)}, indent=2, ensure_ascii=False))
+    else:
+        for error in found:
+            _show(error)
+        _summarise(files, found)
+    return CHECK_FAILED if failed else OK
+
+
+def _check_file(file: Path) -> list[ConfigError]:
+    origin = "<stdin>" if str(file) == "-" else str(file)
+    try:
+        with click.open_file(str(file), "rb") as stream:
+            # One octet beyond the limit is enough to be told of it.
+            data = stream.read(LARGEST_DOCUMENT + 1)
+    except OSError as error:
+        hint = "check the name, and whether you may read it"
+        return [ConfigError(origin=origin, message=f"cannot be read: {error.strerror}", hint=hint)]
+    try:
+        return load_snapshot(data, origin).warnings
+    except ConfigErrors as errors:
+        return errors.errors
+
+
+def _show(error: ConfigError) -> None:
+    place = f"{error.origin}:{error.line}:{error.column}: " if error.line else f"{error.origin}: "
+    label = click.style(f"{error.severity}: ", fg=_COLOURS[error.severity], bold=True)
+    where = f"{error.path}: " if error.path else ""
+    click.echo(click.style(place, bold=True) + label + where + error.message)
+    click.echo(click.style("    hint: ", fg="cyan") + error.hint)
+
+
+def _summarise(files: tuple[Path, ...], found: list[ConfigError]) -> None:
+    errors = sum(error.severity == "error" for error in found)
+    warnings = len(found) - errors
+    counted = ", ".join([_count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number])
+    click.echo(f"{_count(len(files), 'file')}: {counted or 'no mistakes'}")
+    if errors:
+        click.echo("next: correct the places above, then run the same command again")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

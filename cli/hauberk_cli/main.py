@@ -1,0 +1,62 @@
+"""The entry point: finds the command, and turns what goes wrong into a message and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from hauberk_cli.errors import CommandError, tell
+from hauberk_cli.exit_codes import INTERRUPTED, OK
+from hauberk_cli.lazy_group import LazyCommand, LazyGroup
+
+_COMMANDS: Final = {
+    "proxy": LazyCommand("hauberk_cli.proxy.command", "proxy", "Run a proxy, from one line or from a configuration file."),
+    "config": LazyCommand("hauberk_cli.config.command", "config", "Check configuration files; print their schema."),
+    "demo": LazyCommand("hauberk_cli.demo.command", "demo", "Run a small bookshop behind a gateway, to look around."),
+    "version": LazyCommand("hauberk_cli.version", "version", "Tell what is installed: version, compiled or plain, platform."),
+    "completion": LazyCommand("hauberk_cli.completion", "completion", "Print the completion script of a shell."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy_commands=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done; 1 what was checked is wrong; 2 the command line is wrong; 3 could not start; 130 Ctrl-C.",
+)
+def cli() -> None:
+    """hauberk: a service mesh and an ingress gateway.
+
+    \b
+    Examples:
+      hauberk proxy --from :8080 --to :9000
+      hauberk config check gateway.json
+      hauberk demo
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. Returns: its exit code."""
+    # https://no-color.org: set and not empty means no colour; otherwise click colours on a terminal only.
+    color = False if os.environ.get("NO_COLOR") else None
+    try:
+        result = cli.main(arguments, prog_name="hauberk", standalone_mode=False, color=color)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx is not None else "", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        tell(error, color)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has what it wants. Python would complain once more while it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        tell(CommandError(what, "hauberk --help"), color)
+        return CommandError.exit_code
+    return result if isinstance(result, int) else OK
