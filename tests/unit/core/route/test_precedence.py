@@ -93,7 +93,7 @@ def _fits(match: Match, asked: Asked) -> bool:
 
 
 def _goes_before(one: tuple[Route, Match], other: tuple[Route, Match]) -> bool:
-    """Whether `one` goes before `other`, which stands behind it in the table: one rule after the other, as Gateway API lists them."""
+    """Whether `one` goes before `other`, which stands behind it in the table: rule after rule, as Gateway API lists them."""
     (route, match), (other_route, other_match) = one, other
     classes = {"exact": 1, "prefix": 2, "starts_with": 2, "regex": 3}
     if classes[match.path.kind] != classes[other_match.path.kind]:
