@@ -160,6 +160,7 @@ class H1Server(ServerMachine):
             # A client that still waits may send its body or not; only a new connection is unambiguous (RFC 9110 section 10.1.1).
             self._keep_alive = False
         framing = response.framing
+        length = 0
         last: list[str] = []
         if status == 204:
             response.headers.remove("content-length")
@@ -167,8 +168,9 @@ class H1Server(ServerMachine):
         elif status == 304 or self._method == "HEAD":
             framing = NO_BODY
         elif framing <= COUNTED:
+            length = response.length if framing == COUNTED else 0
+            settle_length(response.headers, length)
             framing = COUNTED
-            settle_length(response.headers, response.length)
         else:
             response.headers.remove("content-length")
             if self._version == 11:
@@ -184,7 +186,7 @@ class H1Server(ServerMachine):
             last.append("Connection: close")
         elif self._version == 10:
             last.append("Connection: keep-alive")
-        self._writer.begin(framing, response.length)
+        self._writer.begin(framing, length)
         return _write_head(response, last)
 
     def _send_switch(self, response: Response) -> bytes:
@@ -212,6 +214,7 @@ class H1Server(ServerMachine):
         if not self.may_keep_alive():
             raise LocalProtocolError("the exchange is not finished, or the connection cannot carry another")
         self._writer.reset()
+        self._method = ""
         self._state = _HEAD
 
     def take_rest(self) -> bytes:
