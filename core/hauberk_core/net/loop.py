@@ -100,20 +100,14 @@ class Loop:
         self._end_batch()
         return len(events)
 
-    def run_timers(self) -> int:
-        """Report the deadlines that have passed. Returns how many."""
+    def run_timers(self) -> None:
+        """Report the deadlines that have passed."""
         self.now = self.clock.now()
         self._running = True
-        reported = 0
-        finished = False
-        while not finished:
-            try:
-                reported += self.wheel.advance(self.now)
-                finished = True
-            except Exception as error:  # the wheel goes on behind the timer that raised
-                self._faults.fault("a timer", error)
+        while not self._advance_wheel():
+            # A timer's owner raised; the wheel goes on behind it.
+            pass
         self._end_batch()
-        return reported
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         """Run `callback` as part of the loop: now if the loop is at rest, else at the end of the current batch.
@@ -125,6 +119,14 @@ class Loop:
             self.now = self.clock.now()
             self._running = True
             self._end_batch()
+
+    def _advance_wheel(self) -> bool:
+        try:
+            self.wheel.advance(self.now)
+        except Exception as error:
+            self._faults.fault("a timer", error)
+            return False
+        return True
 
     def _end_batch(self) -> None:
         soon = self._soon
