@@ -19,7 +19,7 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Method, target and version: 414. Browsers stop at about 32 KiB."""
     header_count: Annotated[int, msgspec.Meta(ge=4, le=10_000)] = 100
     """Header lines of a head, and trailer lines: 431. Envoy's default."""
-    body_bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
+    body_bytes: Annotated[int, msgspec.Meta(ge=0, le=1 << 50)] = 0
     """Octets of a request's body: 413; 0: no limit, because a proxy streams and stores nothing."""
 
 

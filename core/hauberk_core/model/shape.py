@@ -154,10 +154,8 @@ class _Walk:
                 hint = f"write {int(value)} without quotes"
             self._mismatch(node, path, "a whole number", hint)
         elif (wanted.ge is not None and value < wanted.ge) or (wanted.le is not None and value > wanted.le):
-            allowed = f"from {wanted.ge} to {wanted.le}" if wanted.le is not None else f"of at least {wanted.ge}"
-            self._report(node.offset, path, f"{_describe(value)} is out of range", f"write a number {allowed}")
-        elif not -(1 << 63) <= value < 1 << 63:
-            self._report(node.offset, path, f"{_describe(value)} is out of range", "write a smaller number")
+            message = f"{_describe(value)} is out of range"
+            self._report(node.offset, path, message, f"write a number from {wanted.ge} to {wanted.le}")
 
     def _custom(self, node: Node, wanted: type, path: Path) -> None:
         if wanted is Duration:
