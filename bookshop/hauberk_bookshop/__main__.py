@@ -9,26 +9,27 @@ from typing import Final
 import click
 import trio
 
-from hauberk_bookshop.details import details_handler
+from hauberk_bookshop.app import App
+from hauberk_bookshop.details import details_app
 from hauberk_bookshop.faults import with_faults
-from hauberk_bookshop.productpage import productpage_handler
-from hauberk_bookshop.ratings import ratings_handler
-from hauberk_bookshop.reviews import reviews_handler
+from hauberk_bookshop.productpage import productpage_app
+from hauberk_bookshop.ratings import ratings_app
+from hauberk_bookshop.reviews import reviews_app
 from hauberk_bookshop.serving import Server
 from hauberk_bookshop.settings import SERVICES, Settings, SettingsError, read_settings
-from hauberk_bookshop.web import Handler, Request, Response, json_response, problem
+from hauberk_bookshop.web import Request, Response, json_response, problem
 from hauberk_bookshop.wire import Health
 
 _BUILDERS: Final = {
-    "productpage": productpage_handler,
-    "details": details_handler,
-    "ratings": ratings_handler,
-    "reviews": reviews_handler,
+    "productpage": productpage_app,
+    "details": details_app,
+    "ratings": ratings_app,
+    "reviews": reviews_app,
 }
 
 
-def build_handler(settings: Settings) -> Handler:
-    """The whole handler of one service: its own answers, `/health`, the faults asked for, and 405 for what is not GET or HEAD."""
+def build_app(settings: Settings) -> App:
+    """One service as it is served: its own answers, `/health`, the faults asked for, and 405 for what is not GET or HEAD."""
     service = _BUILDERS[settings.service](settings)
     health = json_response(Health(service=settings.service, version=settings.version, instance=settings.instance))
 
@@ -38,9 +39,9 @@ def build_handler(settings: Settings) -> Handler:
             return Response(405, refusal.body, headers=(*refusal.headers, ("allow", "GET, HEAD")))
         if request.path == "/health":
             return health
-        return await service(request)
+        return await service.handler(request)
 
-    return with_faults(handle, settings.fault_delay, settings.fault_rate, random.random)
+    return App(with_faults(handle, settings.fault_delay, settings.fault_rate, random.random), service.calls)
 
 
 async def serve(settings: Settings, host: str, port: int) -> None:
@@ -48,17 +49,18 @@ async def serve(settings: Settings, host: str, port: int) -> None:
 
     Raises: OSError if the address cannot be bound.
     """
-    handler = build_handler(settings)
+    app = build_app(settings)
     stop = trio.Event()
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         listeners = await trio.open_tcp_listeners(port, host=host)
         shown = f"[{host}]" if ":" in host else host
         click.echo(f"{settings.instance} serves http://{shown}:{listeners[0].socket.getsockname()[1]}")
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(Server(handler).run, listeners, stop)
+            nursery.start_soon(Server(app.handler).run, listeners, stop)
             async for _ in signals:
                 stop.set()
                 break
+    await app.aclose()
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,12 +1,13 @@
 """The service that knows a book's facts: `GET /details/{id}`."""
 
+from hauberk_bookshop.app import App
 from hauberk_bookshop.catalogue import PRODUCT, details_of
 from hauberk_bookshop.settings import Settings
-from hauberk_bookshop.web import Handler, Request, Response, json_response, problem
+from hauberk_bookshop.web import Request, Response, json_response, problem
 
 
-def details_handler(settings: Settings) -> Handler:
-    """Build the handler of details."""
+def details_app(settings: Settings) -> App:
+    """Build details."""
     answer = json_response(details_of(settings.instance))
 
     async def handle(request: Request) -> Response:
@@ -14,4 +15,4 @@ def details_handler(settings: Settings) -> Handler:
             return answer
         return problem(404, f"details knows no {request.path}; ask for /details/{PRODUCT.id}")
 
-    return handle
+    return App(handle)

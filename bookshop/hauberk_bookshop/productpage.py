@@ -11,12 +11,13 @@ from typing import Final, TypeVar
 import msgspec
 import trio
 
+from hauberk_bookshop.app import App
 from hauberk_bookshop.calling import CallError, Service
 from hauberk_bookshop.catalogue import PRODUCT
 from hauberk_bookshop.page import Gap, Page, render
 from hauberk_bookshop.settings import Peer, Settings
 from hauberk_bookshop.tracing import trace_headers
-from hauberk_bookshop.web import Handler, Request, Response, json_response, problem
+from hauberk_bookshop.web import Request, Response, json_response, problem
 from hauberk_bookshop.wire import Details, Reviews
 
 CALL_SECONDS: Final = 5.0
@@ -31,10 +32,10 @@ CONTENT_POLICY: Final = (
 Answer = TypeVar("Answer", Details, Reviews)
 
 
-def productpage_handler(settings: Settings) -> Handler:
-    """Build the handler of productpage."""
+def productpage_app(settings: Settings) -> App:
+    """Build productpage."""
     shop = _Productpage(settings)
-    return shop.handle
+    return App(shop.handle, (shop.details, shop.reviews))
 
 
 def _service(peer: Peer) -> Service:
@@ -55,8 +56,8 @@ class _Answers:
 class _Productpage:
     def __init__(self, settings: Settings) -> None:
         self._instance: Final = settings.instance
-        self._details: Final = _service(settings.details)
-        self._reviews: Final = _service(settings.reviews)
+        self.details: Final = _service(settings.details)
+        self.reviews: Final = _service(settings.reviews)
         self._static: Final = {
             "/static/bookshop.css": _static("bookshop.css", "text/css; charset=utf-8"),
             "/static/live.js": _static("live.js", "text/javascript; charset=utf-8"),
@@ -74,19 +75,19 @@ class _Productpage:
         if path == "/api/v1/products":
             return json_response([PRODUCT])
         if path == product:
-            return _passed_on(await self._call(self._details, "/details", Details, request))
+            return _passed_on(await self._call(self.details, "/details", Details, request))
         if path == f"{product}/reviews":
-            return _passed_on(await self._call(self._reviews, "/reviews", Reviews, request))
+            return _passed_on(await self._call(self.reviews, "/reviews", Reviews, request))
         return self._static.get(path) or problem(404, f"productpage knows no {path}; the page is /productpage")
 
     async def _page(self, request: Request) -> Response:
         answers = _Answers(Gap("details was not asked"), Gap("reviews was not asked"))
 
         async def ask_details() -> None:
-            answers.details = await self._call(self._details, "/details", Details, request)
+            answers.details = await self._call(self.details, "/details", Details, request)
 
         async def ask_reviews() -> None:
-            answers.reviews = await self._call(self._reviews, "/reviews", Reviews, request)
+            answers.reviews = await self._call(self.reviews, "/reviews", Reviews, request)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask_details)

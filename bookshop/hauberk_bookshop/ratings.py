@@ -1,13 +1,14 @@
 """The service that knows the stars: `GET /ratings/{id}`."""
 
+from hauberk_bookshop.app import App
 from hauberk_bookshop.catalogue import PRODUCT, RATINGS
 from hauberk_bookshop.settings import Settings
-from hauberk_bookshop.web import Handler, Request, Response, json_response, problem
+from hauberk_bookshop.web import Request, Response, json_response, problem
 from hauberk_bookshop.wire import Ratings
 
 
-def ratings_handler(settings: Settings) -> Handler:
-    """Build the handler of ratings."""
+def ratings_app(settings: Settings) -> App:
+    """Build ratings."""
     answer = json_response(Ratings(id=PRODUCT.id, ratings=RATINGS, instance=settings.instance))
 
     async def handle(request: Request) -> Response:
@@ -15,4 +16,4 @@ def ratings_handler(settings: Settings) -> Handler:
             return answer
         return problem(404, f"ratings knows no {request.path}; ask for /ratings/{PRODUCT.id}")
 
-    return handle
+    return App(handle)

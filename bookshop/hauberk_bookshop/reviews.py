@@ -8,18 +8,19 @@ from typing import Final
 
 import msgspec
 
+from hauberk_bookshop.app import App
 from hauberk_bookshop.calling import CallError, Service
 from hauberk_bookshop.catalogue import PRODUCT, REVIEWS
 from hauberk_bookshop.settings import Settings
 from hauberk_bookshop.tracing import trace_headers
-from hauberk_bookshop.web import Handler, Request, Response, json_response, problem
+from hauberk_bookshop.web import Request, Response, json_response, problem
 from hauberk_bookshop.wire import Ratings, Reviews
 
 STAR_COLOUR: Final = {"v1": "", "v2": "black", "v3": "red"}
 
 
-def reviews_handler(settings: Settings) -> Handler:
-    """Build the handler of reviews in the version that `settings` asks for."""
+def reviews_app(settings: Settings) -> App:
+    """Build reviews in the version that `settings` asks for."""
     ratings = Service(settings.ratings.host, settings.ratings.port, settings.ratings.hostname)
     colour = STAR_COLOUR[settings.version]
     words_only = Reviews(id=PRODUCT.id, version=settings.version, instance=settings.instance, reviews=REVIEWS, star_colour=colour)
@@ -30,7 +31,7 @@ def reviews_handler(settings: Settings) -> Handler:
         reviews = await _with_stars(words_only, ratings, request) if colour else words_only
         return json_response(reviews, headers=(("reviews-version", settings.version),))
 
-    return handle
+    return App(handle, (ratings,))
 
 
 async def _with_stars(words_only: Reviews, service: Service, request: Request) -> Reviews:

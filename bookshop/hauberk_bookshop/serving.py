@@ -26,6 +26,9 @@ EXCHANGE_SECONDS: Final = 60.0
 """From the first octet of a request to the last of its response."""
 GRACE_SECONDS: Final = 5.0
 """What requests in flight get after a stop."""
+LINGER_SECONDS: Final = 1.0
+LINGER_LIMIT: Final = 1024 * 1024
+"""What a client may still send after its request was refused, in time and in octets."""
 READ_SIZE: Final = 64 * 1024
 
 _log = logging.getLogger("hauberk_bookshop")
@@ -100,13 +103,13 @@ class Server:
         try:
             request = await _receive_request(stream, connection)
             response = await self._handle(request)
-            without_body = request.method == "HEAD"
         except h11.RemoteProtocolError as error:
             if connection.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
                 return
-            response = problem(error.error_status_hint, str(error))
-            without_body = False
-        await stream.send_all(_encode(connection, response, without_body, self._stopping))
+            await stream.send_all(_encode(connection, problem(error.error_status_hint, str(error)), False, True))
+            await _linger(stream)
+            return
+        await stream.send_all(_encode(connection, response, request.method == "HEAD", self._stopping))
 
     async def _handle(self, request: Request) -> Response:
         try:
@@ -114,6 +117,15 @@ class Server:
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
             return problem(500, "this service has a fault; its log has the details")
+
+
+async def _linger(stream: trio.SocketStream) -> None:
+    """Take in for a while what the client still sends: closing on unread octets would reset the connection and lose the answer."""
+    received = 0
+    with trio.move_on_after(LINGER_SECONDS):
+        await stream.send_eof()
+        while received < LINGER_LIMIT and (data := await stream.receive_some(READ_SIZE)):
+            received += len(data)
 
 
 async def _next_event(stream: trio.SocketStream, connection: h11.Connection) -> h11.Event:
