@@ -31,21 +31,37 @@ _MEMORY_DISK_BYTES = 4 << 30
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    options = argparse.ArgumentParser(prog="python -m bench", description="Measure hauberk, Envoy, nginx and HAProxy side by side.")
+    options = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure hauberk, Envoy, nginx and HAProxy side by side."
+    )
     options.add_argument(
-        "--only", action="append", default=[], metavar="SCENARIO", help=f"only these, patterns allowed: {', '.join(NAMES)}"
+        "--only",
+        action="append",
+        default=[],
+        metavar="SCENARIO",
+        help=f"only these; may be a pattern, may be given again: {', '.join(NAMES)}",
     )
     options.add_argument("--rounds", type=int, default=5, help="rounds of each contestant in each scenario (default: 5)")
     options.add_argument("--seconds", type=float, default=4.0, help="measured seconds of a round (default: 4)")
     options.add_argument(
-        "--contestant", action="append", default=[], metavar="NAME=COMMAND",
-        help="another proxy; {config} {port} {tls_port} {originate_port} {backend} {tls_backend} {chain} {key} {log} are filled in",
+        "--contestant",
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="another proxy; {config} {port} {tls_port} {originate_port} {backend} {tls_backend} {chain} {key} {authority} {log} "
+        "and {folder} are filled in",
     )
     options.add_argument("--without", action="append", default=[], metavar="NAME", help="leave a contestant out")
     options.add_argument("--compiled-python", metavar="PATH", help="a Python with the compiled wheel; else `make wheel` is run")
     options.add_argument("--wheel", metavar="PATH", help="a compiled wheel that is already built")
     options.add_argument("--proxy-core", type=int, default=0, help="core of the proxy under test (default: 0)")
     options.add_argument("--load-core", type=int, default=1, help="core of load generator and backend (default: 1)")
+    options.add_argument(
+        "--nice",
+        type=int,
+        default=0,
+        help="priority of all that runs; below 0 (root only) keeps neighbours out of the figures",
+    )
     options.add_argument(
         "--perf", action="append", default=[], metavar="NAME", help="write a perf profile of this contestant in each scenario"
     )
@@ -64,7 +80,8 @@ def _contestants(options: argparse.Namespace, folder: Path, skipped: dict[str, s
     if COMPILED not in options.without:
         try:
             if options.compiled_python:
-                python: str = options.compiled_python
+                # Not resolved: an environment's Python is a link, and knows its environment by the link's place.
+                python = str(Path(options.compiled_python).absolute())
             elif options.wheel:
                 python = install_wheel(Path(options.wheel).resolve(), folder / "compiled")
             else:
@@ -96,7 +113,7 @@ def _check_machine(options: argparse.Namespace) -> None:
             raise BenchError(f"{program} is missing; install it (Debian: apt install {package})")
     usable = os.sched_getaffinity(0)
     if options.proxy_core == options.load_core or not {options.proxy_core, options.load_core} <= usable:
-        raise BenchError(f"the proxy and the load need two different cores out of {sorted(usable)}; see --proxy-core, --load-core")
+        raise BenchError(f"proxy and load need two different cores out of {sorted(usable)}; see --proxy-core, --load-core")
     if options.rounds < 1 or options.seconds < 0.5:
         raise BenchError("a run needs at least 1 round of at least 0.5 seconds")
     # Proxies inherit it: idle connections by the thousand need a descriptor each, and HAProxy refuses to start without enough.
@@ -104,36 +121,44 @@ def _check_machine(options: argparse.Namespace) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _interrupt(signal_number: int, frame: object) -> None:
-    """End by SIGTERM as by Ctrl-C, so that nothing is left running."""
+def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the bench. Returns: 0; 1 if a bar that has to hold is missed; 2 if nothing could be measured; 130 interrupted."""
     options = parser().parse_args(arguments)
+    # End as by Ctrl-C, so that nothing is left running.
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
     roomy = _MEMORY_DISK.is_dir() and shutil.disk_usage(_MEMORY_DISK).free > _MEMORY_DISK_BYTES
     try:
         _check_machine(options)
         os.sched_setaffinity(0, {options.load_core})
+        os.setpriority(os.PRIO_PROCESS, 0, options.nice)
         with tempfile.TemporaryDirectory(prefix="hauberk-bench-", dir=_MEMORY_DISK if roomy else None) as name:
             folder = Path(name)
             skipped: dict[str, str] = {}
             contestants = _contestants(options, folder, skipped)
             plan = Plan(
-                chosen(options.only), options.rounds, options.seconds, Cores(options.proxy_core, options.load_core), options.perf,
+                chosen(options.only),
+                options.rounds,
+                options.seconds,
+                Cores(options.proxy_core, options.load_core),
+                options.perf,
                 options.results,
             )
+            wrk = first_line(["wrk", "--version"]).partition(" [")[0]
             facts = {
                 "cores": f"proxy on {options.proxy_core}, load and backend on {options.load_core}",
                 "rounds": f"{options.rounds} of {options.seconds:g} s",
+                "priority": f"nice {options.nice}",
                 "logs on": "a memory disk" if roomy else "the temporary folder's disk",
-                "load generators": f"{first_line(['wrk', '--version'])[:24].strip()}; our own for fixed rates and handshakes",
+                "load generators": f"{wrk}; our own for fixed rates and handshakes",
             }
             results = collect(plan, contestants, folder, facts, _say)
             results.skipped = {**skipped, **results.skipped}
-    except BenchError as error:
+    except (BenchError, PermissionError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

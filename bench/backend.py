@@ -49,7 +49,7 @@ class Backend:
     def __init__(self, processes: Processes, folder: Path, core: int) -> None:
         binary = nginx_binary()
         if binary is None:
-            raise BenchError("nginx is missing, and the bench needs it as its backend; install it (Debian: apt install nginx-light)")
+            raise BenchError("nginx, the backend of the bench, is missing; install it (Debian: apt install nginx-light)")
         port, tls_port, status_port, collector_port = free_ports(4)
         self._status_port = status_port
         self.site = Site(folder, port, tls_port, collector_port, *make_certificates(folder))

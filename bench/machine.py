@@ -30,6 +30,18 @@ def parent_of(stat_line: str) -> int:
     return int(stat_line.rpartition(")")[2].split()[1])
 
 
+def birth(pid: int) -> int | None:
+    """When a living process began, in ticks since boot: pids are used again, a pair of pid and birth is not.
+
+    Returns: None if it has ended, also if its parent has not noticed yet.
+    """
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state in "ZX" else int(fields[18])
+
+
 def family(root: int) -> list[int]:
     """`root` and every living descendant of it."""
     children: dict[int, list[int]] = {}

@@ -17,6 +17,7 @@ from bench.scenarios import MEMORY, Scenario
 from bench.site import ECHO_PATH, LARGE_BODY_SIZE, SMALL_BODY, SMALL_PATH, Listener, Place
 
 _MEBIBYTE = 1 << 20
+_ROOT = Path(__file__).resolve().parent.parent
 # Until connections stand, handshakes are done and pools are filled; none of it is inside the measured window.
 _LEAD_SECONDS = 0.7
 _IDLE_CONNECTIONS = 1000
@@ -73,8 +74,9 @@ def measure_load(scenario: Scenario, entrant: Entrant, backend: Backend, cores: 
     total_before = backend.requests()
     with Processes() as generators:
         output = entrant.place.folder / f"load-{scenario.name}-{number}.log"
-        command = scenario.generator.command(scenario.listener, entrant.place.ports[scenario.listener], seconds + 2 * _LEAD_SECONDS)
-        generator = generators.start(f"load on {name}", Launch(command, Path(__file__).resolve().parent.parent, output), cores.load)
+        port = entrant.place.ports[scenario.listener]
+        command = scenario.generator.command(scenario.listener, port, seconds + 2 * _LEAD_SECONDS)
+        generator = generators.start(f"load on {name}", Launch(command, _ROOT, output), cores.load)
         time.sleep(_LEAD_SECONDS)
         first = _sample(entrant, backend, cores)
         time.sleep(seconds)

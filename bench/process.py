@@ -1,5 +1,6 @@
 """Child processes on chosen cores, each in a session of its own, and all of them ended together."""
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -39,7 +40,7 @@ class Process:
     def __init__(self, name: str, launch: Launch, core: int) -> None:
         self.name = name
         self.output = launch.output
-        with open(launch.output, "ab") as sink:
+        with launch.output.open("ab") as sink:
             self._child = subprocess.Popen(
                 ["taskset", "--cpu-list", str(core), *launch.arguments],
                 cwd=launch.folder,
@@ -67,7 +68,8 @@ class Process:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             if self._child.poll() is not None:
-                raise BenchError(f"{self.name} ended with status {self._child.returncode} before it listened:\n{self.last_words()}")
+                status = self._child.returncode
+                raise BenchError(f"{self.name} ended with status {status} before it listened:\n{self.last_words()}")
             if time.monotonic() > deadline:
                 raise BenchError(f"{self.name} does not listen on port {port} after {seconds:.0f} s:\n{self.last_words()}")
             time.sleep(0.02)
@@ -83,13 +85,13 @@ class Process:
 
     def last_words(self) -> str:
         """The end of what it wrote."""
-        with open(self.output, "rb") as file:
+        with self.output.open("rb") as file:
             file.seek(max(0, self.output.stat().st_size - _LAST_OCTETS))
             return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-12:])
 
     def stop(self) -> None:
         """Ask it to end, then end it and every descendant. Idempotent."""
-        family = self.family()
+        family = {pid: machine.birth(pid) for pid in self.family()}
         if self._child.poll() is None:
             self._child.terminate()
             try:
@@ -97,17 +99,19 @@ class Process:
             except subprocess.TimeoutExpired:
                 self._child.kill()
                 self._child.wait()
-        for pid in family[1:]:
-            # A descendant that outlived the parent has been given to init; its session tells that the pid was not reused.
-            try:
-                if os.getsid(pid) == self.pid:
+        for pid, birth in family.items():
+            deadline = time.monotonic() + _STOP_SECONDS
+            while birth is not None and machine.birth(pid) == birth and time.monotonic() < deadline:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+                time.sleep(0.01)
 
 
 class Processes:
-    """Everything started inside a `with` block is stopped at its end, last first, also after Ctrl-C."""
+    """Everything started inside a `with` block is stopped at its end, last first, also after Ctrl-C.
+
+    While stopping, a second Ctrl-C is not heard: it would leave proxies behind. For the main thread only.
+    """
 
     def __init__(self) -> None:
         self._running: list[Process] = []
@@ -122,8 +126,13 @@ class Processes:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        while self._running:
-            self._running.pop().stop()
+        handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            while self._running:
+                self._running.pop().stop()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
 
 def free_ports(count: int) -> list[int]:

@@ -38,7 +38,9 @@ class Plan:
 class Runner:
     """Carries out a plan and collects results."""
 
-    def __init__(self, plan: Plan, contestants: list[Contestant], folder: Path, results: Results, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, plan: Plan, contestants: list[Contestant], folder: Path, results: Results, say: Callable[[str], None]
+    ) -> None:
         self._plan = plan
         self._contestants = contestants
         self._folder = folder
@@ -61,7 +63,9 @@ class Runner:
             batches = backend.span_batches()
         self._results.notes.append(f"The collector took {batches} batches of spans.")
 
-    def _enter(self, processes: Processes, contestant: Contestant, backend: Backend, scenario: str, needed: Listener) -> Entrant | None:
+    def _enter(
+        self, processes: Processes, contestant: Contestant, backend: Backend, scenario: str, needed: Listener
+    ) -> Entrant | None:
         """Start and check one contestant; None, with the reason in the results, if it cannot take part."""
         if needed not in contestant.listeners:
             self._skip(f"{contestant.name} in {scenario}", "it has no such listener")
@@ -80,7 +84,7 @@ class Runner:
                 for shortcoming in check_work(entrant, checked):
                     self._note(f"{contestant.name} {shortcoming}.")
         except (BenchError, OSError) as error:
-            self._skip(f"{contestant.name} in {scenario}", f"{error}; it wrote: {process.last_words()[-600:]}")
+            self._skip(f"{contestant.name} in {scenario}", str(error))
             process.stop()
             return None
         doubt = contestant.doubt(process.family())
@@ -154,8 +158,10 @@ class Runner:
         self._say(f"  profile of {entrant.contestant.name}: {file}")
 
     def _skip(self, who: str, why: str) -> None:
-        self._results.skipped[who] = why
-        self._say(f"  SKIPPED {who}: {why}")
+        lines = [line.strip() for line in why.splitlines() if line.strip()]
+        reason = lines[0] if len(lines) < 2 else f"{lines[0]} {lines[-1]}"
+        self._results.skipped[who] = reason
+        self._say(f"  SKIPPED {who}: {reason}")
 
     def _note(self, text: str) -> None:
         if text not in self._told:

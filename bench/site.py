@@ -1,7 +1,7 @@
 """What every contestant is given: the routes, the certificates, the backend's addresses, and ports to listen on."""
 
 import dataclasses
-import datetime
+import datetime as dt
 import ipaddress
 from pathlib import Path
 from typing import Final, Literal
@@ -70,12 +70,13 @@ def make_certificates(folder: Path) -> tuple[Path, Path, Path]:
 
     Returns: the authority's certificate, the chain and its key, as PEM files.
     """
-    now = datetime.datetime.now(datetime.timezone.utc)
-    begin, end = now - datetime.timedelta(hours=1), now + datetime.timedelta(days=2)
+    now = dt.datetime.now(dt.UTC)
+    begin, end = now - dt.timedelta(hours=1), now + dt.timedelta(days=2)
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench authority")])
+    authority_public, serial = authority_key.public_key(), x509.random_serial_number()
     authority = (
-        x509.CertificateBuilder(authority_name, authority_name, authority_key.public_key(), x509.random_serial_number(), begin, end)
+        x509.CertificateBuilder(authority_name, authority_name, authority_public, serial, begin, end)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs_certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)

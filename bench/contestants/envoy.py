@@ -152,9 +152,7 @@ def _listener(place: Place, name: Listener, port: int) -> Json:
         "route_config": _routes("backend-tls" if name == "originate" else "backend"),
         "http_filters": [router],
     }
-    chain: dict[str, Json] = {
-        "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
-    }
+    chain: dict[str, Json] = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
     if name == "tls":
         certificate: Json = {
             "certificate_chain": {"filename": str(place.site.chain)},

@@ -13,7 +13,7 @@ from bench.site import BACKEND_NAME, HOSTS, PREFIXES, Listener, Place
 
 # Fields of Istio's line that HAProxy has no word for are a constant `-`, so that lines are about as long.
 _LOG_FORMAT = (
-    r'[%t]\ \"%HM\ %HU\ %HV\"\ %ST\ %ts\ via_upstream\ -\ \"-\"\ %U\ %B\ %Tt\ %Tr\ \"%ci\"\ \"%[capture.req.hdr(0)]\"\ '
+    r"[%t]\ \"%HM\ %HU\ %HV\"\ %ST\ %ts\ via_upstream\ -\ \"-\"\ %U\ %B\ %Tt\ %Tr\ \"%ci\"\ \"%[capture.req.hdr(0)]\"\ "
     r"\"%[var(txn.id)]\"\ \"%[capture.req.hdr(1)]\"\ \"%si:%sp\"\ %b\ %bi:%bp\ %fi:%fp\ %ci:%cp\ -\ %s"
 )
 
@@ -46,7 +46,7 @@ def haproxy_configuration(place: Place) -> str:
     bundle = place.folder / "server.pem"
     bundle.touch(mode=0o600)
     bundle.write_bytes(site.chain.read_bytes() + site.key.read_bytes())
-    frontends = "".join(_frontend(place, name, port, str(bundle)) for name, port in place.ports.items())
+    frontends = "".join(_frontend(name, port, str(bundle)) for name, port in place.ports.items())
     backends = ""
     for name in place.ports:
         port, options = site.backend_port, ""
@@ -81,7 +81,7 @@ def _backend(name: Listener, prefix: str) -> str:
     return f"{name}-{prefix.strip('/') or 'rest'}"
 
 
-def _frontend(place: Place, name: Listener, port: int, bundle: str) -> str:
+def _frontend(name: Listener, port: int, bundle: str) -> str:
     options = f" ssl crt {bundle} alpn http/1.1" if name == "tls" else ""
     known = " ".join(HOSTS)
     lines = [

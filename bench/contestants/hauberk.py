@@ -9,6 +9,11 @@ import venv
 from pathlib import Path
 
 import msgspec
+
+from bench.contestants.contestant import EVERY_LISTENER, Contestant, first_line
+from bench.process import BenchError, Launch
+from bench.site import BACKEND_NAME, HOSTS, PREFIXES, Place
+from bench.site import Listener as ListenerName
 from hauberk_core.model import (
     AccessLog,
     Certificate,
@@ -26,11 +31,6 @@ from hauberk_core.model import (
     WeightedCluster,
 )
 
-from bench.contestants.contestant import EVERY_LISTENER, Contestant, first_line
-from bench.process import BenchError, Launch
-from bench.site import BACKEND_NAME, HOSTS, PREFIXES, Place
-from bench.site import Listener as ListenerName
-
 # What a library that mypyc made of several modules has in its file name.
 _COMPILED_MARK = "__mypyc"
 
@@ -44,9 +44,8 @@ class Hauberk(Contestant):
         self._compiled = compiled
 
     def absence(self) -> str | None:
-        done = subprocess.run(
-            [self._python, "-P", "-c", "import hauberk_cli.__main__"], capture_output=True, text=True, check=False, timeout=60
-        )
+        command = [self._python, "-P", "-m", "hauberk_cli", "proxy", "--help"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         return None if done.returncode == 0 else f"{self._python} cannot run it: {(done.stderr.splitlines() or [''])[-1]}"
 
     def version(self) -> str:
@@ -107,9 +106,10 @@ class Command(Contestant):
         }
         arguments: list[str] = []
         for word in shlex.split(self._command):
+            filled = word
             for name, value in values.items():
-                word = word.replace(f"{{{name}}}", value)
-            arguments.append(word)
+                filled = filled.replace(f"{{{name}}}", value)
+            arguments.append(filled)
         return Launch(arguments, Path.cwd(), place.folder / "output.log")
 
     def is_worker(self, arguments: list[str]) -> bool:
@@ -190,8 +190,8 @@ def install_wheel(wheel: Path, folder: Path) -> str:
     """Put `wheel` without its dependencies into a new environment at `folder`; returns that environment's Python."""
     venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
     packages = folder / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(packages), str(wheel)]
-    done = subprocess.run(install, capture_output=True, text=True, check=False, timeout=300)
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(packages)]
+    done = subprocess.run([*install, str(wheel)], capture_output=True, text=True, check=False, timeout=300)
     if done.returncode != 0:
         raise BenchError(f"the wheel {wheel.name} cannot be installed: {done.stderr.strip()}")
     # Path entries are searched after the environment's own packages, and path files inside them are not read: an editable

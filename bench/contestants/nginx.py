@@ -41,7 +41,7 @@ class Nginx(Contestant):
 def nginx_configuration(place: Place) -> str:
     """A server for each host on each of the place's ports, a location for each prefix, and a status page."""
     site = place.site
-    servers = "".join(_server(place, name, port, host) for name, port in place.ports.items() for host in HOSTS)
+    servers = "".join(_server(name, port, host) for name, port in place.ports.items() for host in HOSTS)
     return (
         nginx_prefix(place.folder)
         + f"""  log_format bench '{_LOG_FORMAT}';
@@ -65,7 +65,7 @@ def nginx_configuration(place: Place) -> str:
     )
 
 
-def _server(place: Place, name: Listener, port: int, host: str) -> str:
+def _server(name: Listener, port: int, host: str) -> str:
     upstream = "https://backend_tls" if name == "originate" else "http://backend"
     locations = "".join(f"    location {prefix} {{ proxy_pass {upstream}; }}\n" for prefix in PREFIXES)
     options = (" ssl" if name == "tls" else "") + (" backlog=4096" if host == HOSTS[0] else "")

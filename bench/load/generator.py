@@ -15,7 +15,7 @@ class LoadReport:
     errors: int
     """Requests without a 2xx or 3xx answer, and failed connections."""
     late_p99_seconds: float = 0.0
-    """How late the generator itself sent (99 % of requests were sent less late); 0 for closed loops, which have no plan."""
+    """How late the generator came round to requests, for want of CPU (99 % less late); 0 for closed loops, which have no plan."""
 
 
 class Generator(abc.ABC):

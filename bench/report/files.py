@@ -26,9 +26,9 @@ def write(results: Results, folder: Path) -> Path:
 def raw(results: Results) -> str:
     """Every round as JSON, one a line; null where something could not be measured."""
     fields = dataclasses.asdict(results)
-    rounds = [
-        json.dumps({**round_, "values": {key: None if math.isnan(value) else round(value, 6) for key, value in round_["values"].items()}})
-        for round_ in fields.pop("rounds")
-    ]
+    rounds: list[str] = []
+    for round_ in fields.pop("rounds"):
+        values = {key: None if math.isnan(value) else round(value, 6) for key, value in round_["values"].items()}
+        rounds.append(json.dumps({**round_, "values": values}))
     head = json.dumps(fields, indent=1, ensure_ascii=False)
     return head.removesuffix("\n}") + ',\n "rounds": [\n  ' + ",\n  ".join(rounds) + "\n ]\n}\n"

@@ -90,6 +90,6 @@ def _panel(results: Results, scenario: str, title: str, measure: Measure, left: 
         label = f"{value:,.{measure.digits}f}"
         relation = ratio(value, reference)
         if name != ENVOY and not math.isnan(relation):
-            label += f"  ({relation:.2f} ×)"
+            label += f"  ({relation:.2f} x)"
         lines.append(f'<text class="value{weight}" x="{bar_left + length + 7:.1f}" y="{y + 13}">{escape(label)}</text>')
     return "".join(f"  {line}\n" for line in lines), height

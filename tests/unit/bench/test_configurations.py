@@ -1,0 +1,136 @@
+import json
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench.backend import parse_stub_status
+from bench.contestants.envoy import envoy_configuration
+from bench.contestants.haproxy import haproxy_configuration
+from bench.contestants.hauberk import Command, Hauberk, snapshot, write_snapshot
+from bench.contestants.nginx import Nginx, nginx_configuration
+from bench.process import BenchError
+from bench.site import BACKEND_NAME, HOST, HOSTS, PREFIXES, Place, Site, make_certificates
+from hauberk_core.model.codec import decode_snapshot
+from hauberk_core.route.table import compile_table
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    site = Site(tmp_path, 19000, 19001, 19002, *make_certificates(tmp_path))
+    return Place(site, tmp_path, {"http": 18000, "tls": 18001, "originate": 18002}, 18003)
+
+
+def test_certificates_are_believed_under_every_name(place: Place) -> None:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(place.site.chain, place.site.key)
+    client = ssl.create_default_context(cafile=str(place.site.authority))
+    client.verify_flags |= ssl.VERIFY_X509_STRICT
+    assert place.site.key.stat().st_mode & 0o077 == 0
+    for name in (HOST, BACKEND_NAME, "127.0.0.1"):
+        to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+        ends = (
+            client.wrap_bio(to_client, to_server, server_hostname=name),
+            server.wrap_bio(to_server, to_client, server_side=True),
+        )
+        for _ in range(4):
+            for end in ends:
+                try:
+                    end.do_handshake()
+                except ssl.SSLWantReadError:
+                    continue
+        assert ends[0].version() == "TLSv1.3"
+
+
+def test_the_snapshot_is_a_valid_configuration(place: Place) -> None:
+    read = decode_snapshot(write_snapshot(place).read_bytes(), "snapshot.json")
+    assert read == snapshot(place)
+    assert {name: listener.address for name, listener in read.listeners.items()} == {
+        "http": "127.0.0.1:18000",
+        "tls": "127.0.0.1:18001",
+        "originate": "127.0.0.1:18002",
+    }
+    for table in read.route_tables.values():
+        compile_table(table)
+
+
+def test_envoy_routes_as_the_snapshot_does(place: Place) -> None:
+    text = json.dumps(envoy_configuration(place))
+    resources = json.loads(text)["static_resources"]
+    assert {
+        listener["name"]: listener["address"]["socket_address"]["port_value"] for listener in resources["listeners"]
+    } == place.ports
+    for listener in resources["listeners"]:
+        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        assert manager["tracing"]["random_sampling"] == {"value": 1.0}
+        assert manager["access_log"][0]["typed_config"]["path"] == str(place.access_log)
+        hosts = manager["route_config"]["virtual_hosts"]
+        assert [host["domains"] for host in hosts] == [[host] for host in HOSTS]
+        assert all(len(host["routes"]) == len(PREFIXES) for host in hosts)
+    assert "AUTO" not in text
+
+
+def test_nginx_has_a_server_for_each_host_and_listener(place: Place) -> None:
+    text = nginx_configuration(place)
+    assert text.count(" server_name ") == len(HOSTS) * 3
+    assert text.count("proxy_pass http://backend;") == len(HOSTS) * len(PREFIXES) * 2
+    assert text.count("proxy_pass https://backend_tls;") == len(HOSTS) * len(PREFIXES)
+    assert text.count("{") == text.count("}")
+    assert Nginx().is_worker(["nginx: worker process"])
+    assert not Nginx().is_worker(["nginx: master process /usr/sbin/nginx"])
+
+
+def test_haproxy_accepts_its_configuration(place: Place) -> None:
+    file = place.folder / "haproxy.cfg"
+    file.write_text(haproxy_configuration(place))
+    assert (place.folder / "server.pem").stat().st_mode & 0o077 == 0
+    program = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+    if program is None:
+        pytest.skip("haproxy is not installed")
+    done = subprocess.run([program, "-c", "-f", str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_command_is_filled_in(place: Place) -> None:
+    command = Command("mine", "python -c '{brace}' --listen {port} --to {backend} --config {config} {nothing}")
+    arguments = command.prepare(place).arguments
+    assert arguments[:3] == ["python", "-c", "{brace}"]
+    assert arguments[3:] == [
+        "--listen",
+        "18000",
+        "--to",
+        "127.0.0.1:19000",
+        "--config",
+        f"{place.folder}/snapshot.json",
+        "{nothing}",
+    ]
+
+
+def test_a_command_takes_part_where_it_has_a_port() -> None:
+    assert Command("plain", "x {port}").listeners == {"http"}
+    assert Command("tls", "x {tls_port} {originate_port}").listeners == {"tls", "originate"}
+    assert Command("all", "x {config}").listeners == {"http", "tls", "originate"}
+    assert Command("none", "x").absence() is not None
+    assert Command("plain", "x {port}").absence() is None
+
+
+def test_an_interpreter_that_has_no_hauberk_is_absent(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'No module named hauberk_cli' >&2\nexit 1\n")
+    python.chmod(0o700)
+    assert "No module named hauberk_cli" in (Hauberk("hauberk", str(python), compiled=False).absence() or "")
+
+
+def test_workers_are_told_from_agents() -> None:
+    hauberk = Hauberk("hauberk", "python", compiled=False)
+    assert hauberk.is_worker(["python", "-m", "hauberk_core.worker", "--fd", "3"])
+    assert not hauberk.is_worker(["python", "-m", "hauberk_cli", "proxy", "--config", "x"])
+
+
+def test_the_count_of_requests_is_the_third() -> None:
+    page = b"HTTP/1.1 200 OK\r\n\r\nActive connections: 2 \nserver accepts handled requests\n 16 17 123456 \nReading: 0"
+    assert parse_stub_status(page) == 123456
+    with pytest.raises(BenchError, match="cannot be read"):
+        parse_stub_status(b"HTTP/1.1 404 Not Found\r\n\r\n")
