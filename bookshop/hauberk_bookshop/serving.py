@@ -120,7 +120,7 @@ class Server:
 
 
 async def _linger(stream: trio.SocketStream) -> None:
-    """Take in what the client still sends, for a while: closing on unread octets would reset the connection and lose the answer."""
+    """Take in what the client still sends, for a while: closing on unread octets would reset the connection under our answer."""
     received = 0
     with trio.move_on_after(LINGER_SECONDS):
         await stream.send_eof()
