@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from hauberk_core.agent.watch import Stamps, take_stamps
 from hauberk_core.agent.wire import CERTIFICATE, TRUST, CertificatePem
 from hauberk_core.model.errors import ConfigError, ConfigErrors, write_path
 from hauberk_core.model.snapshot import Snapshot
@@ -28,8 +27,6 @@ class Secrets(NamedTuple):
     """As they go to the workers; see `wire`."""
     facts: dict[str, CertificateFacts]
     """Of each certificate, by its name in the snapshot."""
-    stamps: Stamps
-    """Of every file that was read, taken before it was read."""
 
 
 def read_secrets(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem]) -> Secrets:
@@ -41,7 +38,6 @@ def read_secrets(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, Certi
     errors: list[ConfigError] = []
     resources: dict[str, bytes] = {}
     facts: dict[str, CertificateFacts] = {}
-    stamps = take_stamps(secret_files(snapshot, folder, in_memory))
     for name, certificate in snapshot.certificates.items():
         held = in_memory.get(name)
         try:
@@ -59,7 +55,7 @@ def read_secrets(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, Certi
             errors.append(ConfigError(path=f"trust_file {file}", message=error.message, hint=error.hint))
     if errors:
         raise ConfigErrors(errors)
-    return Secrets(resources, facts, stamps)
+    return Secrets(resources, facts)
 
 
 def secret_files(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem]) -> list[Path]:
@@ -99,7 +95,7 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise _WrongFileError(f"{path} cannot be read: {error.strerror}", "name a PEM file that the proxy may read") from error
     if len(data) > LARGEST_PEM:
-        raise _WrongFileError(f"{path} has more than {LARGEST_PEM} octets", "name a PEM file; leave out certificates nobody needs")
+        raise _WrongFileError(f"{path} has more than {LARGEST_PEM} octets", "leave out certificates that nobody needs")
     return data
 
 
@@ -112,9 +108,11 @@ def _check_certificate(pem: CertificatePem) -> CertificateFacts:
         load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), pem.chain, pem.key)
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            raise _WrongFileError("the key does not belong to the certificate", "name the key the certificate was made for") from error
+            hint = "name the key that the certificate was made for"
+            raise _WrongFileError("the key does not belong to the certificate", hint) from error
         reason = (error.reason or "it is no PEM").replace("_", " ").lower()
-        raise _WrongFileError(f"OpenSSL does not load it: {reason}", "name a PEM certificate and an unencrypted PEM key") from error
+        hint = "name a PEM certificate and an unencrypted PEM key"
+        raise _WrongFileError(f"OpenSSL does not load it: {reason}", hint) from error
     except ValueError as error:
         raise _WrongFileError(str(error), "decrypt it, for example: openssl pkey -in KEY -out NEW_KEY") from error
     return facts

@@ -102,7 +102,11 @@ class SocketChange:
     """The sockets of a configuration that is not yet in force."""
 
     def __init__(
-        self, owner: ListenerSockets, by_key: dict[str, BoundListener], by_name: dict[str, BoundListener], opened: list[BoundListener]
+        self,
+        owner: ListenerSockets,
+        by_key: dict[str, BoundListener],
+        by_name: dict[str, BoundListener],
+        opened: list[BoundListener],
     ) -> None:
         self._owner: Final = owner
         self.by_key: Final = by_key
@@ -117,6 +121,18 @@ class SocketChange:
     def drop(self) -> None:
         """The configuration was refused: close what was opened for it."""
         _close(self.opened)
+
+
+def bind_one(name: str, text: str) -> BoundListener:
+    """Bind a single socket that no workers share.
+
+    Raises: BindError.
+    """
+    try:
+        address = parse_address(text)
+    except ValueError as error:
+        raise BindError(f"listener {name}: {error}") from error
+    return _bind(name, text, address, 1, False)
 
 
 def _close(bound: Iterable[BoundListener]) -> None:
@@ -200,9 +216,10 @@ def _open(family: socket.AddressFamily, place: tuple[str, int], shared: bool) ->
 def _explain(name: str, text: str, address: Address, error: OSError) -> str:
     start = f"listener {name}: cannot listen on {text}: "
     if error.errno == errno.EADDRINUSE:
-        return start + f"another process does already; stop it (`ss -ltnp 'sport = :{address.port}'` shows it), or choose another port"
+        show = f"`ss -ltnp 'sport = :{address.port}'` shows it"
+        return start + f"another process does already; stop it ({show}), or choose another port"
     if error.errno == errno.EACCES:
-        return start + "ports below 1024 need the capability CAP_NET_BIND_SERVICE; grant it, or choose a port from 1024 on"
+        return start + "ports below 1024 need the capability CAP_NET_BIND_SERVICE; grant it, or choose a higher port"
     if error.errno == errno.EADDRNOTAVAIL:
         return start + f"{address.host} is no address of this machine; `ip address` shows those it has"
     if error.errno in {errno.EMFILE, errno.ENFILE}:

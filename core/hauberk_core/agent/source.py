@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import trio
 
 from hauberk_core.agent.watch import POLL_SECONDS, SETTLE_SECONDS, Stamp, stamp_of, take_stamp
 from hauberk_core.agent.wire import CertificatePem
-from hauberk_core.model.check import check_snapshot
-from hauberk_core.model.codec import decode_snapshot
+from hauberk_core.config import Loaded, check_whole, load_snapshot
 from hauberk_core.model.document import LARGEST_DOCUMENT
 from hauberk_core.model.errors import ConfigError, ConfigErrors
 from hauberk_core.model.snapshot import Snapshot
@@ -32,7 +30,7 @@ class Source:
     certificates: Mapping[str, CertificatePem]
     """Certificates held in memory, under their names in the snapshot: their files are not read."""
 
-    async def next(self) -> Snapshot:
+    async def next(self) -> Loaded:
         """Wait for a configuration that differs from the last one; the first call waits for nothing.
 
         Raises: ConfigErrors for one that is wrong, once; the next call waits for another.
@@ -52,13 +50,12 @@ class StaticSource(Source):
         self._snapshot: Final = snapshot
         self._told = False
 
-    async def next(self) -> Snapshot:
+    async def next(self) -> Loaded:
         if self._told:
             await trio.sleep_forever()
         await trio.lowlevel.checkpoint()
         self._told = True
-        _raise_errors(self._snapshot, "")
-        return self._snapshot
+        return Loaded(self._snapshot, check_whole(self._snapshot, ""))
 
 
 class FileSource(Source):
@@ -74,19 +71,19 @@ class FileSource(Source):
         self.certificates = {}
         self._handled: Stamp | None = _NOTHING
 
-    async def next(self) -> Snapshot:
+    async def next(self) -> Loaded:
         while True:
             stamp = await self._wait_settled()
             try:
-                snapshot = await trio.to_thread.run_sync(self._read, stamp)
+                loaded = await trio.to_thread.run_sync(self._read, stamp)
             except ConfigErrors:
                 if not await self._stays(stamp):
                     continue
                 self._handled = stamp
                 raise
-            if snapshot is not None:
+            if loaded is not None:
                 self._handled = stamp
-                return snapshot
+                return loaded
 
     async def _wait_settled(self) -> Stamp | None:
         """Wait until the file differs from the one handled last and nobody is writing it."""
@@ -102,17 +99,17 @@ class FileSource(Source):
     async def _stays(self, stamp: Stamp | None) -> bool:
         """Whether the file is left as it is for as long as a writer may need."""
         with trio.move_on_after(PATIENCE_SECONDS):
-            while take_stamp(self.path) == stamp:
+            while take_stamp(self.path) == stamp:  # noqa: ASYNC110 - the file system sends no events
                 await trio.sleep(POLL_SECONDS)
             return False
         return True
 
-    def _read(self, stamp: Stamp | None) -> Snapshot | None:
+    def _read(self, stamp: Stamp | None) -> Loaded | None:
         """Read the file if it still has this stamp, else return None."""
         try:
             # Not blocking, because opening a named pipe would wait for its writer.
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            with open(descriptor, "rb") as file:
+            with os.fdopen(descriptor, "rb") as file:
                 status = os.fstat(descriptor)
                 if not stat.S_ISREG(status.st_mode):
                     raise self._refusal("it is no regular file", "name a file that holds a snapshot in JSON")
@@ -124,15 +121,7 @@ class FileSource(Source):
             if stamp is not None and isinstance(error, FileNotFoundError):
                 return None
             raise self._refusal(f"it cannot be read: {error.strerror}", f"put a readable snapshot at {self.path}") from error
-        snapshot = decode_snapshot(data, str(self.path))
-        _raise_errors(snapshot, str(self.path))
-        return snapshot
+        return load_snapshot(data, str(self.path))
 
     def _refusal(self, message: str, hint: str) -> ConfigErrors:
         return ConfigErrors([ConfigError(origin=str(self.path), message=message, hint=hint)])
-
-
-def _raise_errors(snapshot: Snapshot, origin: str) -> None:
-    errors = [msgspec.structs.replace(error, origin=origin) for error in check_snapshot(snapshot) if error.severity == "error"]
-    if errors:
-        raise ConfigErrors(errors)

@@ -7,6 +7,7 @@ elsewhere they are files of mode 0600 that are deleted before this returns.
 import os
 import ssl
 import tempfile
+from pathlib import Path
 from typing import Final
 
 _DESCRIPTOR_FOLDER: Final = "/proc/self/fd"
@@ -18,7 +19,7 @@ def load_certificate(context: ssl.SSLContext, chain_pem: bytes, key_pem: bytes) 
     Raises: ssl.SSLError if one of them cannot be read or they do not belong together; ValueError if the key is encrypted. The
     context must then not be used.
     """
-    if hasattr(os, "memfd_create") and os.path.isdir(_DESCRIPTOR_FOLDER):
+    if hasattr(os, "memfd_create") and Path(_DESCRIPTOR_FOLDER).is_dir():
         _load_through_memory(context, chain_pem, key_pem)
     else:
         _load_through_files(context, chain_pem, key_pem)
@@ -48,12 +49,12 @@ def _memory_file(name: str, content: bytes) -> int:
 
 def _load_through_files(context: ssl.SSLContext, chain_pem: bytes, key_pem: bytes) -> None:
     with tempfile.TemporaryDirectory(prefix="hauberk-") as folder:  # the folder has mode 0700
-        chain = _private_file(os.path.join(folder, "chain.pem"), chain_pem)
-        key = _private_file(os.path.join(folder, "key.pem"), key_pem)
+        chain = _private_file(Path(folder, "chain.pem"), chain_pem)
+        key = _private_file(Path(folder, "key.pem"), key_pem)
         context.load_cert_chain(chain, key, _refuse_password)
 
 
-def _private_file(path: str, content: bytes) -> str:
+def _private_file(path: Path, content: bytes) -> Path:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         _write_all(descriptor, content)
@@ -70,4 +71,4 @@ def _write_all(descriptor: int, content: bytes) -> None:
 
 def _refuse_password() -> str:
     # Without this OpenSSL would ask for the password on the terminal, and wait.
-    raise ValueError("the key is encrypted; a proxy has nobody to ask for the password: store it in the clear, readable to the proxy alone")
+    raise ValueError("the key is encrypted, and a proxy has nobody to ask for the password")

@@ -2,15 +2,15 @@
 
 A context is never changed once connections use it: a new certificate or setting means a new context for the connections to come.
 
-Server names: the callback leaves the name a client asked for in the connection's `server_hostname` (an `SSLSocket` has it unset
-on the server's side), and switches to the context whose certificate has that name. Only the certificate is switched: OpenSSL keeps
-the verification of clients, the versions and the ticket keys of the context that the handshake began with. Filter chains that
-differ in those must be told apart before the handshake begins.
+A listener has one context that handshakes begin with. When the client says which server it wants, the callback leaves the name in
+the connection's `server_hostname` (which an `SSLSocket` has unset on the server's side), and switches to the context of the right
+filter chain and certificate. OpenSSL then takes certificate and ALPN from there, but keeps the verification of clients, the
+versions and the ticket keys of the context it began with: so filter chains that differ in these cannot share a listener.
 """
 
 import ssl
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.pem import load_certificate
@@ -21,24 +21,51 @@ CertificateAndKey = tuple[bytes, bytes]
 """A PEM chain and its PEM key."""
 
 
-def server_context(transport: TransportConfig, certificates: Sequence[CertificateAndKey], trust_pem: bytes) -> ssl.SSLContext:
-    """The context of a filter chain that terminates TLS.
+class SecureChain(NamedTuple):
+    """What a filter chain adds to its listener's context."""
 
-    Args: certificates - at least one; the first serves whoever asks for no name, or for one that none has.
-          trust_pem - authorities whose clients are let in, each with a certificate; empty: clients need none.
-    Raises: ssl.SSLError, ValueError if something cannot be loaded.
+    server_names: tuple[str, ...]
+    transport: TransportConfig
+    certificates: tuple[CertificateAndKey, ...]
+    """At least one; the first serves whoever asks for no name, or for one that none has."""
+    trust_pem: bytes
+    """Authorities whose clients are let in, each with a certificate; empty: clients need none."""
+
+
+def listener_context(chains: Sequence[SecureChain]) -> ssl.SSLContext:
+    """The context that the handshakes of a listener begin with; it leads to the certificates of all its chains.
+
+    Raises: ssl.SSLError, ValueError if something cannot be loaded, or if the chains differ in what they must share.
     """
-    names: dict[str, int] = {}
-    contexts: list[ssl.SSLContext] = []
-    for chain, key in certificates:
-        for name in read_certificate(chain).names:
-            names.setdefault(name, len(contexts))
-        contexts.append(_server_context(transport, chain, key, trust_pem))
-    if not contexts:
-        raise ValueError("a listener that speaks TLS needs a certificate")
-    first = contexts[0]
-    first.sni_callback = _Selector(names, contexts[1:]).select
-    return first
+    default = _default_chain(chains)
+    entry: ssl.SSLContext | None = None
+    choices: list[_ChainChoice] = []
+    for index, chain in enumerate(chains):
+        if chain.trust_pem != chains[0].trust_pem or chain.transport.min_version != chains[0].transport.min_version:
+            raise ValueError(
+                "the filter chains of one listener differ in trust_file or min_version, which are settled before the client's "
+                "server name counts; give the chains a listener each"
+            )
+        names: dict[str, int] = {}
+        contexts: list[ssl.SSLContext] = []
+        for pem, key in chain.certificates:
+            for name in read_certificate(pem).names:
+                names.setdefault(name, len(contexts))
+            contexts.append(_server_context(chain.transport, pem, key, chain.trust_pem))
+        if not contexts:
+            raise ValueError("a filter chain that speaks TLS needs a certificate")
+        # The entry owns the selector, which therefore must not own the entry: without a cycle an old context, and the key in it,
+        # goes with its last connection.
+        others: list[ssl.SSLContext | None] = []
+        others.extend(contexts)
+        if index == default:
+            entry = contexts[0]
+            others[0] = None
+        choices.append(_ChainChoice(chain.server_names, names, others))
+    if entry is None:
+        raise ValueError("a listener that speaks TLS needs a filter chain")
+    entry.sni_callback = _Selector(choices, default).select
+    return entry
 
 
 def client_context(transport: TransportConfig, certificate: CertificateAndKey | None, trust_pem: bytes) -> ssl.SSLContext:
@@ -62,31 +89,66 @@ def client_context(transport: TransportConfig, certificate: CertificateAndKey | 
     return context
 
 
-def choose_name(names: dict[str, int], asked: str) -> int | None:
-    """What stands in `names` for the server name `asked`: exact before `*.`, which covers one label (RFC 9525 section 6.3)."""
-    name = asked.lower().removesuffix(".")
+def choose_chain(patterns: Sequence[Sequence[str]], asked: str, default: int) -> int:
+    """Which filter chain serves a server name: the one that names it, exactly or by the longest wildcard, else `default`.
+
+    Args: patterns - the server names of each chain; `*.example.test` stands for any number of labels.
+    """
+    name = asked.lower()
+    best = default
+    longest = 0
+    for index, names in enumerate(patterns):
+        for written in names:
+            pattern = written.lower()
+            if pattern == name:
+                return index
+            if len(pattern) > longest and pattern.startswith("*.") and name.endswith(pattern[1:]) and len(name) >= len(pattern):
+                best = index
+                longest = len(pattern)
+    return best
+
+
+def choose_certificate(names: dict[str, int], asked: str) -> int:
+    """Which certificate has the name: exact before `*.`, which covers one label (RFC 9525 section 6.3); 0 if none."""
+    name = asked.lower()
     found = names.get(name)
     if found is None:
         dot = name.find(".")
-        if dot > 0:
-            found = names.get("*" + name[dot:])
-    return found
+        found = names.get("*" + name[dot:]) if dot > 0 else None
+    return 0 if found is None else found
+
+
+class _ChainChoice(NamedTuple):
+    server_names: tuple[str, ...]
+    names: dict[str, int]
+    """The certificates' names, with the certificate's place."""
+    contexts: list[ssl.SSLContext | None]
+    """Of each certificate; None is the entry itself."""
 
 
 class _Selector:
-    def __init__(self, names: dict[str, int], others: list[ssl.SSLContext]) -> None:
-        self._names: Final = names
-        self._others: Final = others
-        """Without the first, which owns this object: so there is no cycle, and an old context goes with its last connection."""
+    def __init__(self, choices: list[_ChainChoice], default: int) -> None:
+        self._choices: Final = choices
+        self._patterns: Final = [choice.server_names for choice in choices]
+        self._default: Final = default
 
-    def select(self, connection: ssl.SSLObject, asked: str | None, _context: ssl.SSLContext) -> int | None:
+    def select(self, connection: ssl.SSLObject, asked: str | None, _entry: ssl.SSLContext) -> int | None:
         if asked:
             if isinstance(connection, ssl.SSLSocket):
                 connection.server_hostname = asked
-            chosen = choose_name(self._names, asked)
-            if chosen:
-                connection.context = self._others[chosen - 1]
+            choice = self._choices[choose_chain(self._patterns, asked, self._default)]
+            context = choice.contexts[choose_certificate(choice.names, asked)]
+            if context is not None:
+                connection.context = context
         return None
+
+
+def _default_chain(chains: Sequence[SecureChain]) -> int:
+    """The chain for clients that ask for no name, or for one that no chain has."""
+    for index, chain in enumerate(chains):
+        if not chain.server_names:
+            return index
+    return 0
 
 
 def _server_context(transport: TransportConfig, chain: bytes, key: bytes, trust_pem: bytes) -> ssl.SSLContext:

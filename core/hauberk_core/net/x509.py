@@ -1,10 +1,10 @@
 """The few facts about a certificate that choosing one by name, and showing it to people, needs.
 
-`ssl` decodes the peer's certificate, never one's own, and a library that does costs a worker several MiB. So the certificate's DER is
-walked here as far as the subject's alternative names (RFC 5280 section 4.1). Nothing is verified: OpenSSL does that.
+`ssl` decodes the peer's certificate, never one's own, and a library that does costs a worker several MiB. So the certificate's
+DER is walked here as far as the subject's alternative names (RFC 5280 section 4.1). Nothing is verified: OpenSSL does that.
 """
 
-import datetime
+import datetime as dt
 import ipaddress
 import ssl
 from typing import Final, NamedTuple
@@ -31,8 +31,8 @@ class CertificateFacts(NamedTuple):
     names: tuple[str, ...]
     """DNS names in lower case, perhaps with `*.` in front, and IP addresses."""
     serial: int
-    not_before: datetime.datetime
-    not_after: datetime.datetime
+    not_before: dt.datetime
+    not_after: dt.datetime
 
 
 def read_certificate(chain_pem: bytes) -> CertificateFacts:
@@ -111,7 +111,7 @@ def _read_der(der: bytes) -> CertificateFacts:
     return CertificateFacts(names, serial, not_before, not_after)
 
 
-def _read_time(reader: _Reader) -> datetime.datetime:
+def _read_time(reader: _Reader) -> dt.datetime:
     tag, content = reader.next()
     text = content.decode("ascii", "replace")
     # RFC 5280 section 4.1.2.5: two-digit years from 50 on are the last century's; both forms end in Z.
@@ -119,7 +119,7 @@ def _read_time(reader: _Reader) -> datetime.datetime:
         text = ("19" if text[:2] >= "50" else "20") + text
     elif tag != _GENERALIZED_TIME:
         raise ValueError("its validity is no time")
-    return datetime.datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=datetime.UTC)
+    return dt.datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=dt.UTC)
 
 
 def _read_names(extensions: _Reader) -> tuple[str, ...]:

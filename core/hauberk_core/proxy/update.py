@@ -13,8 +13,8 @@ from hauberk_core.route.compiled import CompiledTable
 class ProxyUpdate(NamedTuple):
     """The whole configuration. What did not change is the same object as in the update before, so `is` tells what did.
 
-    The proxy that accepts an update owns its sockets: it closes one when an update no longer has it. Of an update that it refuses,
-    by raising, it keeps nothing and closes nothing.
+    The proxy that accepts an update owns its sockets: it closes one when an update no longer has it. Of an update that it
+    refuses, by raising, it keeps nothing and closes nothing.
     """
 
     version: str
@@ -24,8 +24,9 @@ class ProxyUpdate(NamedTuple):
     route_tables: dict[str, CompiledTable]
     clusters: dict[str, Cluster]
     server_contexts: dict[tuple[str, int], ssl.SSLContext]
-    """For each filter chain that terminates TLS: by the listener's name and the chain's place in it."""
+    """For each filter chain that terminates TLS, by the listener's name and the chain's place in it: the one context that all
+    handshakes of the listener begin with."""
     client_contexts: dict[str, ssl.SSLContext]
     """For each cluster that is reached over TLS: by its name."""
     access_log: AccessLog | None
-    """How to write finished exchanges; None: not at all. The descriptor stays the same when the file behind it changes."""
+    """How to write finished exchanges; None: not at all."""

@@ -1,0 +1,314 @@
+"""The agent: the parent of a proxy's workers. It reads the configuration, holds sockets, keys and counters, and serves nobody.
+
+A configuration comes into force in one go or not at all: it is decoded and checked, its certificates are read, its addresses
+bound, its access log opened, and each worker agrees; whatever fails, everything stays as it was, and the reason is logged and
+shown by the admin server.
+"""
+
+import os
+import resource
+import signal
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from hauberk_core.agent.admin import AdminServer
+from hauberk_core.agent.counters import Counters
+from hauberk_core.agent.log_file import LogFileError, open_log_file
+from hauberk_core.agent.logs import LOG, configure_logging
+from hauberk_core.agent.options import AgentOptions
+from hauberk_core.agent.pages import make_pages
+from hauberk_core.agent.process import UpdateRefused
+from hauberk_core.agent.secrets import read_secrets, secret_files
+from hauberk_core.agent.sockets import BindError, ListenerSockets
+from hauberk_core.agent.source import Source
+from hauberk_core.agent.state import AgentState
+from hauberk_core.agent.supervisor import StartFailed, Supervisor
+from hauberk_core.agent.target import Target
+from hauberk_core.agent.watch import SETTLE_SECONDS, Stamps, poll_pause, take_stamps
+from hauberk_core.agent.wire import WireError
+from hauberk_core.model.address import Address
+from hauberk_core.model.duration import LONGEST_SECONDS
+from hauberk_core.model.errors import ConfigErrors
+from hauberk_core.model.listener import HttpTimeouts
+from hauberk_core.model.snapshot import Snapshot
+
+EXIT_DONE: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_INTERRUPTED: Final = 130
+# How long certificates that do not fit together are taken for a rotation that is under way: two files are never replaced at once.
+_ROTATION_PATIENCE: Final = 1.0
+# Descriptors a process may need: half a million connections, each with one to its endpoint.
+_MOST_FILES: Final = 1 << 20
+_REFUSALS: Final = (ConfigErrors, BindError, LogFileError, UpdateRefused, WireError)
+
+
+class AgentFailed(Exception):
+    """The agent cannot start, or cannot go on; the message is for a person and says what to do."""
+
+
+def run_agent(source: Source, options: AgentOptions, started: Callable[["Agent"], None] | None = None) -> int:
+    """Run a proxy until SIGTERM or Ctrl-C; log to standard error.
+
+    The first signal drains: no new connections, what is in flight is finished. A second Ctrl-C ends everything at once.
+
+    Args: started - called when all workers serve the first configuration.
+    Returns: the process's exit status.
+    """
+    configure_logging()
+    _raise_file_limit()
+    try:
+        return trio.run(_run_with_signals, source, options, started, strict_exception_groups=True)
+    except KeyboardInterrupt:  # before the signals were ours
+        return EXIT_INTERRUPTED
+
+
+async def serve_agent(
+    source: Source, options: AgentOptions, *, task_status: "trio.TaskStatus[Agent]" = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Run a proxy inside a program that runs trio already. Started once all workers serve the first configuration.
+
+    Raises: AgentFailed.
+    Cancellation: ends the workers at once; call `Agent.drain` before to let them finish.
+    """
+    agent = Agent(source, options)
+    await agent.run(task_status=task_status)
+
+
+async def _run_with_signals(source: Source, options: AgentOptions, started: Callable[["Agent"], None] | None) -> int:
+    agent = Agent(source, options)
+    status = EXIT_DONE
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def run() -> None:
+                nonlocal status
+                try:
+                    await agent.run(started=started)
+                except AgentFailed as error:
+                    LOG.error("%s", error)
+                    status = EXIT_FAILED
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(run)
+            async for number in signals:
+                if number == signal.SIGINT and agent.state.draining:
+                    LOG.warning("interrupted again: what is in flight is lost")
+                    status = EXIT_INTERRUPTED
+                    nursery.cancel_scope.cancel()
+                elif not agent.state.draining:
+                    seconds = options.quick_drain_seconds if number == signal.SIGINT else agent.drain_seconds()
+                    nursery.start_soon(agent.drain, seconds)
+    return status
+
+
+class Agent:
+    """One proxy's agent."""
+
+    def __init__(self, source: Source, options: AgentOptions) -> None:
+        self._source: Final = source
+        self._options: Final = options
+        self._counters: Final = Counters()
+        self._sockets: Final = ListenerSockets(options.workers)
+        self._supervisor: Final = Supervisor(options.worker_command, options.workers, self._counters)
+        self._applying: Final = trio.Lock()
+        self._access_log = -1
+        self._access_log_file = ""
+        self._wanted = Snapshot()
+        """The latest configuration that could be read, in force or not."""
+        self._secret_stamps: Stamps = {}
+        """Of its certificates' files, when they were read last."""
+        self._number = 0
+        self.state: Final = AgentState(self._counters, self._supervisor)
+        self.admin_address: Address | None = None
+        """Where the admin server listens."""
+        self._scope: Final = trio.CancelScope()
+
+    def addresses(self) -> dict[str, Address]:
+        """Where each listener listens, with the port that was chosen for port 0."""
+        return dict(self.state.addresses)
+
+    def drain_seconds(self) -> float:
+        """What exchanges in flight get: the longest that any listener allows."""
+        target = self.state.target
+        if target is None:
+            return 0.0
+        chains = [chain for listener in target.snapshot.listeners.values() for chain in listener.filter_chains]
+        longest = 0.0
+        for seconds in [chain.timeouts.drain.seconds for chain in chains] or [HttpTimeouts().drain.seconds]:
+            longest = max(longest, seconds or LONGEST_SECONDS)
+        return longest
+
+    async def run(
+        self,
+        started: Callable[["Agent"], None] | None = None,
+        task_status: "trio.TaskStatus[Agent]" = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Start, serve until drained or cancelled, and leave nothing behind.
+
+        Raises: AgentFailed.
+        """
+        try:
+            with self._scope:
+                await self._serve(started, task_status)
+        except BaseExceptionGroup as group:
+            failures, others = group.split((AgentFailed, StartFailed))
+            if failures is None or others is not None:
+                raise
+            raise AgentFailed(_first_message(failures)) from group
+        finally:
+            self._sockets.close()
+            self._replace_access_log(-1, "")
+
+    async def drain(self, seconds: float) -> None:
+        """Accept nothing more, give exchanges in flight `seconds`, and make `run` return."""
+        self.state.draining = True
+        LOG.info("draining: what is in flight gets %.0f s", seconds)
+        # Workers hold theirs until they have taken what waits; afterwards new connections are refused at once, not left waiting.
+        self._sockets.close()
+        await self._supervisor.drain(seconds)
+        self._scope.cancel()
+
+    async def _serve(self, started: Callable[["Agent"], None] | None, task_status: "trio.TaskStatus[Agent]") -> None:
+        async with trio.open_nursery() as nursery:
+            if self._options.admin:
+                try:
+                    admin = AdminServer(self._options.admin, make_pages(self.state))
+                except BindError as error:
+                    raise AgentFailed(str(error)) from error
+                self.admin_address = admin.address
+                nursery.start_soon(admin.serve)
+            try:
+                await self._want_next()
+                await self._apply(nursery)
+            except _REFUSALS as error:
+                raise AgentFailed(f"the configuration is refused:\n{error}") from error
+            if started is not None:
+                started(self)
+            task_status.started(self)
+            nursery.start_soon(self._follow_source)
+            nursery.start_soon(self._follow_secrets)
+
+    async def _want_next(self) -> None:
+        self._wanted, warnings = await self._source.next()
+        for warning in warnings:
+            LOG.warning("%s", warning)
+
+    async def _follow_source(self) -> None:
+        while True:
+            try:
+                await self._want_next()
+                await self._apply(None)
+            except _REFUSALS as error:
+                self._refuse("configuration", error)
+            else:
+                self.state.refusals.clear()
+
+    async def _follow_secrets(self) -> None:
+        """Reread certificates and trust bundles when their files change."""
+        wrong_since: float | None = None
+        reported: Stamps = {}
+        while True:
+            await trio.sleep(poll_pause(len(self._secret_stamps)))
+            stamps = take_stamps(self._secret_stamps)
+            if (stamps == self._secret_stamps and wrong_since is None) or stamps == reported:
+                continue
+            await trio.sleep(SETTLE_SECONDS)
+            if take_stamps(stamps) != stamps:
+                continue
+            try:
+                await self._apply(None)
+            except _REFUSALS as error:
+                if wrong_since is None:
+                    wrong_since = trio.current_time()
+                if trio.current_time() - wrong_since >= _ROTATION_PATIENCE:
+                    self._refuse("certificates", error)
+                    wrong_since = None
+                    reported = stamps
+            else:
+                wrong_since = None
+                reported = {}
+                self.state.refusals.clear()
+
+    def _refuse(self, what: str, error: Exception) -> None:
+        self.state.refusals[what] = str(error)
+        LOG.error("%s refused; what was in force serves on\n%s", what, error)
+
+    async def _apply(self, start_in: trio.Nursery | None) -> None:
+        """Bring the wanted configuration into force.
+
+        Args: start_in - given the first time: where the workers are to run.
+        Raises: one of _REFUSALS; everything is then as it was. StartFailed, inside a group, if the workers do not come up.
+        """
+        async with self._applying:
+            snapshot = self._wanted
+            before = self.state.target
+            self._secret_stamps = take_stamps(secret_files(snapshot, self._source.folder, self._source.certificates))
+            secrets = await trio.to_thread.run_sync(read_secrets, snapshot, self._source.folder, self._source.certificates)
+            if before is not None and before.snapshot == snapshot and before.secrets.resources == secrets.resources:
+                return
+            addresses = {name: listener.address for name, listener in snapshot.listeners.items()}
+            # In a thread, because an address may be a name that has to be looked up.
+            change = await trio.to_thread.run_sync(self._sockets.prepare, addresses)
+            access_log = self._access_log
+            try:
+                access_log, file = self._open_access_log(snapshot)
+                target = Target(self._number + 1, snapshot, secrets, change.by_name, access_log)
+                if start_in is not None:
+                    await start_in.start(self._supervisor.run, target)
+                else:
+                    await self._supervisor.roll_out(target)
+            except BaseException:
+                change.drop()
+                if access_log != self._access_log:
+                    os.close(access_log)
+                raise
+            change.keep()
+            self._replace_access_log(access_log, file)
+            self._number = target.number
+            self.state.target = target
+            self.state.addresses = {name: bound.address for name, bound in change.by_name.items()}
+            _report(target, before, self.state.addresses)
+
+    def _open_access_log(self, snapshot: Snapshot) -> tuple[int, str]:
+        """The descriptor of the file that the snapshot names, opened unless it is open already, and that name."""
+        if snapshot.access_log is None:
+            return -1, ""
+        file = snapshot.access_log.file
+        if file == self._access_log_file:
+            return self._access_log, file
+        return open_log_file(file, self._source.folder), file
+
+    def _replace_access_log(self, descriptor: int, file: str) -> None:
+        if self._access_log not in {-1, descriptor}:
+            os.close(self._access_log)
+        self._access_log = descriptor
+        self._access_log_file = file
+
+
+def _report(target: Target, before: Target | None, addresses: dict[str, Address]) -> None:
+    """Log what is in force now."""
+    version = target.snapshot.version
+    LOG.info("configuration %d is in force%s", target.number, f", version {version!r}" if version else "")
+    for name, address in addresses.items():
+        if before is None or before.sockets.get(name) is not target.sockets[name]:
+            LOG.info("listener %s listens on %s", name, address)
+    for name, cluster in target.snapshot.clusters.items():
+        if cluster.transport.security == "tls" and not cluster.transport.verify:
+            LOG.warning("cluster %s takes any certificate (verify is false): whoever stands between can read along", name)
+
+
+def _first_message(group: BaseExceptionGroup[BaseException]) -> str:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as we may: each connection takes two, and many systems start with 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,213 @@
+"""A worker's half of the configuration: resources become what the proxy serves with. What did not change stays the same."""
+
+import os
+import socket
+import ssl
+from typing import Final
+
+import msgspec
+
+from hauberk_core.agent.wire import ACCESS_LOG, CERTIFICATE, CLUSTER, LISTENER, ROUTE_TABLE, TRUST, CertificatePem, Delta
+from hauberk_core.model.cluster import Cluster
+from hauberk_core.model.codec import decode_resource
+from hauberk_core.model.listener import Listener
+from hauberk_core.model.route import RouteTable
+from hauberk_core.model.snapshot import AccessLog
+from hauberk_core.model.transport import TransportConfig
+from hauberk_core.net.tls_context import SecureChain, client_context, listener_context
+from hauberk_core.proxy.update import ProxyUpdate
+from hauberk_core.route.compiled import CompiledTable
+from hauberk_core.route.table import compile_table
+
+Material = tuple[tuple[str, ...], TransportConfig, tuple[bytes, ...], bytes]
+"""What a filter chain or a cluster brings into a TLS context: server names, settings, certificates, trust."""
+ContextKey = tuple[bool, tuple[Material, ...]]
+"""All that a TLS context is made of, first whether it is a server's. Equal ones are one context."""
+
+
+class AssemblyError(Exception):
+    """A delta cannot be served. The worker goes on with what it has."""
+
+
+class State:
+    """Everything that a worker knows of its configuration. A new one is built aside and then takes the old one's place."""
+
+    def __init__(self) -> None:
+        self.listeners: dict[str, Listener] = {}
+        self.sockets: dict[str, socket.socket] = {}
+        self.route_tables: dict[str, CompiledTable] = {}
+        self.clusters: dict[str, Cluster] = {}
+        self.certificates: dict[str, bytes] = {}
+        self.trust: dict[str, bytes] = {}
+        self.access_log: AccessLog | None = None
+        self.contexts: dict[ContextKey, ssl.SSLContext] = {}
+        self._bound: dict[str, tuple[Listener, socket.socket]] = {}
+
+    def bound_listeners(self) -> dict[str, tuple[Listener, socket.socket]]:
+        """Each listener with its socket; a pair that has not changed is the same object as before."""
+        bound: dict[str, tuple[Listener, socket.socket]] = {}
+        for name, listener in self.listeners.items():
+            sock = self.sockets[name]
+            pair = self._bound.get(name)
+            bound[name] = pair if pair is not None and pair[0] is listener and pair[1] is sock else (listener, sock)
+        self._bound = bound
+        return bound
+
+    def copy(self) -> "State":
+        """Another state with the same content."""
+        other = State()
+        other.listeners = dict(self.listeners)
+        other.sockets = dict(self.sockets)
+        other.route_tables = dict(self.route_tables)
+        other.clusters = dict(self.clusters)
+        other.certificates = dict(self.certificates)
+        other.trust = dict(self.trust)
+        other.access_log = self.access_log
+        other.contexts = self.contexts
+        other._bound = self._bound
+        return other
+
+
+class Step:
+    """A delta that was put together with what was there; in force once the assembly keeps it."""
+
+    def __init__(self, state: State) -> None:
+        self.state: Final = state
+        self.opened: Final[list[socket.socket]] = []
+        self.access_log: int = -1
+        """A descriptor for the access log's file, or -1 if it stays. Whoever keeps or drops the step closes it."""
+        self.update: ProxyUpdate
+
+
+class Assembly:
+    """Holds what is in force, and puts deltas on top."""
+
+    def __init__(self) -> None:
+        self._state = State()
+
+    def prepare(self, delta: Delta, descriptors: list[int]) -> Step:
+        """Build the state that follows; nothing is in force yet.
+
+        Args: descriptors - those of the message; the step owns them from here on, even if this raises.
+        Raises: AssemblyError; the descriptors are then closed.
+        """
+        step = Step(self._state.copy())
+        try:
+            self._take_descriptors(step, delta, descriptors)
+            for name in delta.removed:
+                _remove(step.state, name)
+            for name, data in delta.set.items():
+                _set(step.state, name, data)
+            step.update = _make_update(step.state, delta.version)
+        except Exception as error:
+            self.drop(step)
+            raise AssemblyError(str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}") from error
+        return step
+
+    def keep(self, step: Step) -> None:
+        """The proxy has accepted the step."""
+        self._state = step.state
+
+    def drop(self, step: Step) -> None:
+        """The step is not to be; close what came with it."""
+        for sock in step.opened:
+            sock.close()
+        if step.access_log >= 0:
+            os.close(step.access_log)
+
+    def _take_descriptors(self, step: Step, delta: Delta, descriptors: list[int]) -> None:
+        for name, descriptor in zip(delta.descriptors, descriptors, strict=True):
+            kind, _, rest = name.partition("/")
+            if kind == LISTENER:
+                sock = socket.socket(fileno=descriptor)
+                sock.setblocking(False)
+                step.opened.append(sock)
+                step.state.sockets[rest] = sock
+            else:
+                step.access_log = descriptor
+
+
+def _remove(state: State, name: str) -> None:
+    kind, _, rest = name.partition("/")
+    if kind == LISTENER:
+        del state.listeners[rest]
+        del state.sockets[rest]
+    elif kind == ROUTE_TABLE:
+        del state.route_tables[rest]
+    elif kind == CLUSTER:
+        del state.clusters[rest]
+    elif kind == CERTIFICATE:
+        del state.certificates[rest]
+    elif kind == TRUST:
+        del state.trust[rest]
+    elif kind == ACCESS_LOG:
+        state.access_log = None
+
+
+def _set(state: State, name: str, data: bytes) -> None:
+    kind, _, rest = name.partition("/")
+    if kind == CERTIFICATE:
+        state.certificates[rest] = data
+        return
+    if kind == TRUST:
+        state.trust[rest] = data
+        return
+    value = decode_resource(kind, data)
+    if isinstance(value, Listener):
+        state.listeners[rest] = value
+    elif isinstance(value, RouteTable):
+        state.route_tables[rest] = compile_table(value)
+    elif isinstance(value, Cluster):
+        state.clusters[rest] = value
+    elif isinstance(value, AccessLog):
+        state.access_log = value
+
+
+def _make_update(state: State, version: str) -> ProxyUpdate:
+    contexts: dict[ContextKey, ssl.SSLContext] = {}
+    server_contexts: dict[tuple[str, int], ssl.SSLContext] = {}
+    for name, listener in state.listeners.items():
+        chains = listener.filter_chains
+        secure = [index for index, chain in enumerate(chains) if chain.transport.security == "tls"]
+        if secure:
+            materials = tuple([_material(state, chains[index].server_names, chains[index].transport) for index in secure])
+            context = _context(state, contexts, (True, materials))
+            for index in secure:
+                server_contexts[name, index] = context
+    client_contexts: dict[str, ssl.SSLContext] = {}
+    for name, cluster in state.clusters.items():
+        if cluster.transport.security == "tls":
+            client_contexts[name] = _context(state, contexts, (False, (_material(state, (), cluster.transport),)))
+    # Only those in use are kept for the next time.
+    state.contexts = contexts
+    return ProxyUpdate(
+        version=version,
+        listeners=state.bound_listeners(),
+        route_tables=state.route_tables,
+        clusters=state.clusters,
+        server_contexts=server_contexts,
+        client_contexts=client_contexts,
+        access_log=state.access_log,
+    )
+
+
+def _material(state: State, server_names: tuple[str, ...], transport: TransportConfig) -> Material:
+    certificates = tuple([state.certificates[name] for name in transport.certificates])
+    return server_names, transport, certificates, state.trust[transport.trust_file] if transport.trust_file else b""
+
+
+def _context(state: State, contexts: dict[ContextKey, ssl.SSLContext], key: ContextKey) -> ssl.SSLContext:
+    context = contexts.get(key) or state.contexts.get(key)
+    if context is None:
+        server_side, materials = key
+        chains: list[SecureChain] = []
+        for server_names, transport, certificates, trust in materials:
+            pems = [msgspec.msgpack.decode(data, type=CertificatePem) for data in certificates]
+            chains.append(SecureChain(server_names, transport, tuple([(pem.chain, pem.key) for pem in pems]), trust))
+        if server_side:
+            context = listener_context(chains)
+        else:
+            chain = chains[0]
+            context = client_context(chain.transport, chain.certificates[0] if chain.certificates else None, chain.trust_pem)
+    contexts[key] = context
+    return context

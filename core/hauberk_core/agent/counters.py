@@ -1,0 +1,63 @@
+"""The workers' counters as the agent keeps them: a mapped file for each living worker, and the sum of the dead."""
+
+import os
+import tempfile
+from typing import Final
+
+from hauberk_core.agent.logs import LOG
+from hauberk_core.observe.cells import create_cells
+from hauberk_core.observe.cells_reader import CellsReader, Reading
+from hauberk_core.observe.exposition import render
+from hauberk_core.observe.folded import FoldedCells
+
+
+class Counters:
+    """Every count of the proxy, across the deaths of its workers."""
+
+    def __init__(self) -> None:
+        self._living: Final[list[CellsReader]] = []
+        self._folded: Final = FoldedCells()
+
+    def open(self) -> tuple[int, CellsReader]:
+        """Cells for a new worker: the descriptor to hand to it, the caller's to close, and what reads them."""
+        descriptor = _memory_file()
+        try:
+            create_cells(descriptor)
+            reader = CellsReader(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._living.append(reader)
+        return descriptor, reader
+
+    def fold(self, reader: CellsReader) -> None:
+        """The worker is gone: keep what it counted, release its cells."""
+        self._living.remove(reader)
+        reading = _read(reader)
+        if reading is not None:
+            self._folded.fold(reading)
+        reader.close()
+
+    def readings(self) -> list[Reading]:
+        """All counts at this moment."""
+        living = [reading for reader in self._living if (reading := _read(reader)) is not None]
+        return [self._folded.read(), *living]
+
+    def exposition(self, readings: list[Reading], accept: str) -> tuple[bytes, str]:
+        """The readings as Prometheus' text and its content type. Takes milliseconds: call it in a thread."""
+        return render(readings, accept)
+
+
+def _read(reader: CellsReader) -> Reading | None:
+    try:
+        return reader.read()
+    except ValueError as error:
+        LOG.error("the counters of a worker cannot be read and are left out: %s", error)
+        return None
+
+
+def _memory_file() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("hauberk-cells", os.MFD_CLOEXEC)
+    with tempfile.TemporaryFile(prefix="hauberk-cells-") as file:
+        return os.dup(file.fileno())

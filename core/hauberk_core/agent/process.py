@@ -1,0 +1,153 @@
+"""One worker process, seen from the agent."""
+
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from typing import Final
+
+import trio
+
+from hauberk_core.agent.link import Link
+from hauberk_core.agent.target import Target
+from hauberk_core.agent.wire import PROTOCOL, Ack, Drain, Hello, Message, Nack, WireError
+from hauberk_core.observe.cells_reader import CellsReader
+
+# Python and its modules take 0.3 s on an idle machine; one that is a hundred times slower is in no state to serve.
+START_SECONDS: Final = 30.0
+# 40,000 routes are compiled in about 5 s. A worker that takes longer does not serve either: its loop stands still meanwhile.
+ANSWER_SECONDS: Final = 30.0
+
+
+class WorkerGone(Exception):
+    """The worker has died, or is of no use any more and must be killed."""
+
+
+class UpdateRefused(Exception):
+    """A worker refused a configuration and serves on with the one before; `reasons` says why."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons: Final = reasons
+
+
+class WorkerProcess:
+    """A running worker and what it has acknowledged."""
+
+    def __init__(self, index: int, process: trio.Process, link: Link, reader: CellsReader) -> None:
+        self.index: Final = index
+        self.process: Final = process
+        self.reader: Final = reader
+        self.applied: Target | None = None
+        """The configuration it serves with."""
+        self._link: Final = link
+        self._talking: Final = trio.Lock()
+
+    async def wait_hello(self) -> None:
+        """Wait until the worker runs.
+
+        Raises: WorkerGone.
+        """
+        with trio.move_on_after(START_SECONDS):
+            message = await self._receive()
+            if not isinstance(message, Hello):
+                raise WorkerGone("it did not say hello")
+            if message.protocol != PROTOCOL:
+                raise WorkerGone(
+                    f"it speaks version {message.protocol} of the link's protocol, the agent {PROTOCOL}: "
+                    "the installation was replaced under a running proxy; restart it"
+                )
+            return
+        raise WorkerGone(f"it was not up after {START_SECONDS:.0f} s")
+
+    async def update(self, target: Target) -> None:
+        """Bring the worker to `target`; returns once it serves with it.
+
+        Raises: UpdateRefused; WorkerGone.
+        Cancellation: the worker must be killed afterwards, because nobody knows what it serves.
+        """
+        async with self._talking:
+            if self.applied is target:
+                return
+            delta, descriptors = target.delta_from(self.applied, self.index)
+            with trio.move_on_after(ANSWER_SECONDS):
+                await self._send(delta, descriptors)
+                answer = await self._receive()
+                match answer:
+                    case Ack(number=target.number):
+                        self.applied = target
+                    case Nack(number=target.number):
+                        raise UpdateRefused(answer.reasons)
+                    case _:
+                        raise WorkerGone("it answered to something it was not asked")
+                return
+            raise WorkerGone(f"it did not answer within {ANSWER_SECONDS:.0f} s")
+
+    async def drain(self, seconds: float) -> None:
+        """Tell the worker to finish within `seconds`. If it cannot be told, its signal does it."""
+        with trio.move_on_after(1.0):
+            async with self._talking:
+                try:
+                    await self._send(Drain(seconds), [])
+                except WorkerGone:
+                    return  # it is ending already
+                return
+        self.process.terminate()
+
+    async def _send(self, message: Message, descriptors: list[int]) -> None:
+        try:
+            await self._link.send(message, descriptors)
+        except (OSError, WireError) as error:
+            raise WorkerGone(str(error)) from error
+
+    async def _receive(self) -> Message:
+        try:
+            received = await self._link.receive()
+        except (OSError, WireError) as error:
+            raise WorkerGone(str(error)) from error
+        if received is None:
+            raise WorkerGone("it ended")
+        return received[0]
+
+    async def wait_ended(self) -> str:
+        """Wait for the end of the process. Returns how it ended, for a person."""
+        code = await self.process.wait()
+        if code >= 0:
+            return f"it exited with status {code}"
+        name = signal.strsignal(-code) or "unknown"
+        return f"it was killed by signal {-code} ({name})"
+
+    async def kill(self) -> None:
+        """End the process at once and wait for it. Shielded: SIGKILL takes effect within moments or not at all."""
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 5.0):
+            self.process.kill()
+            await self.process.wait()
+
+    def close_link(self) -> None:
+        """Close the agent's end."""
+        self._link.close()
+
+
+async def start_worker(command: Sequence[str], index: int, cells: int, reader: CellsReader) -> WorkerProcess:
+    """Start a worker by exec: a fork of this process would carry its tasks, locks and keys along.
+
+    Args: cells - descriptor of its counters, which stays the caller's.
+    Raises: OSError if it cannot be started.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        arguments = [f"--number={index}", f"--link={theirs.fileno()}", f"--cells={cells}"]
+        # A session of its own keeps the terminal's Ctrl-C away: the agent decides when a worker drains.
+        process = await trio.lowlevel.open_process(
+            [*command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            pass_fds=[theirs.fileno(), cells],
+            start_new_session=True,
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return WorkerProcess(index, process, Link(ours), reader)

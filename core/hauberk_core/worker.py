@@ -1,0 +1,256 @@
+"""A worker process: one proxy core on one loop, fed by its agent. Started by exec: `python -m hauberk_core.worker`.
+
+It starts with nothing but a socket to its agent and a file for its counters, is told what to serve, and ends when it is drained:
+by the agent's word, by SIGTERM, or because the agent is gone.
+"""
+
+import os
+import random
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+import trio
+
+from hauberk_core.agent.assembly import Assembly, AssemblyError
+from hauberk_core.agent.link import Link
+from hauberk_core.agent.logs import LOG, configure_logging
+from hauberk_core.agent.wire import Ack, Delta, Drain, Hello, Nack, WireError
+from hauberk_core.http.machine import ClientMachine, ServerMachine
+from hauberk_core.model.duration import LONGEST_SECONDS
+from hauberk_core.model.listener import HttpLimits, HttpTimeouts
+from hauberk_core.model.snapshot import AccessLog
+from hauberk_core.net.clock import Clock
+from hauberk_core.net.loop import FaultLog, Loop
+from hauberk_core.net.poller import new_poller
+from hauberk_core.net.reactor import run_reactor
+from hauberk_core.net.sockets import SocketTransport
+from hauberk_core.observe.access_log import AccessLogWriter
+from hauberk_core.observe.cells import Cells
+from hauberk_core.observe.meters import ProxyMeters
+from hauberk_core.proxy.core import OtherCodecs, ProxyCore, new_access_log
+from hauberk_core.proxy.update import ProxyUpdate
+from hauberk_core.resolver import SystemResolver
+
+# How old a log line may get before it is written, and a gauge before it is brought up to date.
+_HOUSEKEEPING_SECONDS: Final = 1.0
+# Connections end inside the loop, which knows no tasks: a draining worker looks, this often.
+_DRAIN_LOOK_SECONDS: Final = 0.02
+# For the last lines of a log that does not take them at once.
+_LAST_LINES_SECONDS: Final = 0.5
+# A fault that every request runs into must not fill the log: one with its trace in this time, the others are counted.
+_FAULT_SECONDS: Final = 1.0
+
+
+class Arguments(NamedTuple):
+    """What the agent hands to a worker at its start."""
+
+    number: int
+    link: int
+    """Descriptor of the socket to the agent."""
+    cells: int
+    """Descriptor of the counters' file."""
+
+    @classmethod
+    def parse(cls, words: list[str]) -> "Arguments":
+        """Read `--name=value` words. Raises: ValueError."""
+        values: dict[str, int] = {}
+        for word in words:
+            name, _, value = word.partition("=")
+            values[name] = int(value)
+        try:
+            return cls(values["--number"], values["--link"], values["--cells"])
+        except KeyError as error:
+            raise ValueError(f"{error} is missing") from error
+
+
+def main() -> int:
+    """Serve until drained. Returns the exit status."""
+    try:
+        arguments = Arguments.parse(sys.argv[1:])
+    except ValueError as error:
+        sys.stderr.write(f"a worker is started by its agent, not by hand ({error}); run: hauberk proxy --help\n")
+        return 2
+    configure_logging(f"worker {arguments.number}: ")
+    # Interrupting is between the person and the agent.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    trio.run(Worker(arguments).run, strict_exception_groups=True)
+    return 0
+
+
+class Worker:
+    """The process's tasks, and what they share."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self._link: Final = Link(socket.socket(fileno=arguments.link))
+        self._assembly: Final = Assembly()
+        cells = Cells(arguments.cells)
+        os.close(arguments.cells)
+        self._meters: Final = ProxyMeters(cells)
+        self._loop: Final = Loop(Clock(), new_poller(), LoggedFaults())
+        self._slow: trio.Nursery
+        self._core: Final = ProxyCore(
+            self._loop,
+            SocketTransport(),
+            self._meters,
+            None,
+            SystemResolver(self._loop, self.spawn_slow),
+            H11Codecs(),
+            random.random,
+            os.urandom,
+        )
+        self._log_config: AccessLog | None = None
+        self._log_descriptor = -1
+        self._log: AccessLogWriter | None = None
+        self._drain_seconds = HttpTimeouts().drain.seconds
+        self._drain: Final = trio.Event()
+
+    async def run(self) -> None:
+        """Serve until drained."""
+        async with trio.open_nursery() as nursery, trio.open_nursery() as slow:
+            self._slow = slow
+            nursery.start_soon(run_reactor, self._loop)
+            nursery.start_soon(self._follow_agent)
+            nursery.start_soon(self._follow_signals)
+            nursery.start_soon(self._keep_house)
+            await self._drain.wait()
+            await self._finish()
+            nursery.cancel_scope.cancel()
+
+    def spawn_slow(self, function: Callable[[str], Awaitable[None]], name: str) -> None:
+        """Run something that waits in a task beside the loop. Its faults are logged and touch nobody else."""
+        self._slow.start_soon(self._run_slow, function, name)
+
+    async def _run_slow(self, function: Callable[[str], Awaitable[None]], name: str) -> None:
+        try:
+            await function(name)
+        except Exception:
+            LOG.exception("a task for %s failed", name)
+
+    async def _follow_agent(self) -> None:
+        try:
+            await self._link.send(Hello(os.getpid()))
+            while (received := await self._link.receive()) is not None:
+                message, descriptors = received
+                match message:
+                    case Delta():
+                        await self._link.send(self._serve(message, descriptors))
+                    case Drain():
+                        self._begin_drain(message.seconds)
+                    case _:
+                        raise WireError(f"the agent sent a {type(message).__name__}")
+            if not self._drain.is_set():
+                LOG.warning("the agent is gone; draining")
+        except (OSError, WireError) as error:
+            LOG.error("the link to the agent broke: %s; draining", error)
+        self._begin_drain(self._drain_seconds)
+
+    async def _follow_signals(self) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM) as signals:
+            async for _ in signals:
+                self._begin_drain(self._drain_seconds)
+
+    def _begin_drain(self, seconds: float) -> None:
+        if not self._drain.is_set():
+            self._drain_seconds = seconds
+            self._drain.set()
+
+    def _serve(self, delta: Delta, descriptors: list[int]) -> Ack | Nack:
+        """Put a delta into force, or say why not."""
+        try:
+            step = self._assembly.prepare(delta, descriptors)
+        except AssemblyError as error:
+            return Nack(delta.number, [str(error)])
+        try:
+            self._core.apply(step.update)
+        except Exception as error:
+            LOG.exception("configuration %d could not be put to use", delta.number)
+            self._assembly.drop(step)
+            return Nack(delta.number, [f"{type(error).__name__}: {error}"])
+        self._assembly.keep(step)
+        self._follow_access_log(step.update.access_log, step.access_log)
+        self._drain_seconds = _longest_drain(step.update)
+        return Ack(delta.number)
+
+    def _follow_access_log(self, config: AccessLog | None, descriptor: int) -> None:
+        if config is self._log_config and descriptor < 0:
+            return
+        before = self._log_descriptor
+        if descriptor >= 0 or config is None:
+            self._log_descriptor = descriptor
+        if self._log is not None:
+            self._log.flush()
+        self._log = new_access_log(config, self._log_descriptor)
+        self._log_config = config
+        self._core.set_access_log(self._log)
+        if before not in {-1, self._log_descriptor}:
+            os.close(before)
+
+    async def _keep_house(self) -> None:
+        while True:
+            await trio.sleep(_HOUSEKEEPING_SECONDS)
+            self._meters.requests_active(self._core.exchanges())
+            if self._log is not None:
+                self._log.flush()
+                self._meters.access_log_dropped(self._log.statistics().dropped)
+
+    async def _finish(self) -> None:
+        """Let what is in flight end, within the deadline, and write the last lines of the log."""
+        self._core.drain()
+        with trio.move_on_after(self._drain_seconds):
+            while self._core.active():  # noqa: ASYNC110 - see the constant
+                await trio.sleep(_DRAIN_LOOK_SECONDS)
+        if self._log is not None:
+            with trio.move_on_after(_LAST_LINES_SECONDS):
+                self._log.flush()
+                while self._log.statistics().pending_bytes:
+                    await trio.sleep(_DRAIN_LOOK_SECONDS)
+                    self._log.flush()
+
+
+class H11Codecs(OtherCodecs):
+    """The machines on h11, which is loaded when a configuration first asks for it."""
+
+    def server(self, scheme: str, limits: HttpLimits) -> ServerMachine:
+        from hauberk_core.http.h11_codec import H11Server
+
+        return H11Server(scheme, limits)
+
+    def client(self, limits: HttpLimits) -> ClientMachine:
+        from hauberk_core.http.h11_codec import H11Client
+
+        return H11Client(limits)
+
+
+class LoggedFaults(FaultLog):
+    """Writes faults of our own code to the log, with their traces, at a bounded rate."""
+
+    def __init__(self) -> None:
+        self._clock: Final = Clock()
+        self._next = 0.0
+        self._withheld = 0
+
+    def fault(self, where: str, error: Exception) -> None:
+        now = self._clock.now()
+        if now < self._next:
+            self._withheld += 1
+            return
+        withheld = f" ({self._withheld} more since the last one shown)" if self._withheld else ""
+        self._next = now + _FAULT_SECONDS
+        self._withheld = 0
+        LOG.error("a fault of the proxy in %s%s", where, withheld, exc_info=error)
+
+
+def _longest_drain(update: ProxyUpdate) -> float:
+    """What exchanges in flight get: the longest that any listener allows."""
+    longest = 0.0
+    for listener, _ in update.listeners.values():
+        for chain in listener.filter_chains:
+            longest = max(longest, chain.timeouts.drain.seconds or LONGEST_SECONDS)
+    return longest or HttpTimeouts().drain.seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())
