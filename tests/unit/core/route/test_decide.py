@@ -323,8 +323,10 @@ def test_a_hostile_request_costs_little(request_: Request) -> None:
         for number in range(100)
     ]
     table = compile_table(RouteTable(virtual_hosts=(VirtualHost(name="v", hosts=("*.shop.test", "*"), routes=tuple(routes)),)))
-    # Processor time, so that a busy machine changes nothing. A lookup quadratic in any of these takes 100 ms and more.
-    started = time.process_time()
+    # The least processor time of several, so that a busy machine changes nothing. A lookup quadratic in any of these takes longer.
+    spent = []
     for _ in range(20):
+        started = time.process_time()
         decide(request_, table, 0.5)
-    assert (time.process_time() - started) / 20 < 0.02
+        spent.append(time.process_time() - started)
+    assert min(spent) < 0.02
