@@ -323,7 +323,7 @@ def test_a_hostile_request_costs_little(request_: Request) -> None:
         for number in range(100)
     ]
     table = compile_table(RouteTable(virtual_hosts=(VirtualHost(name="v", hosts=("*.shop.test", "*"), routes=tuple(routes)),)))
-    # The least processor time of several, so that a busy machine changes nothing. A lookup quadratic in any of these takes longer.
+    # The least processor time of several, so that a busy machine changes nothing. A lookup that is quadratic takes longer.
     spent = []
     for _ in range(20):
         started = time.process_time()
