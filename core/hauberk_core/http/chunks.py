@@ -34,7 +34,18 @@ _TRAILERS: Final = 4
 class ChunkReader:
     """Reads one chunked body off a buffer."""
 
-    __slots__ = ("_extensions", "_fault", "_limit", "_limits", "_remaining", "_state", "_total", "done", "trailers")
+    __slots__ = (
+        "_extensions",
+        "_fault",
+        "_limit",
+        "_limits",
+        "_remaining",
+        "_state",
+        "_total",
+        "_trailers_begun",
+        "done",
+        "trailers",
+    )
 
     def __init__(self, limits: Limits, body_bytes: int) -> None:
         self._limits: Final = limits
@@ -45,6 +56,7 @@ class ChunkReader:
         self._total = 0
         self._extensions = 0
         self._fault: Violation | None = None
+        self._trailers_begun = False
         self.done = False
         self.trailers: Headers | None = None
 
@@ -130,16 +142,18 @@ class ChunkReader:
 
     def _read_trailers(self, buffer: ReceiveBuffer) -> bytes | None:
         # An empty section is an empty line; with lines in it, it ends in a blank line, which a head's end looks like.
-        if not buffer.late:
-            available = len(buffer.data) - buffer.start
-            if available < 2:
-                return None
-            if buffer.data[buffer.start] == 13:
-                if buffer.data[buffer.start + 1] != 10:
-                    raise Violation(Reason.BAD_REQUEST, "the trailer section begins with a bare CR")
+        if not self._trailers_begun:
+            buffer.join()
+            beginning = buffer.data[buffer.start : buffer.start + 2]
+            if beginning == b"\r\n":
                 buffer.start += 2
                 self.done = True
                 return b""
+            if beginning in _CRLF_BEGINNINGS:
+                return None
+            if beginning[0] == 13:
+                raise Violation(Reason.BAD_REQUEST, "the trailer section begins with a bare CR")
+            self._trailers_begun = True
         lines = take_trailers(buffer, self._limits)
         if lines is None:
             return None
