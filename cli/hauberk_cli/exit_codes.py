@@ -8,6 +8,6 @@ CHECK_FAILED: Final = 1
 USAGE: Final = 2
 """The command line is wrong; nothing was done."""
 NOT_STARTED: Final = 3
-"""The command line is right, but the work could not begin: a port in use, a file missing, a configuration refused."""
+"""The command line is right, but the work could not begin or go on: a port in use, a file missing, a configuration refused."""
 INTERRUPTED: Final = 130
-"""Ctrl-C, before or outside an orderly shutdown (128 and the signal's number, as shells count)."""
+"""Ctrl-C that cut something off (128 and the signal's number, as shells count). A proxy that could finish exits with 0."""

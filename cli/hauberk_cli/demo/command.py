@@ -55,6 +55,12 @@ def demo(
     """Run a small bookshop behind a gateway, on loopback and without root, until Ctrl-C.
 
     Nothing is left behind: no process, no port, no file.
+
+    \b
+    Examples:
+      hauberk demo
+      hauberk demo --check
+      hauberk demo --port 18080 --dir demo --keep
     """
     try:
         plan = GatewayPlan(

@@ -5,12 +5,13 @@ from pathlib import Path
 import click
 
 from hauberk_cli.errors import CommandError
+from hauberk_cli.exit_codes import NOT_STARTED
 from hauberk_cli.proxy.certificate import make_self_signed
 from hauberk_cli.proxy.command import OneLine
 from hauberk_cli.proxy.one_line import CERTIFICATE, Trust, absolute, build_snapshot
-from hauberk_core.agent.agent import run_agent
+from hauberk_core.agent.agent import EXIT_FAILED, run_agent
 from hauberk_core.agent.options import AgentOptions
-from hauberk_core.agent.source import FileSource, StaticSource
+from hauberk_core.agent.source import FileSource, Source, StaticSource
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.snapshot import AccessLog
 from hauberk_core.model.transport import Certificate
@@ -20,7 +21,7 @@ def run_from_file(config: Path, workers: int, admin: str) -> int:
     """Serve what a file says until told to stop. Returns: the exit code."""
     if not config.exists():
         raise CommandError(f"the configuration {config} does not exist", "check the name, or begin with: hauberk config schema")
-    return run_agent(FileSource(config), AgentOptions(workers=workers, admin=admin))
+    return _run(FileSource(config), AgentOptions(workers=workers, admin=admin))
 
 
 def run_one_line(one_line: OneLine, workers: int, admin: str) -> int:
@@ -32,7 +33,16 @@ def run_one_line(one_line: OneLine, workers: int, admin: str) -> int:
         access_log = AccessLog(file=file, format=one_line.access_log or "text")
     trust = Trust(not one_line.insecure, absolute(one_line.cacert))
     snapshot = build_snapshot(one_line.listen, one_line.upstream, certificate, trust, access_log)
-    return run_agent(StaticSource(snapshot, certificates=in_memory), AgentOptions(workers=workers, admin=admin))
+    return _run(StaticSource(snapshot, certificates=in_memory), AgentOptions(workers=workers, admin=admin))
+
+
+def _run(source: Source, options: AgentOptions) -> int:
+    status = run_agent(source, options)
+    if status == EXIT_FAILED:
+        # The agent has told the reason in its log.
+        click.echo("next: correct that, then run the same command again; hauberk proxy --help lists the options", err=True)
+        return NOT_STARTED
+    return status
 
 
 def _certificate(one_line: OneLine) -> tuple[Certificate | None, dict[str, CertificatePem]]:
