@@ -17,6 +17,8 @@ from bench.scenarios import MEMORY, Scenario
 from bench.site import ECHO_PATH, LARGE_BODY_SIZE, SMALL_BODY, SMALL_PATH, Listener, Place
 
 _MEBIBYTE = 1 << 20
+# What stat(2) counts in, whatever the file system.
+_BLOCK = 512
 _ROOT = Path(__file__).resolve().parent.parent
 # Until connections stand, handshakes are done and pools are filled; none of it is inside the measured window.
 _LEAD_SECONDS = 0.7
@@ -70,7 +72,7 @@ def measure_load(scenario: Scenario, entrant: Entrant, backend: Backend, cores: 
     """
     name = entrant.contestant.name
     entrant.place.access_log.touch()
-    log_size = entrant.place.access_log.stat().st_size
+    log_size = _allocated(entrant.place.access_log)
     total_before = backend.requests()
     with Processes() as generators:
         output = entrant.place.folder / f"load-{scenario.name}-{number}.log"
@@ -99,13 +101,18 @@ def measure_load(scenario: Scenario, entrant: Entrant, backend: Backend, cores: 
         figures.ERRORS: float(report.errors),
         figures.LATE: report.late_p99_seconds * 1000,
         # The log is buffered by some, so that this tells a logging proxy from one that does not, and no more.
-        figures.LOG_BYTES: (entrant.place.access_log.stat().st_size - log_size) / max(1, total),
+        figures.LOG_BYTES: (_allocated(entrant.place.access_log) - log_size) / max(1, total),
         figures.FOREIGN: max(0.0, (last.busy - first.busy) - (last.our_cpu - first.our_cpu)) / (2 * elapsed),
         figures.STOLEN: (last.stolen - first.stolen) / (2 * elapsed),
     }
-    # Every proxy appends to its log, so that an emptied file stays small.
+    # Proxies append, so that an emptied file stays small (or, if one writes on where it was, has a hole that takes no room).
     os.truncate(entrant.place.access_log, 0)
     return Round(scenario.name, name, number, values)
+
+
+def _allocated(file: Path) -> int:
+    """Octets that a file takes up, whatever its nominal size."""
+    return file.stat().st_blocks * _BLOCK
 
 
 def _exchange(connection: socket.socket, path: str, body_size: int) -> bytes:
@@ -161,6 +168,7 @@ def measure_memory(entrant: Entrant) -> Round:
             connection.close()
     values = {
         figures.WORKER_PSS.key: worker.pss / _MEBIBYTE,
+        figures.WORKER_RSS.key: worker.rss / _MEBIBYTE,
         figures.TOTAL_PSS.key: total.pss / _MEBIBYTE,
         figures.TOTAL_RSS.key: total.rss / _MEBIBYTE,
         figures.IDLE_CONNECTION.key: (crowded.pss - total.pss) / _IDLE_CONNECTIONS / 1024,

@@ -54,7 +54,7 @@ class Hauberk(Contestant):
     def prepare(self, place: Place) -> Launch:
         configuration = write_snapshot(place)
         arguments = [self._python, "-m", "hauberk_cli", "proxy", "--config", str(configuration), "--workers", "1"]
-        return Launch(arguments, place.folder, place.folder / "output.log")
+        return Launch([*arguments, "--admin", f"127.0.0.1:{place.spare_port}"], place.folder, place.folder / "output.log")
 
     def is_worker(self, arguments: list[str]) -> bool:
         return any("hauberk_core.worker" in argument for argument in arguments)
