@@ -36,7 +36,7 @@ def build_snapshot(
     Args: upstream - not empty, all of one scheme; certificate - needed where a listening address is https.
     """
     return Snapshot(
-        listeners={_listener_name(address): _listener(address) for address in listen},
+        listeners={_listener_name(index, address): _listener(address) for index, address in enumerate(listen)},
         route_tables={_ROUTE_TABLE: _route_table()},
         clusters={CLUSTER: _cluster(upstream, trust)},
         certificates={} if certificate is None else {CERTIFICATE: certificate},
@@ -44,8 +44,9 @@ def build_snapshot(
     )
 
 
-def _listener_name(address: ProxyAddress) -> str:
-    return f"{address.scheme}-{address.address}"
+def _listener_name(index: int, address: ProxyAddress) -> str:
+    # The number keeps apart what is alike: port 0 may be asked for twice, and another port twice is for checking to refuse.
+    return f"from-{index + 1}-{address}"
 
 
 def _listener(address: ProxyAddress) -> Listener:

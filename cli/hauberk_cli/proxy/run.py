@@ -13,6 +13,7 @@ from hauberk_core.agent.agent import EXIT_FAILED, run_agent
 from hauberk_core.agent.options import AgentOptions
 from hauberk_core.agent.source import FileSource, Source, StaticSource
 from hauberk_core.agent.wire import CertificatePem
+from hauberk_core.model.address import Address
 from hauberk_core.model.snapshot import AccessLog
 from hauberk_core.model.transport import Certificate
 
@@ -55,7 +56,7 @@ def _certificate(one_line: OneLine) -> tuple[Certificate | None, dict[str, Certi
     made = make_self_signed([address.address.host for address in secure])
     click.echo(f"A self-signed certificate was made for {', '.join(made.names)}; its key stays in memory.", err=True)
     click.echo(f"  SHA-256 {made.fingerprint}", err=True)
-    click.echo(
-        f"  try: curl --insecure https://localhost:{secure[0].address.port}/   (use --cert and --key for a real one)", err=True
-    )
+    host, port = secure[0].address
+    shown = str(Address(host or "localhost", port)) if port else "localhost:PORT"
+    click.echo(f"  try: curl --insecure https://{shown}/   (use --cert and --key for a real one)", err=True)
     return Certificate(chain_file="in memory", key_file="in memory"), {CERTIFICATE: CertificatePem(made.chain, made.key)}

@@ -8,6 +8,7 @@ from hauberk_cli.proxy.address import parse_proxy_address
 from hauberk_cli.proxy.one_line import Trust, absolute, build_snapshot
 from hauberk_core.config import check_whole, load_snapshot
 from hauberk_core.model.codec import encode_snapshot
+from hauberk_core.model.errors import ConfigErrors
 from hauberk_core.model.snapshot import AccessLog, Snapshot
 from hauberk_core.model.transport import Certificate
 
@@ -48,6 +49,13 @@ def test_each_side_has_its_own_security() -> None:
     assert [listener.filter_chains[0].transport.security for listener in snapshot.listeners.values()] == ["tls", "plain"]
     transport = snapshot.clusters["upstream"].transport
     assert (transport.security, transport.verify, transport.trust_file) == ("tls", False, "")
+
+
+def test_any_free_port_may_be_asked_for_twice_but_no_other() -> None:
+    assert len(built([":0", ":0"], [":9000"]).listeners) == 2
+    assert check_whole(built([":0", ":0"], [":9000"]), "one line") == []
+    with pytest.raises(ConfigErrors, match="already has the address ':8080'"):
+        check_whole(built([":8080", ":8080"], [":9000"]), "one line")
 
 
 def test_files_are_named_so_that_the_current_folder_does_not_matter() -> None:
