@@ -4,9 +4,9 @@ msgspec can write schemas itself, but not for structs whose defaults are of our 
 """
 
 import ast
+import inspect
 import json
-import sys
-from pathlib import Path
+import textwrap
 from typing import Any, Final
 
 import msgspec
@@ -122,15 +122,16 @@ def _value(wanted: Type, met: list[StructType]) -> dict[str, Any]:
 
 
 class _Docstrings:
-    """What a struct's source says of it. Read from the text because compiled modules keep no docstrings."""
+    """What a struct's source says of it: of a string below an attribute, Python itself keeps nothing."""
 
     def __init__(self, struct: type) -> None:
-        self.struct = ""
+        self.struct: Final = inspect.cleandoc(struct.__doc__ or "")
         self.members: Final[dict[str, str]] = {}
-        definition = _definition(struct)
-        if definition is None:
+        try:
+            (definition,) = ast.parse(textwrap.dedent(inspect.getsource(struct))).body
+        except (OSError, TypeError):
             return
-        self.struct = ast.get_docstring(definition) or ""
+        assert isinstance(definition, ast.ClassDef)
         for member, following in zip(definition.body, definition.body[1:], strict=False):
             match member, following:
                 case (
@@ -140,17 +141,3 @@ class _Docstrings:
                     self.members[name] = " ".join(text.split())
                 case _:
                     pass
-
-
-def _definition(struct: type) -> ast.ClassDef | None:
-    module = Path(sys.modules[struct.__module__].__file__ or "")
-    # Of a compiled module the file is an extension whose source lies beside it.
-    source = module.with_name(module.name.partition(".")[0] + ".py")
-    try:
-        tree = ast.parse(source.read_text(encoding="utf-8"))
-    except OSError:
-        return None
-    for statement in tree.body:
-        if isinstance(statement, ast.ClassDef) and statement.name == struct.__name__:
-            return statement
-    return None
