@@ -164,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
         return 130
-    if not results.rounds:
+    if not results.rounds and not results.interrupted:
         print("bench: nothing was measured; the reasons are above", file=sys.stderr)
         return 2
     for scenario in LOADS:
@@ -173,6 +173,8 @@ def main(arguments: list[str] | None = None) -> int:
     if results.contestants(MEMORY):
         _say(f"\nMemory\n\n{memory_table(results)}")
     _say(f"\nBars\n\n{bars_table(results)}")
+    if results.interrupted:
+        return 130
     if not options.no_save:
         _say(f"\nwritten: {files.write(results, options.results)}")
     return 1 if any(bar.must and judge(bar, results).passed is False for bar in BARS) else 0

@@ -68,6 +68,8 @@ class Results:
     skipped: dict[str, str] = dataclasses.field(default_factory=dict)
     """Contestants (or `contestant in scenario`) that were not measured, and why."""
     notes: list[str] = dataclasses.field(default_factory=list)
+    interrupted: bool = False
+    """Whether the run was ended early; such results are shown and not kept."""
     rounds: list[Round] = dataclasses.field(default_factory=list)
 
     def contestants(self, scenario: str) -> list[str]:

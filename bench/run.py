@@ -203,6 +203,6 @@ def collect(
     try:
         Runner(plan, present, folder, results, say).run()
     except KeyboardInterrupt:
-        results.notes.append("The run was interrupted; what follows is incomplete.")
-        say("interrupted; writing what there is")
+        results.interrupted = True
+        say("interrupted; this is what there is:")
     return results

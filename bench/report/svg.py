@@ -13,11 +13,11 @@ _WIDTH: Final = 960
 _GAP: Final = 24
 _PANEL_WIDTH: Final = (_WIDTH - 3 * _GAP) // 2
 _HEAD_HEIGHT: Final = 72
-_TITLE_HEIGHT: Final = 46
+_TITLE_HEIGHT: Final = 52
 _ROW_HEIGHT: Final = 26
 _BAR_HEIGHT: Final = 16
-_NAME_WIDTH: Final = 128
-_VALUE_WIDTH: Final = 112
+_NAME_WIDTH: Final = 124
+_VALUE_WIDTH: Final = 136
 
 # Chosen to keep apart for people who see few colours, and to stand out on white and on near-black alike.
 _COLOURS: Final = {COMPILED: "#0d9373", PLAIN: "#4fb89b", ENVOY: "#b5559a", NGINX: "#5b8bd0", "haproxy": "#d08a3c"}
@@ -58,7 +58,7 @@ def picture(results: Results) -> str:
         f'aria-label="Cost of each proxy in each scenario">\n  <style>{_STYLE}  </style>\n'
         f'  <rect class="page" width="{_WIDTH}" height="{height}" rx="8"/>\n'
         f'  <text class="heading" x="{_GAP}" y="36">The same proxy, side by side</text>\n'
-        f'  <text class="quiet" x="{_GAP}" y="57">Shorter is better. One core each, medians, {when}, {machine}</text>\n'
+        f'  <text class="quiet" x="{_GAP}" y="57">Shorter is better; in brackets the ratio to Envoy. One core each, medians, {when}, {machine}</text>\n'
         + "".join(body)
         + "</svg>\n"
     )
