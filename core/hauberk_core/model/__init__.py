@@ -7,7 +7,7 @@ from hauberk_core.model.cluster import Cluster, Endpoint
 from hauberk_core.model.decision import Decision
 from hauberk_core.model.duration import Duration
 from hauberk_core.model.listener import FilterChain, HttpLimits, HttpTimeouts, Listener
-from hauberk_core.model.plugin import PluginConfig
+from hauberk_core.model.plugin import JsonObject, PluginConfig
 from hauberk_core.model.reason import Reason
 from hauberk_core.model.route import (
     HeaderModifier,
@@ -35,6 +35,7 @@ __all__ = [
     "HeaderModifier",
     "HttpLimits",
     "HttpTimeouts",
+    "JsonObject",
     "Listener",
     "Match",
     "PathMatch",
