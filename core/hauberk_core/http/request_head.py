@@ -242,9 +242,8 @@ def build_request(method: str, authority: str, path: str, query: str, version: i
         raise Violation(Reason.BAD_REQUEST, "a CONNECT request has a body")
     if fields.expect:
         _read_expect(request, fields.expect)
-    if fields.upgrade and fields.upgrade_option and version == 11 and "h2c" not in fields.upgrade.lower():
-        # An h2c upgrade (withdrawn by RFC 9113) would carry requests past us that no rule has seen.
-        request.upgrade = fields.upgrade
+    if fields.upgrade and fields.upgrade_option and version == 11:
+        _read_upgrade(request, fields.upgrade)
     return request
 
 
@@ -262,6 +261,17 @@ def _check_transfer_encoding(version: int, fields: Fields) -> None:
     if TOKEN.fullmatch(coding) is not None:
         raise Violation(Reason.NOT_IMPLEMENTED, "Transfer-Encoding " + repr(coding[:64]) + " is not served; chunked is")
     raise Violation(Reason.BAD_REQUEST, "Transfer-Encoding " + repr(coding[:64]) + " is not chunked")
+
+
+def _read_upgrade(request: Request, upgrade: str) -> None:
+    """RFC 9110 section 7.8. To ignore an upgrade is always allowed.
+
+    Another version of HTTP (the h2c that RFC 9113 withdrew) would carry requests past us that no rule has seen; and where a body
+    ends and the tunnel begins, parsers differ.
+    """
+    protocols = upgrade.lower()
+    if "h2c" not in protocols and "http/" not in protocols and request.framing != CHUNKED and not request.length:
+        request.upgrade = upgrade
 
 
 def _read_expect(request: Request, expect: str) -> None:

@@ -345,12 +345,17 @@ class TestHopByHop:
             ("1.1", ["Connection: upgrade"], ""),
             ("1.0", ["Connection: upgrade", "Upgrade: websocket"], ""),
             ("1.1", ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"], ""),
+            ("1.1", ["Connection: upgrade", "Upgrade: HTTP/2.0"], ""),
         ],
     )
     def test_upgrade(self, served: Served, version: str, fields: list[str], upgrade: str) -> None:
         first = served(head("GET / HTTP/" + version, "Host: a.test", *fields))[0]
         assert first[6] == ["Host: a.test"]
         assert first[10] == upgrade
+
+    def test_no_upgrade_of_a_request_with_a_body(self, served: Served) -> None:
+        first = served(simple("Connection: upgrade", "Upgrade: chat", "Content-Length: 5"))[0]
+        assert first[10] == ""
 
     @pytest.mark.strict_http
     @pytest.mark.parametrize("value", ["a b", "close;x", '"close"', ",".join("abcdefghijklmnopqrstuvwxyzABCDEFGH")])
