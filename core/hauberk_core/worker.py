@@ -15,12 +15,12 @@ from typing import Final, NamedTuple
 import trio
 
 from hauberk_core.agent.assembly import Assembly, AssemblyError
+from hauberk_core.agent.drain import longest_drain
 from hauberk_core.agent.link import Link
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.wire import Ack, Delta, Drain, Hello, Nack, WireError
 from hauberk_core.http.machine import ClientMachine, ServerMachine
-from hauberk_core.model.duration import LONGEST_SECONDS
-from hauberk_core.model.listener import HttpLimits, HttpTimeouts
+from hauberk_core.model.listener import HttpLimits
 from hauberk_core.model.snapshot import AccessLog
 from hauberk_core.net.clock import Clock
 from hauberk_core.net.loop import FaultLog, Loop
@@ -31,7 +31,6 @@ from hauberk_core.observe.access_log import AccessLogWriter
 from hauberk_core.observe.cells import Cells
 from hauberk_core.observe.meters import ProxyMeters
 from hauberk_core.proxy.core import OtherCodecs, ProxyCore, new_access_log
-from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.resolver import SystemResolver
 
 # How old a log line may get before it is written, and a gauge before it is brought up to date.
@@ -104,7 +103,7 @@ class Worker:
         self._log_config: AccessLog | None = None
         self._log_descriptor = -1
         self._log: AccessLogWriter | None = None
-        self._drain_seconds = HttpTimeouts().drain.seconds
+        self._drain_seconds = longest_drain([])
         self._drain: Final = trio.Event()
 
     async def run(self) -> None:
@@ -171,7 +170,7 @@ class Worker:
             return Nack(delta.number, [f"{type(error).__name__}: {error}"])
         self._assembly.keep(step)
         self._follow_access_log(step.update.access_log, step.access_log)
-        self._drain_seconds = _longest_drain(step.update)
+        self._drain_seconds = longest_drain([listener for listener, _ in step.update.listeners.values()])
         return Ack(delta.number)
 
     def _follow_access_log(self, config: AccessLog | None, descriptor: int) -> None:
@@ -241,15 +240,6 @@ class LoggedFaults(FaultLog):
         self._next = now + _FAULT_SECONDS
         self._withheld = 0
         LOG.error("a fault of the proxy in %s%s", where, withheld, exc_info=error)
-
-
-def _longest_drain(update: ProxyUpdate) -> float:
-    """What exchanges in flight get: the longest that any listener allows."""
-    longest = 0.0
-    for listener, _ in update.listeners.values():
-        for chain in listener.filter_chains:
-            longest = max(longest, chain.timeouts.drain.seconds or LONGEST_SECONDS)
-    return longest or HttpTimeouts().drain.seconds
 
 
 if __name__ == "__main__":

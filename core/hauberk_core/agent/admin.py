@@ -40,16 +40,13 @@ class AdminServer:
         # A page in a browser can make any name lead to this machine's own addresses (DNS rebinding); it cannot hide that name.
         self._local_only: Final = _is_local(self.address.host)
 
-    def close(self) -> None:
-        """Stop listening."""
-        self._listener.socket.close()
-
     async def serve(self) -> None:
-        """Serve until cancelled."""
-        async with trio.open_nursery() as nursery:
-            while True:
-                await self._slots.acquire()
-                nursery.start_soon(self._serve_connection, await self._accept())
+        """Serve until cancelled; the socket is closed then."""
+        with self._listener.socket:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    await self._slots.acquire()
+                    nursery.start_soon(self._serve_connection, await self._accept())
 
     async def _accept(self) -> trio.SocketStream:
         while True:

@@ -14,6 +14,7 @@ from hauberk_core.agent.wire import CERTIFICATE, TRUST, CertificatePem
 from hauberk_core.model.errors import ConfigError, ConfigErrors, write_path
 from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.net.pem import load_certificate
+from hauberk_core.net.tls_context import load_trust
 from hauberk_core.net.x509 import CertificateFacts, read_certificate
 
 # A bundle of every public authority has about 250 KiB.
@@ -121,10 +122,8 @@ def _check_certificate(pem: CertificatePem) -> CertificateFacts:
 def _check_trust(path: Path) -> bytes:
     pem = _read(path)
     try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(cadata=pem.decode("ascii", "replace"))
-        if context.cert_store_stats()["x509"]:
-            return pem
-    except ssl.SSLError:
-        pass
-    raise _WrongFileError(f"{path} holds no certificate that OpenSSL can load", "name a PEM bundle of authorities")
+        load_trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), pem)
+    except (ssl.SSLError, ValueError) as error:
+        message = f"{path} holds no certificate that OpenSSL can load"
+        raise _WrongFileError(message, "name a PEM bundle of authorities") from error
+    return pem

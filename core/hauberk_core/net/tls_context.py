@@ -81,7 +81,7 @@ def client_context(transport: TransportConfig, certificate: CertificateAndKey | 
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif trust_pem:
-        _load_trust(context, trust_pem)
+        load_trust(context, trust_pem)
     else:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if certificate is not None:
@@ -155,7 +155,7 @@ def _server_context(transport: TransportConfig, chain: bytes, key: bytes, trust_
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _set_common(context, transport)
     if trust_pem:
-        _load_trust(context, trust_pem)
+        load_trust(context, trust_pem)
         context.verify_mode = ssl.CERT_REQUIRED
     load_certificate(context, chain, key)
     return context
@@ -169,8 +169,12 @@ def _set_common(context: ssl.SSLContext, transport: TransportConfig) -> None:
         context.set_alpn_protocols(list(transport.alpn))
 
 
-def _load_trust(context: ssl.SSLContext, trust_pem: bytes) -> None:
-    # Bundles carry comments in any encoding between the certificates.
-    context.load_verify_locations(cadata=trust_pem.decode("ascii", "replace"))
+def load_trust(context: ssl.SSLContext, trust_pem: bytes) -> None:
+    """Make `context` believe the authorities of a PEM bundle.
+
+    Raises: ssl.SSLError if one cannot be read; ValueError if there are none.
+    """
+    # Bundles carry comments in any encoding between the certificates; `ssl` takes ASCII only.
+    context.load_verify_locations(cadata=trust_pem.decode("ascii", "ignore"))
     if not context.cert_store_stats()["x509"]:
         raise ValueError("no certificate in the trust file")

@@ -1,0 +1,175 @@
+"""A worker's half: the same objects for what did not change, all or nothing for what did."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+import trustme
+
+from hauberk_core.agent.assembly import Assembly, AssemblyError
+from hauberk_core.agent.secrets import Secrets, read_secrets
+from hauberk_core.agent.sockets import BoundListener, bind_one
+from hauberk_core.agent.target import Target
+from hauberk_core.agent.wire import CertificatePem, Delta
+from hauberk_core.model import (
+    Certificate,
+    Cluster,
+    Endpoint,
+    FilterChain,
+    Listener,
+    Match,
+    PathMatch,
+    Redirect,
+    Route,
+    RouteTable,
+    Snapshot,
+    TransportConfig,
+    VirtualHost,
+)
+from hauberk_core.proxy.update import ProxyUpdate
+
+AUTHORITY = trustme.CA()
+
+
+def _pem(*names: str) -> CertificatePem:
+    leaf = AUTHORITY.issue_cert(*names)
+    return CertificatePem(b"".join(part.bytes() for part in leaf.cert_chain_pems), leaf.private_key_pem.bytes())
+
+
+class Fixture:
+    """An agent's targets, and one assembly that follows them."""
+
+    def __init__(self) -> None:
+        self.bound: dict[str, BoundListener] = {name: bind_one(name, "127.0.0.1:0") for name in ("plain", "secure")}
+        self.certificates = {"web": _pem("a.example.test")}
+        self.snapshot = _snapshot()
+        self.assembly = Assembly()
+        self._applied: Target | None = None
+
+    def delta(self) -> tuple[Delta, Target, list[int]]:
+        """The next step, its descriptors duplicated as the link would."""
+        secrets: Secrets = read_secrets(self.snapshot, Path(), self.certificates)
+        sockets = {name: self.bound[name] for name in self.snapshot.listeners}
+        target = Target(1, self.snapshot, secrets, sockets, -1)
+        delta, descriptors = target.delta_from(self._applied, 0)
+        return delta, target, [os.dup(number) for number in descriptors]
+
+    def follow(self) -> ProxyUpdate:
+        """Apply the next step."""
+        delta, target, descriptors = self.delta()
+        step = self.assembly.prepare(delta, descriptors)
+        self.assembly.keep(step)
+        self._applied = target
+        return step.update
+
+    def close(self, last: ProxyUpdate) -> None:
+        """Close all sockets."""
+        for _, sock in last.listeners.values():
+            sock.close()
+        for bound in self.bound.values():
+            bound.close()
+
+
+def _snapshot() -> Snapshot:
+    secure = TransportConfig(security="tls", certificates=("web",))
+    routes = (Route(name="r", redirect=Redirect(host="elsewhere.test")),)
+    return Snapshot(
+        listeners={
+            "plain": Listener(address="127.0.0.1:0", filter_chains=(FilterChain(route_table="all"),)),
+            "secure": Listener(address="127.0.0.1:0", filter_chains=(FilterChain(route_table="all", transport=secure),)),
+        },
+        route_tables={
+            "all": RouteTable(virtual_hosts=(VirtualHost(name="any", hosts=("*",), routes=routes),)),
+            "none": RouteTable(),
+        },
+        clusters={
+            "books": Cluster(endpoints=(Endpoint(address="127.0.0.1:1"),)),
+            "vault": Cluster(transport=TransportConfig(security="tls", verify=False)),
+            "safe": Cluster(transport=TransportConfig(security="tls", verify=False)),
+        },
+        certificates={"web": Certificate(chain_file="-", key_file="-")},
+        access_log=None,
+    )
+
+
+def test_the_first_update_has_everything() -> None:
+    fixture = Fixture()
+    update = fixture.follow()
+    assert set(update.listeners) == {"plain", "secure"}
+    assert set(update.server_contexts) == {("secure", 0)}
+    assert update.client_contexts["vault"] is update.client_contexts["safe"]
+    assert set(update.route_tables) == {"all", "none"}
+    assert update.listeners["plain"][1].getsockname()[1] == fixture.bound["plain"].address.port
+    fixture.close(update)
+
+
+def test_what_did_not_change_is_the_same_object() -> None:
+    fixture = Fixture()
+    first = fixture.follow()
+    clusters = {**fixture.snapshot.clusters, "books": Cluster(endpoints=(Endpoint(address="127.0.0.1:2"),))}
+    fixture.snapshot = msgspec.structs.replace(fixture.snapshot, clusters=clusters)
+    second = fixture.follow()
+    assert second.clusters["books"] is not first.clusters["books"]
+    assert second.clusters["vault"] is first.clusters["vault"]
+    assert second.listeners["plain"] is first.listeners["plain"]
+    assert second.route_tables["all"] is first.route_tables["all"]
+    assert second.server_contexts["secure", 0] is first.server_contexts["secure", 0]
+    assert second.client_contexts["vault"] is first.client_contexts["vault"]
+    fixture.close(second)
+
+
+def test_a_new_certificate_is_a_new_context_for_its_listeners_alone() -> None:
+    fixture = Fixture()
+    first = fixture.follow()
+    fixture.certificates = {"web": _pem("a.example.test")}
+    second = fixture.follow()
+    assert second.server_contexts["secure", 0] is not first.server_contexts["secure", 0]
+    assert second.client_contexts["vault"] is first.client_contexts["vault"]
+    assert second.listeners["secure"] is first.listeners["secure"]
+    fixture.close(second)
+
+
+def test_what_was_removed_is_gone() -> None:
+    fixture = Fixture()
+    first = fixture.follow()
+    fixture.snapshot = msgspec.structs.replace(fixture.snapshot, listeners={}, certificates={}, clusters={})
+    second = fixture.follow()
+    assert (second.listeners, second.clusters, second.server_contexts, second.client_contexts) == ({}, {}, {}, {})
+    fixture.close(first)
+
+
+def test_a_refused_step_changes_nothing_and_closes_its_descriptors() -> None:
+    fixture = Fixture()
+    first = fixture.follow()
+    fixture.bound["third"] = bind_one("third", "127.0.0.1:0")
+    good = fixture.snapshot
+    bad_route = Route(name="r", matches=(Match(path=PathMatch(kind="regex", value="(")),), redirect=Redirect(host="x.test"))
+    fixture.snapshot = msgspec.structs.replace(
+        good,
+        listeners={**good.listeners, "third": Listener(address="127.0.0.1:0", filter_chains=(FilterChain(route_table="all"),))},
+        route_tables={**good.route_tables, "all": RouteTable(virtual_hosts=(VirtualHost(name="v", hosts=("*",), routes=(bad_route,)),))},
+    )
+    delta, _, descriptors = fixture.delta()
+    assert descriptors
+    with pytest.raises(AssemblyError, match="regular expression"):
+        fixture.assembly.prepare(delta, descriptors)
+    for descriptor in descriptors:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+    fixture.snapshot = msgspec.structs.replace(good, version="again")
+    again = fixture.follow()
+    assert again.route_tables["all"] is first.route_tables["all"]
+    assert set(again.listeners) == set(first.listeners)
+    fixture.close(again)
+
+
+def test_a_reference_to_nothing_is_refused() -> None:
+    fixture = Fixture()
+    secrets = read_secrets(fixture.snapshot, Path(), fixture.certificates)
+    target = Target(1, fixture.snapshot, Secrets({}, secrets.facts), {}, -1)
+    delta, _ = target.delta_from(None, 0)
+    with pytest.raises(AssemblyError, match="web"):
+        fixture.assembly.prepare(delta, [])
+    for bound in fixture.bound.values():
+        bound.close()

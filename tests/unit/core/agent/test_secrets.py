@@ -1,0 +1,111 @@
+"""Reading certificates, keys and trust bundles, and refusing wrong ones with their place."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import trustme
+from cryptography.hazmat.primitives import serialization
+
+from hauberk_core.agent.secrets import LARGEST_PEM, read_secrets, secret_files
+from hauberk_core.agent.wire import CertificatePem
+from hauberk_core.model import Certificate, Cluster, FilterChain, Listener, Snapshot, TransportConfig
+from hauberk_core.model.errors import ConfigErrors
+
+AUTHORITY = trustme.CA()
+LEAF = AUTHORITY.issue_cert("a.example.test")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "certs").mkdir()
+    LEAF.private_key_pem.write_to_path(str(tmp_path / "certs" / "key.pem"))
+    (tmp_path / "certs" / "chain.pem").write_bytes(b"".join(part.bytes() for part in LEAF.cert_chain_pems))
+    AUTHORITY.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return tmp_path
+
+
+def _snapshot(chain: str = "certs/chain.pem", key: str = "certs/key.pem", trust: str = "ca.pem") -> Snapshot:
+    return Snapshot(
+        certificates={"web": Certificate(chain_file=chain, key_file=key)},
+        listeners={
+            "web": Listener(
+                address="127.0.0.1:0",
+                filter_chains=(
+                    FilterChain(
+                        route_table="all", transport=TransportConfig(security="tls", certificates=("web",), trust_file=trust)
+                    ),
+                ),
+            )
+        },
+        clusters={"up": Cluster(transport=TransportConfig(security="tls", trust_file=trust))},
+    )
+
+
+def _refusal(snapshot: Snapshot, folder: Path) -> str:
+    with pytest.raises(ConfigErrors) as caught:
+        read_secrets(snapshot, folder, {})
+    return str(caught.value)
+
+
+def test_files_are_read_relative_to_the_folder(folder: Path) -> None:
+    secrets = read_secrets(_snapshot(), folder, {})
+    assert secrets.facts["web"].names == ("a.example.test",)
+    pem = msgspec.msgpack.decode(secrets.resources["certificate/web"], type=CertificatePem)
+    assert pem.key == LEAF.private_key_pem.bytes()
+    assert secrets.resources["trust/ca.pem"] == AUTHORITY.cert_pem.bytes()
+    assert set(secret_files(_snapshot(), folder, {})) == {
+        folder / "certs/chain.pem",
+        folder / "certs/key.pem",
+        folder / "ca.pem",
+    }
+
+
+def test_certificates_in_memory_need_no_files(tmp_path: Path) -> None:
+    pem = CertificatePem(b"".join(part.bytes() for part in LEAF.cert_chain_pems), LEAF.private_key_pem.bytes())
+    snapshot = _snapshot(chain="in memory", key="in memory", trust="")
+    assert read_secrets(snapshot, tmp_path, {"web": pem}).facts["web"].names == ("a.example.test",)
+    assert secret_files(snapshot, tmp_path, {"web": pem}) == []
+
+
+def test_every_mistake_is_reported_at_once(folder: Path) -> None:
+    (folder / "certs" / "key.pem").unlink()
+    (folder / "ca.pem").write_text("nothing")
+    message = _refusal(_snapshot(), folder)
+    assert "certificates.web: " in message
+    assert "key.pem cannot be read: No such file or directory" in message
+    assert "trust_file ca.pem: " in message
+
+
+def test_a_key_that_does_not_fit_is_named(folder: Path) -> None:
+    AUTHORITY.issue_cert("b.example.test").private_key_pem.write_to_path(str(folder / "certs" / "key.pem"))
+    assert "the key does not belong to the certificate" in _refusal(_snapshot(), folder)
+
+
+def test_an_encrypted_key_says_how_to_decrypt_it(folder: Path) -> None:
+    key = serialization.load_pem_private_key(LEAF.private_key_pem.bytes(), None)
+    encrypted = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+    )
+    (folder / "certs" / "key.pem").write_bytes(encrypted)
+    assert "openssl pkey" in _refusal(_snapshot(), folder)
+
+
+def test_swapped_files_are_told(folder: Path) -> None:
+    assert "no certificate in it" in _refusal(_snapshot(chain="certs/key.pem", key="certs/chain.pem"), folder)
+
+
+def test_a_key_that_is_none_is_told(folder: Path) -> None:
+    (folder / "certs" / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    assert "OpenSSL does not load it" in _refusal(_snapshot(), folder)
+
+
+def test_files_have_a_bound(folder: Path) -> None:
+    (folder / "ca.pem").write_bytes(bytes(LARGEST_PEM + 1))
+    assert f"more than {LARGEST_PEM} octets" in _refusal(_snapshot(), folder)
+
+
+def test_refusals_never_show_a_key(folder: Path) -> None:
+    body = LEAF.private_key_pem.bytes().splitlines()[1].decode()
+    (folder / "certs" / "chain.pem").write_bytes(LEAF.private_key_pem.bytes())
+    assert body not in _refusal(_snapshot(), folder)

@@ -1,0 +1,168 @@
+"""Binding, sharing, handing over and refusing addresses."""
+
+import errno
+import os
+import socket
+
+import pytest
+
+from hauberk_core.agent.sockets import BindError, ListenerSockets, bind_one
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _bind(sockets: ListenerSockets, **addresses: str) -> None:
+    sockets.prepare(addresses).keep()
+
+
+def test_every_worker_gets_connections() -> None:
+    sockets = ListenerSockets(3)
+    _bind(sockets, web="127.0.0.1:0")
+    bound = sockets.by_name()["web"]
+    assert len(bound.sockets) == 3
+    clients = [socket.create_connection(bound.address) for _ in range(60)]
+    counts: list[int] = []
+    for sock in bound.sockets:
+        accepted: list[socket.socket] = []
+        try:
+            while True:
+                accepted.append(sock.accept()[0])
+        except BlockingIOError:
+            counts.append(len(accepted))
+        for connection in accepted:
+            connection.close()
+    assert sum(counts) == 60
+    assert all(counts)
+    for client in clients:
+        client.close()
+    sockets.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("where", ["127.0.0.1:", ":", "localhost:"])
+def test_a_second_proxy_on_the_same_port_is_refused(workers: int, where: str) -> None:
+    first = ListenerSockets(workers)
+    port = _free_port()
+    _bind(first, web=f"127.0.0.1:{port}")
+    second = ListenerSockets(workers)
+    with pytest.raises(BindError, match=rf"listener web: cannot listen on .*:{port}: another process does already; stop it"):
+        second.prepare({"web": f"{where}{port}"})
+    first.close()
+    _bind(second, web=f"{where}{port}")
+    second.close()
+
+
+def test_a_stranger_that_offers_to_share_is_noticed() -> None:
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        with pytest.raises(BindError, match="another process"):
+            ListenerSockets(2).prepare({"web": f"127.0.0.1:{stranger.getsockname()[1]}"})
+
+
+def test_every_address_takes_both_families() -> None:
+    sockets = ListenerSockets(1)
+    _bind(sockets, web=":0")
+    port = sockets.by_name()["web"].address.port
+    for host in ("127.0.0.1", "::1"):
+        socket.create_connection((host, port)).close()
+    sockets.close()
+
+
+def test_ipv6_alone() -> None:
+    sockets = ListenerSockets(2)
+    _bind(sockets, web="[::1]:0")
+    address = sockets.by_name()["web"].address
+    assert str(address).startswith("[::1]:")
+    socket.create_connection(address).close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", address.port))
+    sockets.close()
+
+
+def test_unchanged_addresses_keep_their_sockets_even_under_another_name() -> None:
+    sockets = ListenerSockets(1)
+    port = _free_port()
+    _bind(sockets, old=f"127.0.0.1:{port}", other="127.0.0.1:0")
+    kept, other = sockets.by_name()["old"], sockets.by_name()["other"]
+    _bind(sockets, new=f"127.0.0.1:{port}", other="127.0.0.1:0")
+    assert sockets.by_name()["new"] is kept
+    assert sockets.by_name()["other"] is other
+    _bind(sockets, other="127.0.0.1:0")
+    assert kept.sockets[0].fileno() == -1
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+    sockets.close()
+
+
+def test_a_listener_may_widen_to_every_address_of_its_own_port() -> None:
+    sockets = ListenerSockets(2)
+    port = _free_port()
+    _bind(sockets, web=f"127.0.0.1:{port}")
+    _bind(sockets, web=f":{port}")
+    socket.create_connection(("::1", port)).close()
+    sockets.close()
+
+
+def test_a_refused_change_leaves_everything_as_it_was() -> None:
+    sockets = ListenerSockets(1)
+    _bind(sockets, web="127.0.0.1:0")
+    before = sockets.by_name()["web"]
+    open_before = len(os.listdir("/proc/self/fd"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(BindError):
+            sockets.prepare({"fresh": "127.0.0.1:0", "web": "127.0.0.1:0", "bad": f"127.0.0.1:{taken.getsockname()[1]}"})
+    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert sockets.by_name() == {"web": before}
+    socket.create_connection(before.address).close()
+    sockets.close()
+
+
+def test_a_dropped_change_closes_only_what_it_opened() -> None:
+    sockets = ListenerSockets(1)
+    _bind(sockets, web="127.0.0.1:0")
+    change = sockets.prepare({"web": "127.0.0.1:0", "fresh": "127.0.0.1:0"})
+    fresh = change.by_name["fresh"]
+    change.drop()
+    assert fresh.sockets[0].fileno() == -1
+    assert sockets.by_name()["web"].sockets[0].fileno() >= 0
+    sockets.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("192.0.2.1:8080", "192.0.2.1 is no address of this machine"),
+        ("no-such-host.invalid:8080", "no address is known for no-such-host.invalid"),
+        ("8080", "has no colon"),
+    ],
+)
+def test_refusals_say_what_is_wrong(address: str, words: str) -> None:
+    with pytest.raises(BindError, match=f"listener web: .*{words}"):
+        ListenerSockets(1).prepare({"web": address})
+
+
+def test_two_listeners_cannot_have_one_address() -> None:
+    port = _free_port()
+    with pytest.raises(BindError, match="belongs to another listener"):
+        ListenerSockets(1).prepare({"a": f"127.0.0.1:{port}", "b": f"127.0.0.1:{port}"})
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may bind any port")
+def test_low_ports_name_the_capability() -> None:
+    with pytest.raises(BindError, match="CAP_NET_BIND_SERVICE"):
+        bind_one("web", "127.0.0.1:1")
+
+
+def test_a_bind_error_keeps_the_systems_own() -> None:
+    with pytest.raises(BindError) as caught:
+        bind_one("web", "192.0.2.1:80")
+    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__cause__.errno == errno.EADDRNOTAVAIL

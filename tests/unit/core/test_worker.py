@@ -1,0 +1,44 @@
+"""A worker process by itself: how it is started, and what it loads."""
+
+import subprocess
+import sys
+
+import pytest
+
+from hauberk_core.agent.logs import LOG
+from hauberk_core.worker import Arguments, LoggedFaults
+
+# What takes memory in every worker and belongs to the agent, the command, or to configurations that ask for it.
+HEAVY = ("asyncio", "click", "cryptography", "h11", "prometheus_client", "re2")
+
+
+def test_arguments_are_read_by_name() -> None:
+    assert Arguments.parse(["--cells=5", "--link=4", "--number=1"]) == Arguments(1, 4, 5)
+
+
+@pytest.mark.parametrize("words", [[], ["--link=4"], ["--link=x", "--cells=1", "--number=1"], ["--help"]])
+def test_wrong_arguments_are_refused(words: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"missing|invalid literal"):
+        Arguments.parse(words)
+
+
+def test_a_person_who_starts_it_is_told_what_to_run() -> None:
+    ended = subprocess.run([sys.executable, "-m", "hauberk_core.worker"], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "hauberk proxy --help" in ended.stderr
+
+
+def test_a_worker_loads_nothing_heavy() -> None:
+    script = "import sys, hauberk_core.worker; print(' '.join(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(ended.stdout.split())
+    assert "trio" in loaded
+    assert sorted(loaded.intersection(HEAVY)) == []
+
+
+def test_repeated_faults_are_counted_not_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LOG, "propagate", True)
+    faults = LoggedFaults()
+    for _ in range(1000):
+        faults.fault("a connection", RuntimeError("again"))
+    assert caplog.text.count("RuntimeError: again") == 1
