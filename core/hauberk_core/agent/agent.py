@@ -16,6 +16,7 @@ import trio
 from hauberk_core.agent.admin import AdminServer
 from hauberk_core.agent.counters import Counters
 from hauberk_core.agent.drain import longest_drain
+from hauberk_core.agent.drain import longest_drain
 from hauberk_core.agent.log_file import LogFileError, open_log_file
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.options import AgentOptions
@@ -132,64 +133,6 @@ class Agent:
         """What exchanges in flight get when nobody is in a hurry."""
         target = self.state.target
         return 0.0 if target is None else longest_drain(target.snapshot.listeners.values())
-
-    async def run() -> None:
-                nonlocal status
-                try:
-                    await agent.run(started=started)
-                except AgentFailed as error:
-                    LOG.error("%s", error)
-                    status = EXIT_FAILED
-                nursery.cancel_scope.cancel()
-
-            nursery.start_soon(run)
-            async for number in signals:
-                if number == signal.SIGINT and agent.state.draining:
-                    LOG.warning("interrupted again: what is in flight is lost")
-                    status = EXIT_INTERRUPTED
-                    nursery.cancel_scope.cancel()
-                elif not agent.state.draining:
-                    seconds = options.quick_drain_seconds if number == signal.SIGINT else agent.drain_seconds()
-                    nursery.start_soon(agent.drain, seconds)
-    return status
-
-
-class Agent:
-    """One proxy's agent."""
-
-    def __init__(self, source: Source, options: AgentOptions) -> None:
-        self._source: Final = source
-        self._options: Final = options
-        self._counters: Final = Counters()
-        self._sockets: Final = ListenerSockets(options.workers)
-        self._supervisor: Final = Supervisor(options.worker_command, options.workers, self._counters)
-        self._applying: Final = trio.Lock()
-        self._access_log = -1
-        self._access_log_file = ""
-        self._wanted = Snapshot()
-        """The latest configuration that could be read, in force or not."""
-        self._secret_stamps: Stamps = {}
-        """Of its certificates' files, when they were read last."""
-        self._number = 0
-        self.state: Final = AgentState(self._counters, self._supervisor)
-        self.admin_address: Address | None = None
-        """Where the admin server listens."""
-        self._scope: Final = trio.CancelScope()
-
-    def addresses(self) -> dict[str, Address]:
-        """Where each listener listens, with the port that was chosen for port 0."""
-        return dict(self.state.addresses)
-
-    def drain_seconds(self) -> float:
-        """What exchanges in flight get: the longest that any listener allows."""
-        target = self.state.target
-        if target is None:
-            return 0.0
-        chains = [chain for listener in target.snapshot.listeners.values() for chain in listener.filter_chains]
-        longest = 0.0
-        for seconds in [chain.timeouts.drain.seconds for chain in chains] or [HttpTimeouts().drain.seconds]:
-            longest = max(longest, seconds or LONGEST_SECONDS)
-        return longest
 
     async def run(
         self,
