@@ -253,7 +253,8 @@ def _octets(case: dict[str, Any]) -> bytes:
         first, last = made["i"]
         line = made["repeat"].replace("\\r\\n", "\r\n")
         middle = "".join(line.replace("{i}", str(number)) for number in range(first, last))
-        return base64.b64decode(made["prefix_b64"]) + middle.encode() + made["suffix"].replace("\\r\\n", "\r\n").encode()
+        suffix: str = made["suffix"].replace("\\r\\n", "\r\n")
+        return base64.b64decode(made["prefix_b64"]) + (middle + suffix).encode()
     return base64.b64decode(case["raw_b64"])
 
 

@@ -1,0 +1,35 @@
+"""The fuzzers of HTTP run, stop in time, and notice a finding."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("name", ["fuzz_head.py", "fuzz_chunks.py"])
+def test_a_few_rounds(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, FOLDER / name, "--seconds", "2", "--seed", "1"], capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"no finding" in done.stdout
+
+
+@pytest.mark.fuzz
+def test_a_finding_ends_it(tmp_path: Path) -> None:
+    script = tmp_path / "broken.py"
+    script.write_text(
+        "from harness import Finding, run\n"
+        "def check(octets):\n"
+        "    if len(octets) > 3: raise Finding(octets)\n"
+        "run(check, (b'ab',))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script, "--seconds", "20"], capture_output=True, timeout=60, check=False, env={"PYTHONPATH": str(FOLDER)}
+    )
+    assert done.returncode != 0
+    assert b"finding: b'abab" in done.stderr
