@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Any octets are a chunked body or a fault, never an exception, however they are cut; what is read can be written and read again."""
+"""Any octets are a chunked body or a fault, never an exception, however they are cut; what is read is written and read again."""
 
 import contextlib
 
