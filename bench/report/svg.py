@@ -51,16 +51,14 @@ def picture(results: Results) -> str:
         body.append(drawn)
         bottoms[column] += height + _GAP
     height = max(bottoms) + (_GAP if not panels else 0)
-    when = escape(results.started[:10])
-    machine = escape(results.facts.get("CPU", ""))
+    circumstances = f"One core each, medians, {results.started[:10]}, {results.facts.get('CPU', '')}"
+    subtitle = escape(f"Shorter is better; in brackets the ratio to Envoy. {circumstances}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}" role="img" '
         f'aria-label="Cost of each proxy in each scenario">\n  <style>{_STYLE}  </style>\n'
         f'  <rect class="page" width="{_WIDTH}" height="{height}" rx="8"/>\n'
         f'  <text class="heading" x="{_GAP}" y="36">The same proxy, side by side</text>\n'
-        f'  <text class="quiet" x="{_GAP}" y="57">Shorter is better; in brackets the ratio to Envoy. One core each, medians, {when}, {machine}</text>\n'
-        + "".join(body)
-        + "</svg>\n"
+        f'  <text class="quiet" x="{_GAP}" y="57">{subtitle}</text>\n' + "".join(body) + "</svg>\n"
     )
 
 
