@@ -113,15 +113,18 @@ def bars_table(results: Results) -> str:
     rows: list[list[str]] = []
     for bar in BARS:
         verdict = judge(bar, results)
-        rows.append([bar.title, "now" if bar.must else "goal", *_verdict_cells(verdict)])
+        rows.append([bar.title, "now" if bar.must else "goal", *_verdict_cells(verdict, results)])
     return table(["bar", "when", "figures", "reached", "at most", "verdict"], rows)
 
 
-def _verdict_cells(verdict: Verdict) -> list[str]:
+def _verdict_cells(verdict: Verdict, results: Results) -> list[str]:
     bar = verdict.bar
     unit, digits = bar.measure.unit, bar.measure.digits
     shown = f"{format_figure(verdict.value, digits)} {unit}"
     if bar.reference is not None:
         shown = f"{format_figure(verdict.value, digits)} / {format_figure(verdict.reference_value, digits)} {unit}"
     word = {True: "pass", False: "**missed**", None: "not measured"}[verdict.passed]
+    noisy, rounds = results.noisy_rounds(bar.scenario)
+    if verdict.passed is not None and noisy * 2 > rounds:
+        word += ", but noisy: repeat it"
     return [shown, format_figure(verdict.reached, 2), format_figure(bar.limit, 2), word]

@@ -81,6 +81,12 @@ def test_the_page_tells_what_spoils_the_figures() -> None:
     assert "](x.svg)" in text
 
 
+def test_a_verdict_of_a_noisy_run_says_so() -> None:
+    figures_of_both = {COMPILED: [20.0, 20.0], ENVOY: [40.0, 40.0]}
+    assert "pass, but noisy: repeat it |" in bars_table(_results(figures_of_both, **{figures.FOREIGN: 0.3}))
+    assert "noisy" not in bars_table(_results(figures_of_both, **{figures.FOREIGN: 0.01}))
+
+
 def test_a_quiet_run_has_no_remarks() -> None:
     text = page(_results({ENVOY: [40.0]}), "x.svg")
     assert "Noisy" not in text
