@@ -43,8 +43,8 @@ class ReceiveBuffer:
             self._searched = 0
 
     def ends_in_blank_line(self, limit: int) -> bool:
-        """Whether the unread octets are at most `limit` and end in a blank line, perhaps not the first one."""
-        return not self.late and self.data.endswith(BLANK_LINE) and len(self.data) - self.start <= limit
+        """Whether the unread octets, at most `limit`, are something and a blank line at the end; another may come before it."""
+        return not self.late and 4 < len(self.data) - self.start <= limit and self.data.endswith(BLANK_LINE)
 
     def find_blank_line(self, limit: int) -> int:
         """Look for the first blank line that ends within the next `limit` octets.

@@ -10,6 +10,7 @@ from hauberk_core.http.events import CHUNKED, COUNTED, NO_BODY, TUNNEL, UNTIL_CL
 from hauberk_core.http.head import Limits
 from hauberk_core.http.headers import Headers
 from hauberk_core.http.machine import ClientMachine
+from hauberk_core.http.repeat import RepeatedFields
 from hauberk_core.http.response_head import take_response_head
 from hauberk_core.model.listener import HttpLimits
 from hauberk_core.model.reason import Reason
@@ -41,6 +42,7 @@ class H1Client(ClientMachine):
         """Args: limits - on what the server may send; those of bodies do not apply."""
         self._limits: Final = Limits(limits)
         self._buffer: Final = ReceiveBuffer()
+        self._repeated: Final = RepeatedFields()
         self._writer: Final = BodyWriter()
         self._state = _IDLE
         self._eof = False
@@ -82,7 +84,7 @@ class H1Client(ClientMachine):
 
     def _read_head(self) -> Event | None:
         try:
-            parsed = take_response_head(self._buffer, self._limits, self._method, self._upgrade)
+            parsed = take_response_head(self._buffer, self._limits, self._repeated, self._method, self._upgrade)
         except Violation as fault:
             return self._fail(Reason.UPSTREAM_PROTOCOL, "the endpoint's response: " + fault.detail)
         if parsed is None:

@@ -69,7 +69,7 @@ class Fields:
     )
 
     def __init__(self) -> None:
-        self.headers: Final = Headers()
+        self.headers = Headers()
         self.host = ""
         self.host_count = 0
         self.content_length = -1

@@ -9,6 +9,7 @@ from hauberk_core.http.errors import Violation
 from hauberk_core.http.events import CHUNKED, COUNTED, Request
 from hauberk_core.http.fields import TOKEN
 from hauberk_core.http.head import Fields, Limits, plain, read_fields, split_lines, take_lines, too_large, too_many, unclean
+from hauberk_core.http.repeat import RepeatedFields
 from hauberk_core.model.reason import Reason
 
 # Registered methods have at most 17 characters.
@@ -23,11 +24,12 @@ _CARRIAGE_RETURN: Final = 13
 class RequestHeadReader:
     """Takes one request head after another off a buffer."""
 
-    __slots__ = ("_begun", "_checked", "_limits", "_line_end", "_scheme", "_skipped", "close", "keep_alive")
+    __slots__ = ("_begun", "_checked", "_limits", "_line_end", "_repeated", "_scheme", "_skipped", "close", "keep_alive")
 
     def __init__(self, scheme: str, limits: Limits) -> None:
         self._scheme: Final = scheme
         self._limits: Final = limits
+        self._repeated: Final = RepeatedFields()
         self._begun = False
         self._skipped = False
         self._checked = 0
@@ -45,24 +47,35 @@ class RequestHeadReader:
             buffer.join()
             if not self._begin(buffer):
                 return None
-        lines = take_lines(buffer, limits)
-        if lines is None:
-            end = buffer.find_blank_line(limits.head_bytes)
-            if end < 0:
-                self._check_incomplete(buffer)
-                return None
-            octets = buffer.data[buffer.start : end]
-            buffer.start = end + 4
-            lines = split_lines(octets)
-            if not lines:
-                self._check_whole(octets)
-                raise unclean(octets)
-        if len(lines[0]) > limits.line_bytes:
+        line = self._repeated.take_first_line(buffer, limits.head_bytes)
+        lines: list[str] | None = None
+        data = buffer.data
+        start = buffer.start
+        if line is None:
+            lines = take_lines(buffer, limits)
+            if lines is None:
+                end = buffer.find_blank_line(limits.head_bytes)
+                if end < 0:
+                    self._check_incomplete(buffer)
+                    return None
+                octets = buffer.data[buffer.start : end]
+                buffer.start = end + 4
+                lines = split_lines(octets)
+                if not lines:
+                    self._check_whole(octets)
+                    raise unclean(octets)
+            line = lines[0]
+        if len(line) > limits.line_bytes:
             raise self._line_too_long()
-        method, authority, path, query, version = parse_request_line(lines[0], self._scheme)
-        if len(lines) - 1 > limits.header_count:
-            raise too_many(lines[1:], "request", limits)
-        fields = read_fields(lines, 1)
+        method, authority, path, query, version = parse_request_line(line, self._scheme)
+        if lines is None:
+            fields = self._repeated.fields()
+        else:
+            if len(lines) - 1 > limits.header_count:
+                raise too_many(lines[1:], "request", limits)
+            fields = read_fields(lines, 1)
+            if buffer.data is data:
+                self._repeated.remember(data, start + len(line), buffer.start, fields)
         request = build_request(method, authority, path, query, version, fields)
         self._begun = False
         self._skipped = False

@@ -7,6 +7,7 @@ from hauberk_core.http.buffer import ReceiveBuffer
 from hauberk_core.http.errors import Violation
 from hauberk_core.http.events import CHUNKED, COUNTED, NO_BODY, TUNNEL, UNTIL_CLOSE, Response
 from hauberk_core.http.head import Fields, Limits, read_fields, split_lines, take_lines, too_large, too_many, unclean
+from hauberk_core.http.repeat import RepeatedFields
 from hauberk_core.model.reason import Reason
 
 # RFC 9112 section 4; the space before an absent reason phrase is often left out and does no harm.
@@ -24,28 +25,39 @@ class ParsedResponse:
         self.keep_alive: Final = keep_alive
 
 
-def take_response_head(buffer: ReceiveBuffer, limits: Limits, method: str, upgrade: str) -> ParsedResponse | None:
+def take_response_head(
+    buffer: ReceiveBuffer, limits: Limits, repeated: RepeatedFields, method: str, upgrade: str
+) -> ParsedResponse | None:
     """The next response, interim or final, or None until more octets come.
 
-    Args: method, upgrade - of the request that it answers.
+    Args: repeated - the connection's; method, upgrade - of the request that it answers.
     Raises: Violation, with whatever reason: to the client it is all the endpoint's fault.
     """
-    lines = take_lines(buffer, limits)
-    if lines is None:
-        end = buffer.find_blank_line(limits.head_bytes)
-        if end < 0:
-            if len(buffer) >= limits.head_bytes:
-                raise too_large(buffer.beginning(limits.head_bytes), "response's head", limits)
-            return None
-        octets = buffer.data[buffer.start : end]
-        buffer.start = end + 4
-        lines = split_lines(octets)
-        if not lines:
-            raise unclean(octets)
-    if len(lines) - 1 > limits.header_count:
-        raise too_many(lines[1:], "response", limits)
-    status, reason, version = parse_status_line(lines[0])
-    fields = read_fields(lines, 1)
+    line = repeated.take_first_line(buffer, limits.head_bytes)
+    if line is not None:
+        fields = repeated.fields()
+    else:
+        data = buffer.data
+        start = buffer.start
+        lines = take_lines(buffer, limits)
+        if lines is None:
+            end = buffer.find_blank_line(limits.head_bytes)
+            if end < 0:
+                if len(buffer) >= limits.head_bytes:
+                    raise too_large(buffer.beginning(limits.head_bytes), "response's head", limits)
+                return None
+            octets = buffer.data[buffer.start : end]
+            buffer.start = end + 4
+            lines = split_lines(octets)
+            if not lines:
+                raise unclean(octets)
+        if len(lines) - 1 > limits.header_count:
+            raise too_many(lines[1:], "response", limits)
+        line = lines[0]
+        fields = read_fields(lines, 1)
+        if buffer.data is data:
+            repeated.remember(data, start + len(line), buffer.start, fields)
+    status, reason, version = parse_status_line(line)
     response = build_response(status, reason, version, fields, method, upgrade)
     return ParsedResponse(response, fields.close, fields.keep_alive)
 
