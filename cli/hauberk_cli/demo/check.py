@@ -12,7 +12,17 @@ from typing import Final
 import trio
 
 from hauberk_cli.demo.descendants import descendants, is_running
-from hauberk_cli.demo.gateway_config import MARK_HEADER, REVIEWS_HOST, SHOP_HOST, VERSIONS, WEIGHTS, replace_file, write_config
+from hauberk_cli.demo.gateway_config import (
+    MARK_HEADER,
+    REVIEWS_HOST,
+    SHOP_HOST,
+    VERSIONS,
+    WEIGHTS,
+    GatewayConfig,
+    replace_file,
+    write_config,
+)
+from hauberk_cli.demo.lateness import Lateness
 from hauberk_cli.demo.ports import is_free
 from hauberk_cli.demo.running import RunningDemo
 from hauberk_cli.demo.traffic import Load, Tally, ask
@@ -24,10 +34,13 @@ MOST_PAGES: Final = 300
 WEIGHED_REQUESTS: Final = 2000
 WEIGHT_TOLERANCE: Final = 0.01
 VISIBLE_SECONDS: Final = 0.1
+WAITS: Final = 4
+"""Times that a process must be woken between a change on disk and the answer that shows it: the agent for each of its two
+looks at the file, the worker, and whoever asks."""
 FLIPS: Final = 10
 CHANGES: Final = 200
 LOAD_CLIENTS: Final = 6
-LOAD_PAUSE: Final = 0.008
+LOAD_PAUSE: Final = 0.01
 CHANGE_DEADLINE: Final = 5.0
 KILL_CLIENTS: Final = 12
 WITNESSES: Final = 240
@@ -47,6 +60,19 @@ class Outcome:
     name: str
     passed: bool
     figures: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """How long a change took to be visible, and how late this process itself was served meanwhile, both in seconds."""
+
+    seconds: float
+    lateness: float
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether it is below VISIBLE_SECONDS, after what a machine that is busy with other things adds to each wait."""
+        return self.seconds - WAITS * self.lateness < VISIBLE_SECONDS
 
 
 async def check_pages(demo: RunningDemo, tls: bool) -> Outcome:
@@ -96,38 +122,40 @@ async def check_weight_edits(demo: RunningDemo) -> Outcome:
     """Turning all traffic from v1 to v3 and back by editing the file shows at once, on every connection."""
     everything_to = {"v1": (100, 0, 0), "v3": (0, 0, 100)}
     load = _load(demo, LOAD_CLIENTS)
-    delays: list[float] = []
+    lateness = Lateness()
+    delays: list[Delay] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(load.run)
+        nursery.start_soon(lateness.run)
         for flip in range(FLIPS):
             version = "v3" if flip % 2 == 0 else "v1"
-            written = trio.current_time()
-            write_config(demo.folder.config, demo.config.with_change(everything_to[version], f"edit-{flip}"))
-            delays.append(await _wait_visible(load, "reviews-version", version, written))
+            changed = demo.config.with_change(everything_to[version], f"edit-{flip}")
+            delays.append(await _time_change(demo, changed, load, lateness, "reviews-version", version))
         nursery.cancel_scope.cancel()
     write_config(demo.folder.config, demo.config)
-    passed = max(delays) < VISIBLE_SECONDS and not load.failed()
+    passed = all(delay.is_prompt for delay in delays) and not load.failed()
     return Outcome("edited weights are visible", passed, f"{_spread(delays)} over {FLIPS} edits; {_failures(load)}")
 
 
 async def check_changes_under_load(demo: RunningDemo) -> Outcome:
     """Configuration after configuration while requests are under way: none of them fails, and each change is soon visible."""
     load = _load(demo, LOAD_CLIENTS)
-    delays: list[float] = []
+    lateness = Lateness()
+    delays: list[Delay] = []
     began = trio.current_time()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(load.run)
+        nursery.start_soon(lateness.run)
         for change in range(1, CHANGES + 1):
             share = change % 100
-            written = trio.current_time()
-            write_config(demo.folder.config, demo.config.with_change((100 - share, share, 0), f"change-{change}"))
-            delays.append(await _wait_visible(load, MARK_HEADER, f"change-{change}", written))
-            if math.isinf(delays[-1]):
+            changed = demo.config.with_change((100 - share, share, 0), f"change-{change}")
+            delays.append(await _time_change(demo, changed, load, lateness, MARK_HEADER, changed.version))
+            if math.isinf(delays[-1].seconds):
                 break
         nursery.cancel_scope.cancel()
     seconds = trio.current_time() - began
     write_config(demo.folder.config, demo.config)
-    passed = len(delays) == CHANGES and max(delays) < VISIBLE_SECONDS and not load.failed()
+    passed = len(delays) == CHANGES and all(delay.is_prompt for delay in delays) and not load.failed()
     figures = (
         f"{len(delays)} changes in {seconds:.1f} s, {len(load.samples)} requests; visible {_spread(delays)}; {_failures(load)}"
     )
@@ -170,23 +198,23 @@ async def check_worker_killed(demo: RunningDemo) -> Outcome:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(load.run)
         await load.wait_samples(WITNESSES)
-        under_way = len(load.under_way)
-        os.kill(before[0], signal.SIGKILL)
         killed = trio.current_time()
+        os.kill(before[0], signal.SIGKILL)
         await wait_until(lambda: not is_running(before[0]), REPLACED_SECONDS, pause=0.001)
         # What was sent to the worker while the kernel took it down was in its hands too.
         gone = trio.current_time()
         replaced = await _wait_replaced(demo, before)
         await load.wait_samples(WITNESSES)
         nursery.cancel_scope.cancel()
+    under_way = [sample for sample in load.samples if sample.began < gone and sample.ended > killed]
     lost = load.failed()
     lost_afterwards = load.failed(since=gone)
     most_by_one = max(Counter(sample.client for sample in lost).values(), default=0)
     longest = max((sample.ended - sample.began for sample in load.samples if sample.ended > killed), default=0.0)
     passed = not lost_afterwards and most_by_one <= 1 and not math.isinf(replaced)
     figures = (
-        f"{under_way} under way, {len(lost)} lost, {len(lost_afterwards)} lost of those sent afterwards; "
-        f"replaced after {_milliseconds(replaced)}, longest wait {_milliseconds(longest)}"
+        f"{len(under_way)} under way, {len(lost)} lost, {len(lost_afterwards)} lost of those sent afterwards; "
+        f"new process after {_milliseconds(replaced)}, longest wait for an answer {_milliseconds(longest)}"
     )
     return Outcome("a killed worker is replaced", passed, figures)
 
@@ -211,6 +239,17 @@ def _load(demo: RunningDemo, clients: int) -> Load:
     """A load on reviews, every other client by TLS. A connection that breaks is a loss, even if a retry would have hidden it."""
     services = tuple(demo.service(REVIEWS_HOST, tls=client % 2 == 1, retry=False) for client in range(clients))
     return Load(services, REVIEWS_PATH, LOAD_PAUSE)
+
+
+async def _time_change(
+    demo: RunningDemo, changed: GatewayConfig, load: Load, lateness: Lateness, header: str, value: str
+) -> Delay:
+    """Write a configuration and wait until the answers of reviews show it by this value of a header."""
+    lateness.take()
+    written = trio.current_time()
+    write_config(demo.folder.config, changed)
+    seconds = await _wait_visible(load, header, value, written)
+    return Delay(seconds, lateness.take())
 
 
 async def _wait_visible(load: Load, header: str, value: str, written: float) -> float:
@@ -263,9 +302,12 @@ def _milliseconds(seconds: float) -> str:
     return "never" if math.isinf(seconds) else f"{seconds * 1000:.0f} ms"
 
 
-def _spread(delays: list[float]) -> str:
-    ordered = sorted(delays)
-    return f"after {_milliseconds(ordered[len(ordered) // 2])}, at most {_milliseconds(ordered[-1])}"
+def _spread(delays: list[Delay]) -> str:
+    ordered = sorted(delay.seconds for delay in delays)
+    longest = max(delays, key=lambda delay: delay.seconds)
+    figures = f"after {_milliseconds(ordered[len(ordered) // 2])}, at most {_milliseconds(longest.seconds)}"
+    late = longest.seconds >= VISIBLE_SECONDS and not math.isinf(longest.seconds)
+    return f"{figures} (on a machine that was {_milliseconds(longest.lateness)} late)" if late else figures
 
 
 def _errors(tally: Tally) -> str:

@@ -14,8 +14,8 @@ from hauberk_cli.demo import check, show
 from hauberk_cli.demo.folder import FolderError, demo_folder
 from hauberk_cli.demo.gateway_config import SHOP_HOST
 from hauberk_cli.demo.ports import LOOPBACK, PortError, choose_port
-from hauberk_cli.demo.processes import Part
-from hauberk_cli.demo.running import GatewayPlan, RunningDemo, only_part_error, running_demo
+from hauberk_cli.demo.processes import Part, PartError, sole_error
+from hauberk_cli.demo.running import GatewayPlan, RunningDemo, running_demo
 from hauberk_cli.demo.traffic import SteadyTraffic
 from hauberk_cli.errors import CommandError
 from hauberk_cli.exit_codes import CHECK_FAILED, INTERRUPTED, OK
@@ -75,27 +75,31 @@ def demo(
 
 
 async def _run(options: _Options) -> int:
-    """Run until a signal comes, or until the checks are done. Returns: the exit code."""
+    """Run until a signal comes, or until the checks are done. Returns: the exit code.
+
+    Raises: FolderError before anything was started.
+    """
     code = CHECK_FAILED
     told_to_end = trio.Event()
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        async with trio.open_nursery() as nursery:
+        try:
+            async with trio.open_nursery() as nursery:
 
-            async def end_on_signal() -> None:
-                async for _ in signals:
-                    told_to_end.set()
-                    nursery.cancel_scope.cancel()
-                    break
+                async def end_on_signal() -> None:
+                    async for _ in signals:
+                        told_to_end.set()
+                        nursery.cancel_scope.cancel()
+                        break
 
-            nursery.start_soon(end_on_signal)
-            try:
+                nursery.start_soon(end_on_signal)
                 code = await (_verify(options) if options.check else _show(options))
-            except BaseExceptionGroup as group:
-                failure = only_part_error(group)
-                if failure is None:
-                    raise
-                show.failure(str(failure))
-            nursery.cancel_scope.cancel()
+                nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            error = sole_error(group)
+            if not isinstance(error, PartError):
+                raise error from None
+            show.failure(str(error))
+            return CHECK_FAILED
     if not told_to_end.is_set():
         return code
     show.blank()
@@ -127,7 +131,7 @@ def _tell_addresses(running: RunningDemo) -> None:
     show.fact("try", f"curl --cacert {folder.authority} https://localhost:{plan.tls_port}/productpage")
     show.fact("weights", f"change them in {folder.config} and watch")
     show.fact("access log", f"tail -f {folder.access_log}")
-    show.fact("metrics", f"http://{LOOPBACK}:{plan.admin_port}/metrics")
+    show.fact("metrics", f"http://{LOOPBACK}:{plan.admin_port}/stats/prometheus")
     show.fact("end", "Ctrl-C")
     show.blank()
     show.heading(f"its own visitors, {RATE:.0f} a second, half of them by HTTPS")

@@ -169,3 +169,21 @@ def _is_gone(group: int) -> bool:
 
 def _describe_exit(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def sole_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What a person is told of `group`: its one error, however deep, or the first of several parts that failed.
+
+    A group of different errors comes back as it is.
+    """
+    errors = _leaves(group)
+    if len(errors) == 1 or all(isinstance(error, PartError) for error in errors):
+        return errors[0]
+    return group
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    errors: list[BaseException] = []
+    for error in group.exceptions:
+        errors += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return errors

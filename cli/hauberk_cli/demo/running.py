@@ -14,7 +14,7 @@ from hauberk_cli.demo import show
 from hauberk_cli.demo.certificate import write_certificates
 from hauberk_cli.demo.folder import DemoFolder
 from hauberk_cli.demo.gateway_config import REVIEWS_HOST, SHOP_HOST, GatewayConfig, write_config
-from hauberk_cli.demo.ports import LOOPBACK
+from hauberk_cli.demo.ports import LOOPBACK, is_free
 from hauberk_cli.demo.processes import Part, PartError, Parts, open_minder
 from hauberk_cli.demo.waiting import POLL_SECONDS
 
@@ -86,6 +86,10 @@ async def _start_all(parts: Parts, folder: DemoFolder, plan: GatewayPlan) -> Run
     config = GatewayConfig(plan.http_port, plan.tls_port, starter.ports)
     write_certificates(folder)
     write_config(folder.config, config)
+    for port in (plan.http_port, plan.tls_port, plan.admin_port):
+        # Proxies share ports with their successors, so the gateway would not notice that somebody else has come to listen there.
+        if not is_free(port):
+            raise PartError(f"port {port} was free a moment ago and is taken now; start the demo again, or name another port")
     began = trio.current_time()
     gateway = await parts.start("gateway", _gateway_arguments(folder, plan), os.environ, folder.log("gateway"), folder.root)
     demo = RunningDemo(folder, plan, config, gateway, parts, ssl.create_default_context(cafile=folder.authority))
@@ -149,15 +153,3 @@ async def _wait_answer(part: Part, service: Service, began: float) -> None:
             problem = f"status {reply.status}"
         await trio.sleep(POLL_SECONDS)
     raise part.failure(f"did not answer within {START_SECONDS:g} s ({problem})")
-
-
-def only_part_error(group: BaseExceptionGroup[BaseException]) -> PartError | None:
-    """The first PartError in `group`, if nothing else went wrong."""
-    part_errors, others = group.split(PartError)
-    if part_errors is None or others is not None:
-        return None
-    first: BaseException = part_errors
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    assert isinstance(first, PartError)
-    return first

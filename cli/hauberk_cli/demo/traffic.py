@@ -1,8 +1,6 @@
 """Traffic for the gateway, and what came of it."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -123,16 +121,6 @@ class Load:
         self._path = path
         self._pause = pause
         self.samples: Final[list[Sample]] = []
-        self.under_way: Final[dict[int, float]] = {}
-        """Begin of the request that each client waits for at this moment."""
-
-    @contextmanager
-    def _noting_begin(self, client: int, began: float) -> Iterator[None]:
-        self.under_way[client] = began
-        try:
-            yield
-        finally:
-            del self.under_way[client]
 
     async def run(self) -> None:
         """Send until cancelled. Requests that the cancellation breaks off are not remembered."""
@@ -146,8 +134,7 @@ class Load:
             reply: Reply | None = None
             error = ""
             try:
-                with self._noting_begin(client, began):
-                    reply = await service.get(self._path, seconds=REQUEST_SECONDS)
+                reply = await service.get(self._path, seconds=REQUEST_SECONDS)
             except CallError as problem:
                 error = str(problem)
             else:
