@@ -9,9 +9,10 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-# No deadline of a proxy needs to be finer than this, and a coarser tick would show in timeouts of tens of milliseconds.
-TICK_SECONDS: Final = 0.01
-# One turn lasts 41 s; later deadlines wait at its far end and are hung again. A power of two keeps the index a mask.
+# No deadline of a proxy needs to be finer than this, and a coarser tick would show in timeouts of tens of milliseconds. A power of
+# two, so that seconds become ticks and ticks seconds without rounding: who wakes at the time of a tick finds it due.
+TICK_SECONDS: Final = 1 / 128
+# One turn lasts 32 s; later deadlines wait at its far end and are hung again. A power of two keeps the index a mask.
 SLOTS: Final = 4096
 _MASK: Final = SLOTS - 1
 _FAR: Final = SLOTS - 2
@@ -67,9 +68,11 @@ class Wheel:
                 return
             self._unhang(timer)
         self._hang(timer, tick)
-        if deadline < self._alarm and self._alarm_owner is not None:
-            self._alarm = deadline
-            self._alarm_owner.due_earlier(deadline)
+        if self._alarm_owner is not None:
+            due = tick * TICK_SECONDS
+            if due < self._alarm:
+                self._alarm = due
+                self._alarm_owner.due_earlier(due)
 
     def disarm(self, timer: Timer) -> None:
         """Make `timer` report nothing. It stays in its ring until met, so that arming it again costs nothing."""
@@ -103,7 +106,7 @@ class Wheel:
         target = int(now / TICK_SECONDS)
         if target - self._tick >= SLOTS:
             # The machine slept for longer than a turn: every ring is due to be looked at once.
-            self._tick = target - SLOTS + 1
+            self._tick = target - SLOTS
         while self._tick < target:
             self._tick += 1
             ring = self._rings[self._tick & _MASK]
@@ -157,5 +160,5 @@ class AlarmOwner:
     """Whoever sleeps until the wheel's next deadline."""
 
     def due_earlier(self, deadline: float) -> None:
-        """A timer was armed for `deadline`, before what `next_due` last said."""
+        """A timer was armed that `advance` reports at `deadline`, before what `next_due` last said."""
         raise NotImplementedError
