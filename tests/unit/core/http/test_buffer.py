@@ -47,3 +47,13 @@ def test_pieces_do_not_matter(pieces: list[bytes], limit: int) -> None:
             assert buffer.data[buffer.start : end] == whole[:end]
             break
     assert buffer.take_all() == whole
+
+
+def test_a_blank_line_at_the_end_needs_something_before_it() -> None:
+    buffer = ReceiveBuffer()
+    buffer.append(b"head\r\n\r\n\r\n\r\n")
+    assert buffer.ends_in_blank_line(12)
+    assert not buffer.ends_in_blank_line(11)
+    for size, expected in ((5, True), (2, True), (1, False), (2, False), (2, False)):
+        buffer.take(size)
+        assert buffer.ends_in_blank_line(12) is expected
