@@ -4,7 +4,7 @@ import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 from socket import SOCK_STREAM
-from typing import Final, Protocol
+from typing import Final
 
 import trio
 
@@ -22,13 +22,8 @@ _MOST_LOOKUPS: Final = 8
 _MOST_ADDRESSES: Final = 256
 
 Lookup = Callable[[str], Awaitable[list[str]]]
-
-
-class SpawnSlow(Protocol):
-    """Starts a task that may wait, next to the loop."""
-
-    def __call__(self, function: Callable[[str], Awaitable[None]], name: str) -> None:
-        """Call `function` with `name` in a task of its own."""
+SpawnSlow = Callable[[Callable[[str], Awaitable[None]], str], None]
+"""Calls the function with the name in a task of its own, which may wait."""
 
 
 async def look_up(name: str) -> list[str]:

@@ -16,7 +16,6 @@ import trio
 from hauberk_core.agent.admin import AdminServer
 from hauberk_core.agent.counters import Counters
 from hauberk_core.agent.drain import longest_drain
-from hauberk_core.agent.drain import longest_drain
 from hauberk_core.agent.log_file import LogFileError, open_log_file
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.options import AgentOptions

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-from collections.abc import AsyncIterator
 from typing import Final
 
 import h11
@@ -60,7 +59,9 @@ class Served:
             async with await trio.open_tcp_stream(*self.server.address) as stream:
                 await stream.send_all(octets)
                 connection = h11.Connection(h11.CLIENT)
-                connection.send(h11.Request(method="HEAD" if octets.startswith(b"HEAD") else "GET", target="/", headers=[("host", "a")]))
+                connection.send(
+                    h11.Request(method="HEAD" if octets.startswith(b"HEAD") else "GET", target="/", headers=[("host", "a")])
+                )
                 connection.send(h11.EndOfMessage())
                 status, body = 0, b""
                 while True:
@@ -80,11 +81,11 @@ class Served:
 
 
 @pytest.fixture
-async def served(nursery: trio.Nursery) -> AsyncIterator[Served]:
+async def served(nursery: trio.Nursery) -> Served:
     """A running admin server."""
     made = Served()
     nursery.start_soon(made.server.serve)
-    yield made
+    return made
 
 
 async def test_readiness_follows_the_state(served: Served) -> None:
@@ -126,7 +127,13 @@ async def test_certificates_are_listed_by_name_and_validity(served: Served) -> N
     served.configure()
     shown = json.loads((await served.get("/certs"))[1])["certificates"]
     assert shown == [
-        {"name": "web", "names": ["a.example.test"], "serial": "ff", "not_before": WHEN.isoformat(), "not_after": WHEN.isoformat()}
+        {
+            "name": "web",
+            "names": ["a.example.test"],
+            "serial": "ff",
+            "not_before": WHEN.isoformat(),
+            "not_after": WHEN.isoformat(),
+        }
     ]
 
 
@@ -171,7 +178,9 @@ async def test_a_page_in_a_browser_cannot_rebind_its_name_to_us(served: Served, 
     assert (await served.get("/certs", host))[0] == status
 
 
-async def test_silent_clients_keep_nobody_else_out_for_long(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
+async def test_silent_clients_keep_nobody_else_out_for_long(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
     served = Served()
     nursery.start_soon(served.server.serve)
     silent = [await trio.open_tcp_stream(*served.server.address) for _ in range(40)]

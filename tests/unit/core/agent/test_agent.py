@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240 - small local files, in a test that waits for nothing else
 """The agent with its workers: real ones before a real backend, and scripted ones that refuse or die as they are told."""
 
 import logging
@@ -6,7 +7,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -101,11 +102,11 @@ class Backend:
 
 
 @pytest.fixture
-async def backend(nursery: trio.Nursery) -> AsyncIterator[Backend]:
+async def backend(nursery: trio.Nursery) -> Backend:
     """A running backend."""
     made = Backend("books")
     await nursery.start(made.run)
-    yield made
+    return made
 
 
 def snapshot_to(*backends: Backend, version: str = "", address: str = "127.0.0.1:0", log: Path | None = None) -> Snapshot:
@@ -131,7 +132,7 @@ def scripted(folder: Path, behaviour: str = "serve", workers: int = 2) -> AgentO
 async def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait for something that tells nobody when it happens. Raises: trio.TooSlowError."""
     with trio.fail_after(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await trio.sleep(0.01)
 
 
@@ -176,7 +177,9 @@ def configuration_of(agent: Agent) -> int:
     return 0 if agent.state.target is None else agent.state.target.number
 
 
-async def test_requests_are_served_and_configuration_changes_followed(nursery: trio.Nursery, backend: Backend, tmp_path: Path) -> None:
+async def test_requests_are_served_and_configuration_changes_followed(
+    nursery: trio.Nursery, backend: Backend, tmp_path: Path
+) -> None:
     other = Backend("pens")
     await nursery.start(other.run)
     source = PushedSource(snapshot_to(backend, log=tmp_path / "access.log"))
@@ -203,7 +206,7 @@ async def test_changes_of_address_open_and_close_sockets(nursery: trio.Nursery, 
     source.push(snapshot_to(backend, address=str(new)))
     await wait_until(lambda: configuration_of(agent) == 2)
     assert (await ask(new)).body == b"books"
-    with pytest.raises(OSError, match="refused|connect"):
+    with pytest.raises(OSError, match=r"refused|connect"):
         await ask(old)
 
 
@@ -276,7 +279,9 @@ async def test_a_killed_worker_is_replaced_and_no_connection_refused(nursery: tr
     admin = agent.admin_address
     assert admin is not None
     metrics = (await ask(admin, "/stats/prometheus", "127.0.0.1")).body.decode()
-    counted = [line for line in metrics.splitlines() if line.startswith("istio_requests_total{") and 'response_code="200"' in line]
+    counted = [
+        line for line in metrics.splitlines() if line.startswith("istio_requests_total{") and 'response_code="200"' in line
+    ]
     assert [float(line.rpartition(" ")[2]) for line in counted] == [41.0]
 
 
@@ -319,18 +324,18 @@ async def test_who_does_not_drain_is_ended(nursery: trio.Nursery, tmp_path: Path
 
 
 async def test_cancelling_leaves_no_process_and_no_descriptor(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     processes: list[int] = []
     async with trio.open_nursery() as nursery:
         agent = await start(nursery, PushedSource(Snapshot(access_log=None)), scripted(tmp_path))
         processes += [process_of(agent, 0), process_of(agent, 1)]
         nursery.cancel_scope.cancel()
     assert not any(Path(f"/proc/{process}").exists() for process in processes)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 async def test_workers_that_do_not_start_fail_the_agent_with_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(AgentFailed, match="worker . did not start, 3 times over: it ended"), trio.fail_after(30):
+    with pytest.raises(AgentFailed, match=r"worker . did not start, 3 times over: it ended"), trio.fail_after(30):
         await serve_agent(PushedSource(Snapshot(access_log=None)), scripted(tmp_path, "fail"))
 
 
@@ -358,7 +363,7 @@ async def test_descriptors_stay_flat_over_many_changes(nursery: trio.Nursery, ba
     worker = process_of(agent)
 
     def descriptors() -> tuple[int, int]:
-        return len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{worker}/fd"))
+        return len(list(Path("/proc/self/fd").iterdir())), len(list(Path(f"/proc/{worker}/fd").iterdir()))
 
     async def change(turn: int) -> None:
         source.push(snapshot(turn))
@@ -423,7 +428,9 @@ async def test_a_rotated_certificate_is_shown_without_a_restart(nursery: trio.Nu
     assert await shown() not in {first, second}
 
 
-async def test_keys_are_never_logged(nursery: trio.Nursery, backend: Backend, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_keys_are_never_logged(
+    nursery: trio.Nursery, backend: Backend, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     leaf = trustme.CA().issue_cert("a.example.test")
     key = leaf.private_key_pem.bytes()
     (tmp_path / "chain.pem").write_bytes(key)

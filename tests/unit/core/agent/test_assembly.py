@@ -148,7 +148,10 @@ def test_a_refused_step_changes_nothing_and_closes_its_descriptors() -> None:
     fixture.snapshot = msgspec.structs.replace(
         good,
         listeners={**good.listeners, "third": Listener(address="127.0.0.1:0", filter_chains=(FilterChain(route_table="all"),))},
-        route_tables={**good.route_tables, "all": RouteTable(virtual_hosts=(VirtualHost(name="v", hosts=("*",), routes=(bad_route,)),))},
+        route_tables={
+            **good.route_tables,
+            "all": RouteTable(virtual_hosts=(VirtualHost(name="v", hosts=("*",), routes=(bad_route,)),)),
+        },
     )
     delta, _, descriptors = fixture.delta()
     assert descriptors

@@ -35,7 +35,7 @@ async def test_messages_larger_than_the_kernels_buffer_arrive_whole() -> None:
 @pytest.mark.parametrize("count", [1, 128, 129, 300])
 async def test_descriptors_arrive_in_order_with_their_message(count: int) -> None:
     ours, theirs = _pair()
-    files = [tempfile.TemporaryFile() for _ in range(count)]
+    files = [tempfile.TemporaryFile() for _ in range(count)]  # noqa: SIM115 - closed below
     async with trio.open_nursery() as nursery:
 
         async def send() -> None:

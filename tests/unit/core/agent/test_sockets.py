@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -113,13 +114,13 @@ def test_a_refused_change_leaves_everything_as_it_was() -> None:
     sockets = ListenerSockets(1)
     _bind(sockets, web="127.0.0.1:0")
     before = sockets.by_name()["web"]
-    open_before = len(os.listdir("/proc/self/fd"))
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(BindError):
             sockets.prepare({"fresh": "127.0.0.1:0", "web": "127.0.0.1:0", "bad": f"127.0.0.1:{taken.getsockname()[1]}"})
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
     assert sockets.by_name() == {"web": before}
     socket.create_connection(before.address).close()
     sockets.close()

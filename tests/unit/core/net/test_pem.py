@@ -41,11 +41,11 @@ def _shown_name(context: ssl.SSLContext) -> str:
 
 
 def test_a_certificate_is_loaded_and_no_descriptor_stays_open() -> None:
-    before = os.listdir("/proc/self/fd")
+    before = len(list(Path("/proc/self/fd").iterdir()))
     context = _context()
     load_certificate(context, CHAIN, KEY)
     assert _shown_name(context) == "a.example.test"
-    assert os.listdir("/proc/self/fd") == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_nothing_is_written_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,10 +73,10 @@ def test_the_fallbacks_files_are_readable_to_their_owner_alone(tmp_path: Path) -
 
 def test_a_key_of_another_certificate_is_refused() -> None:
     other = AUTHORITY.issue_cert("b.example.test")
-    before = os.listdir("/proc/self/fd")
+    before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(ssl.SSLError, match="KEY_VALUES_MISMATCH"):
         load_certificate(_context(), CHAIN, other.private_key_pem.bytes())
-    assert os.listdir("/proc/self/fd") == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_an_encrypted_key_is_refused_instead_of_asking_the_terminal() -> None:

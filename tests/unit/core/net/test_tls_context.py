@@ -35,7 +35,9 @@ WILD = _issue("*.example.test", "example.test")
 OTHER = _issue("other.test", "*.deep.other.test")
 
 
-def _chain(*certificates: CertificateAndKey, names: tuple[str, ...] = (), transport: TransportConfig = TLS, trust: bytes = b"") -> SecureChain:
+def _chain(
+    *certificates: CertificateAndKey, names: tuple[str, ...] = (), transport: TransportConfig = TLS, trust: bytes = b""
+) -> SecureChain:
     return SecureChain(names, transport, certificates, trust)
 
 
@@ -77,7 +79,9 @@ def _handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str | None)
         thread.join()
 
 
-def _client(transport: TransportConfig = TLS, certificate: CertificateAndKey | None = None, trust: bytes = TRUST) -> ssl.SSLContext:
+def _client(
+    transport: TransportConfig = TLS, certificate: CertificateAndKey | None = None, trust: bytes = TRUST
+) -> ssl.SSLContext:
     return client_context(transport, certificate, trust)
 
 
@@ -130,7 +134,10 @@ def test_chains_that_differ_in_what_openssl_cannot_switch_are_refused() -> None:
 @pytest.mark.parametrize("name", ["a.example.test", "other.test"])
 def test_clients_need_a_certificate_where_there_is_trust(name: str) -> None:
     server = listener_context([_chain(A, OTHER, trust=TRUST)])
-    assert _handshake(server, _client(certificate=_issue("client.test")), name).names == [name, *(["*.deep.other.test"] * (name == "other.test"))]
+    assert _handshake(server, _client(certificate=_issue("client.test")), name).names == [
+        name,
+        *(["*.deep.other.test"] * (name == "other.test")),
+    ]
     with pytest.raises(OSError, match=r"."):
         _handshake(server, _client(), name)
     stranger = _issue("client.test", authority=trustme.CA())
