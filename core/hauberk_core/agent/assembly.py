@@ -14,7 +14,9 @@ from hauberk_core.model.listener import Listener
 from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import AccessLog
 from hauberk_core.model.transport import TransportConfig
+from hauberk_core.net.sockets import SocketListening
 from hauberk_core.net.tls_context import SecureChain, client_context, listener_context
+from hauberk_core.net.transport import Listening
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.table import compile_table
@@ -34,18 +36,18 @@ class State:
 
     def __init__(self) -> None:
         self.listeners: dict[str, Listener] = {}
-        self.sockets: dict[str, socket.socket] = {}
+        self.sockets: dict[str, SocketListening] = {}
         self.route_tables: dict[str, CompiledTable] = {}
         self.clusters: dict[str, Cluster] = {}
         self.certificates: dict[str, bytes] = {}
         self.trust: dict[str, bytes] = {}
         self.access_log: AccessLog | None = None
         self.contexts: dict[ContextKey, ssl.SSLContext] = {}
-        self._bound: dict[str, tuple[Listener, socket.socket]] = {}
+        self._bound: dict[str, tuple[Listener, Listening]] = {}
 
-    def bound_listeners(self) -> dict[str, tuple[Listener, socket.socket]]:
+    def bound_listeners(self) -> dict[str, tuple[Listener, Listening]]:
         """Each listener with its socket; a pair that has not changed is the same object as before."""
-        bound: dict[str, tuple[Listener, socket.socket]] = {}
+        bound: dict[str, tuple[Listener, Listening]] = {}
         for name, listener in self.listeners.items():
             sock = self.sockets[name]
             pair = self._bound.get(name)
@@ -73,7 +75,7 @@ class Step:
 
     def __init__(self, state: State) -> None:
         self.state: Final = state
-        self.opened: Final[list[socket.socket]] = []
+        self.opened: Final[list[SocketListening]] = []
         self.access_log: int = -1
         """A descriptor for the access log's file, or -1 if it stays. Whoever keeps or drops the step closes it."""
         self.update: ProxyUpdate
@@ -119,8 +121,7 @@ class Assembly:
         for name, descriptor in zip(delta.descriptors, descriptors, strict=True):
             kind, _, rest = name.partition("/")
             if kind == LISTENER:
-                sock = socket.socket(fileno=descriptor)
-                sock.setblocking(False)
+                sock = SocketListening(socket.socket(fileno=descriptor))
                 step.opened.append(sock)
                 step.state.sockets[rest] = sock
             else:

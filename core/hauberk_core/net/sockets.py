@@ -121,8 +121,15 @@ class SocketListening(Listening):
                 return None
             raise
         sock.setblocking(False)
-        _set_nodelay(sock)
+        try:
+            _set_nodelay(sock)
+        except OSError:  # some systems refuse options of a connection that its peer has already reset
+            sock.close()
+            return None
         return SocketStream(sock, False, format_address(address))
+
+    def port(self) -> int:
+        return int(self._socket.getsockname()[1])
 
     def close(self) -> None:
         self._socket.close()

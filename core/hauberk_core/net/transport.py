@@ -94,6 +94,10 @@ class Listening:
         """
         raise NotImplementedError
 
+    def port(self) -> int:
+        """The port that clients connect to."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Stop listening. Never raises."""
         raise NotImplementedError

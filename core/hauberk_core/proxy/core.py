@@ -14,7 +14,6 @@ from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.listener import FilterChain, HttpLimits, Listener
 from hauberk_core.model.snapshot import AccessLog
 from hauberk_core.net.loop import Loop
-from hauberk_core.net.sockets import SocketListening
 from hauberk_core.net.tls import TlsSecurity
 from hauberk_core.net.transport import Security, Transport
 from hauberk_core.observe.access_log import AccessLogWriter
@@ -93,7 +92,6 @@ class ProxyCore(ChainOwner):
         self._random: Final = random
         self._date: Final = HttpDate()
         self._listeners: dict[str, ListenerRuntime] = {}
-        self._sockets: dict[str, socket.socket] = {}
         self._closing_listeners: list[ListenerRuntime] = []
         self._clusters: dict[str, ClusterRuntime] = {}
         self._targets: dict[str, Target] = {}
@@ -200,19 +198,16 @@ class ProxyCore(ChainOwner):
 
     def _apply_listeners(self, update: ProxyUpdate) -> None:
         listeners: dict[str, ListenerRuntime] = {}
-        sockets: dict[str, socket.socket] = {}
-        for name, (config, sock) in update.listeners.items():
+        for name, (config, listening) in update.listeners.items():
             old = self._listeners.get(name)
-            if old is not None and self._sockets[name] is sock:
+            if old is not None and old.listening is listening:
                 runtime = old
             else:
-                runtime = ListenerRuntime(name, self.loop, SocketListening(sock), self.meters.listener_meters(name))
+                runtime = ListenerRuntime(name, self.loop, listening, self.meters.listener_meters(name))
             self._configure_listener(runtime, name, config, update)
             listeners[name] = runtime
-            sockets[name] = sock
         replaced = self._listeners
         self._listeners = listeners
-        self._sockets = sockets
         self._closing_listeners = [listener for listener in self._closing_listeners if listener.connections]
         for name, runtime in replaced.items():
             if listeners.get(name) is not runtime:
@@ -226,7 +221,7 @@ class ProxyCore(ChainOwner):
     def _configure_listener(self, runtime: ListenerRuntime, name: str, config: Listener, update: ProxyUpdate) -> None:
         chains: list[Chain] = []
         security: Security | None = None
-        port = update.listeners[name][1].getsockname()[1]
+        port = runtime.listening.port()
         for index, chain_config in enumerate(config.filter_chains):
             context = update.server_contexts.get((name, index))
             scheme = "http" if context is None else "https"

@@ -1,26 +1,26 @@
 """What a worker is told to serve, prepared: the step from one configuration to the next."""
 
-import socket
 import ssl
 from typing import NamedTuple
 
 from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.listener import Listener
 from hauberk_core.model.snapshot import AccessLog
+from hauberk_core.net.transport import Listening
 from hauberk_core.route.compiled import CompiledTable
 
 
 class ProxyUpdate(NamedTuple):
     """The whole configuration. What did not change is the same object as in the update before, so `is` tells what did.
 
-    The proxy that accepts an update owns its sockets: it closes one when an update no longer has it. Of an update that it
+    The proxy that accepts an update owns what listens: it closes one when an update no longer has it. Of an update that it
     refuses, by raising, it keeps nothing and closes nothing.
     """
 
     version: str
     """The snapshot's, for people."""
-    listeners: dict[str, tuple[Listener, socket.socket]]
-    """By name: the configuration, and this worker's own socket, listening and not blocking."""
+    listeners: dict[str, tuple[Listener, Listening]]
+    """By name: the configuration, and what connections are accepted from: in a worker its own socket."""
     route_tables: dict[str, CompiledTable]
     clusters: dict[str, Cluster]
     server_contexts: dict[tuple[str, int], ssl.SSLContext]

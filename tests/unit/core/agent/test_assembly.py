@@ -100,7 +100,7 @@ def test_the_first_update_has_everything() -> None:
     assert set(update.server_contexts) == {("secure", 0)}
     assert update.client_contexts["vault"] is update.client_contexts["safe"]
     assert set(update.route_tables) == {"all", "none"}
-    assert update.listeners["plain"][1].getsockname()[1] == fixture.bound["plain"].address.port
+    assert update.listeners["plain"][1].port() == fixture.bound["plain"].address.port
     fixture.close(update)
 
 
