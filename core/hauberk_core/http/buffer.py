@@ -98,6 +98,12 @@ class ReceiveBuffer:
         self.start = min(end, len(data))
         return data[start:end]
 
+    def release(self) -> None:
+        """Let go of octets that were consumed: a connection that waits for its next request holds none."""
+        if self.start >= len(self.data):
+            self.data = b""
+            self.start = 0
+
     def take_all(self) -> bytes:
         """Remove and return everything."""
         self.join()

@@ -209,6 +209,7 @@ class H1Client(ClientMachine):
         if not (self._keep_alive and self._state == _WAITING and self._writer.done):
             raise LocalProtocolError("the exchange is not finished, or the connection cannot carry another")
         self._writer.reset()
+        self._buffer.release()
         self._state = _IDLE
 
     def take_rest(self) -> bytes:

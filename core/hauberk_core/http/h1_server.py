@@ -214,6 +214,7 @@ class H1Server(ServerMachine):
         if not self.may_keep_alive():
             raise LocalProtocolError("the exchange is not finished, or the connection cannot carry another")
         self._writer.reset()
+        self._buffer.release()
         self._method = ""
         self._state = _HEAD
 

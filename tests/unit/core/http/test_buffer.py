@@ -57,3 +57,16 @@ def test_a_blank_line_at_the_end_needs_something_before_it() -> None:
     for size, expected in ((5, True), (2, True), (1, False), (2, False), (2, False)):
         buffer.take(size)
         assert buffer.ends_in_blank_line(12) is expected
+
+
+def test_consumed_octets_are_let_go_of() -> None:
+    buffer = ReceiveBuffer()
+    buffer.append(b"a" * 10)
+    buffer.take(4)
+    buffer.release()
+    assert len(buffer) == 6
+    buffer.take(6)
+    buffer.release()
+    assert buffer.data == b""
+    buffer.append(b"next")
+    assert buffer.take_all() == b"next"
