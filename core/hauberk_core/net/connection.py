@@ -32,8 +32,12 @@ class TimerRelay(TimerOwner):
         self._connection: Connection | None = connection
 
     def timed_out(self, timer: Timer) -> None:
-        if self._connection is not None:
-            self._connection.timed_out()
+        connection = self._connection
+        if connection is not None:
+            try:
+                connection.timed_out()
+            except Exception as error:  # with its deadline gone nothing else would ever end the connection
+                connection.loop.give_up(connection, error)
 
     def forget(self) -> None:
         """Break the cycle of references between a connection and its timer."""
@@ -62,6 +66,7 @@ class Connection(Handler):
         self._unsent: bytes = b""
         self._closing = False
         self._ending = False
+        self._finishing = False
         self._relay: Final = TimerRelay(self)
         self.timer: Final = Timer(self._relay)
 
@@ -106,21 +111,26 @@ class Connection(Handler):
             self.loop.release(self.descriptor, self.stream)
 
     def close_when_sent(self) -> None:
-        """Close as soon as everything queued has been taken by the kernel."""
+        """Close as soon as everything queued has been taken by the kernel.
+
+        What still comes is read and dropped: octets left unread would make the kernel reset the connection, and the reset could
+        overtake what was sent (RFC 9112 section 9.6).
+        """
         self.flush()
-        if not self._unsent:
-            self.close()
-        else:
+        if not self.closed:
             self._closing = True
+            if self._unsent:
+                self.resume_reading()
+            else:
+                self._finish()
 
     def end_writing(self) -> None:
         """Close our side as soon as everything queued has been taken; reading goes on."""
         self.flush()
         if not self.closed:
-            if self._unsent:
-                self._ending = True
-            else:
-                self.stream.shutdown_write()
+            self._ending = True
+            if self.established and not self._unsent:
+                self._finish()
 
     def reset(self) -> None:
         """Close so that the peer sees a failure, whatever it has received."""
@@ -169,13 +179,10 @@ class Connection(Handler):
             return
         data = queued[0] if len(queued) == 1 else b"".join(queued)
         queued.clear()
-        if self._unsent:
+        if self._unsent or not self.established:
             self._unsent += data
             if len(self._unsent) > HIGH_MARK:
                 self.is_congested = True
-            return
-        if not self.established:
-            self._unsent = data
             return
         try:
             sent = self.stream.send(data)
@@ -218,7 +225,8 @@ class Connection(Handler):
                     # An ended side stays readable for ever.
                     self._ended = True
                     self.pause_reading()
-                self.received(data)
+                if not self._closing:
+                    self.received(data)
                 if self.stream.pending() and self._reading and not self.closed:
                     self.loop.call_soon(self._read_pending)
 
@@ -240,7 +248,7 @@ class Connection(Handler):
         self.established = True
         self._watch()
         self.opened()
-        if self._unsent and not self.closed:
+        if (self._unsent or self._ending) and not self.closed:
             self._drain()
 
     def _drain(self) -> None:
@@ -254,25 +262,42 @@ class Connection(Handler):
             self.bytes_written += sent
             self._unsent = data[sent:] if sent < len(data) else b""
         if not self._unsent:
+            if self._closing or self._ending:
+                self._finish()
+                if self.closed:
+                    return
             self._watch()
-            if self._closing:
-                self.close()
-                return
-            if self._ending:
-                self._ending = False
-                self.stream.shutdown_write()
         if self.is_congested and len(self._unsent) <= LOW_MARK:
             self.is_congested = False
             self.write_ready()
 
+    def _finish(self) -> None:
+        """Everything is sent: say so to the peer, and close if that is wanted."""
+        stream = self.stream
+        if self.established and (self._ending or stream.is_secure()):
+            # In the clear, closing says it as well.
+            stream.shutdown_write()
+            self._finishing = stream.shutdown_waits()
+            if self._finishing:
+                self._watch()
+                return
+        self._ending = False
+        if self._closing:
+            self.close()
+        elif self._reading and stream.pending():
+            self.loop.call_soon(self._read_pending)
+
     def _read_pending(self) -> None:
         if not self.closed and self._reading:
-            self.ready(READ)
+            try:
+                self.ready(READ)
+            except Exception as error:
+                self.loop.give_up(self, error)
 
     def _watch(self) -> None:
         if self.closed or self._hung_up or not self.established:
             return
-        interest = (READ if self._reading else 0) | (WRITE if self._unsent else 0)
+        interest = (READ if self._reading else 0) | (WRITE if self._unsent or self._finishing else 0)
         if interest != self._interest:
             self._interest = interest
             self.loop.poller.modify(self.descriptor, interest)

@@ -96,7 +96,7 @@ class Loop:
                 try:
                     handler.ready(mask)
                 except Exception as error:  # no callback may raise through the loop
-                    self._give_up(handler, error)
+                    self.give_up(handler, error)
         self._end_batch()
         return len(events)
 
@@ -119,6 +119,14 @@ class Loop:
             self.now = self.clock.now()
             self._running = True
             self._end_batch()
+
+    def give_up(self, handler: Handler, error: Exception) -> None:
+        """A callback of `handler` (`ready`, its timer, what it gave to `call_soon`) raised `error`: report that, and end it."""
+        self._faults.fault("a connection", error)
+        try:
+            handler.give_up(error)
+        except Exception as second:
+            self._faults.fault("closing a connection after a fault", second)
 
     def _advance_wheel(self) -> bool:
         try:
@@ -145,10 +153,3 @@ class Loop:
         self._closing = []
         for stream in closing:
             stream.close()
-
-    def _give_up(self, handler: Handler, error: Exception) -> None:
-        self._faults.fault("a connection", error)
-        try:
-            handler.give_up(error)
-        except Exception as second:
-            self._faults.fault("closing a connection after a fault", second)

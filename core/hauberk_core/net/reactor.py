@@ -13,7 +13,7 @@ import trio
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.wheel import NEVER, AlarmOwner
 
-# Rounds before the other tasks of the process get their turn. While requests keep coming, answers to the first round's have arrived
+# Rounds before the other tasks of the process get their turn. While requests keep coming, answers to the first round's have come
 # by the second; beyond a handful nothing more is gained, and slow-path tasks would wait longer.
 ROUNDS_PER_WAKE: Final = 8
 

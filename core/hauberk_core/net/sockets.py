@@ -1,6 +1,7 @@
 """Streams over the kernel's TCP sockets, in the clear."""
 
 import errno
+import os
 import socket
 import struct
 from typing import Final
@@ -47,7 +48,7 @@ class SocketStream(Stream):
         if self._connecting:
             error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if error:
-                raise OSError(error, "connect")
+                raise OSError(error, os.strerror(error))
             try:
                 self.socket.getpeername()
             except OSError as problem:
@@ -146,7 +147,7 @@ class SocketTransport(Transport):
             _set_nodelay(sock)
             error = sock.connect_ex((host, port))
             if error and error not in _CONNECTING:
-                raise OSError(error, f"connect to {host}:{port}")
+                raise OSError(error, os.strerror(error))
         except BaseException:
             sock.close()
             raise

@@ -1,4 +1,9 @@
-"""Streams inside TLS, by the standard library's `ssl` on the raw descriptor."""
+"""Streams inside TLS, by the standard library's `ssl` on the raw descriptor.
+
+Ending: `close_notify` tells the peer that nothing was cut off (RFC 8446 section 6.1), and its absence is an error here as well: a
+body that ends with its connection would otherwise be complete wherever somebody cuts the wire (RFC 9112 section 9.8). `ssl` sends
+it only together with a read that throws application data away; so what has come is read and kept first.
+"""
 
 import socket
 import ssl
@@ -9,12 +14,44 @@ from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_READ, HAN
 
 # The largest plaintext of one TLS record (RFC 8446 section 5.1).
 _RECORD: Final = 16384
+# Records that are read and kept before close_notify is sent. A peer that has sent more gets it when they have been read.
+_KEPT_RECORDS: Final = 16
+
+# What OpenSSL reports, in words for whoever has to do something about it.
+_MEANINGS: Final = {
+    "APPLICATION_DATA_AFTER_CLOSE_NOTIFY": "octets of the peer crossed the end of the connection and are lost",
+    "HTTPS_PROXY_REQUEST": "the peer speaks HTTP in the clear, not TLS",
+    "HTTP_REQUEST": "the peer speaks HTTP in the clear, not TLS",
+    "NO_SHARED_CIPHER": "the peer offers no cipher that is accepted here",
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the peer shows no certificate, and one is required",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "the peer refuses our certificate",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "the peer refuses the handshake: it wants other ciphers or versions, or a certificate of us",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the peer requires a certificate of us",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "the peer refuses the TLS versions offered",
+    "TLSV1_ALERT_UNKNOWN_CA": "the peer does not believe the authority of our certificate",
+    "TLSV1_UNRECOGNIZED_NAME": "the peer does not serve this server name",
+    "UNEXPECTED_EOF_WHILE_READING": "the peer ended the connection without close_notify",
+    "UNSUPPORTED_PROTOCOL": "the peer offers no TLS version that is accepted here",
+    "WRONG_VERSION_NUMBER": "the peer does not speak TLS",
+}
 
 
 class TlsStream(Stream):
     """A TCP connection that speaks TLS once it stands."""
 
-    __slots__ = ("_closed", "_context", "_host", "_inner", "_server_side", "_tls")
+    __slots__ = (
+        "_closed",
+        "_context",
+        "_failure",
+        "_host",
+        "_inner",
+        "_kept",
+        "_lost",
+        "_notify_waits_for_reading",
+        "_notify_waits_for_writing",
+        "_server_side",
+        "_tls",
+    )
 
     def __init__(self, inner: SocketStream, context: ssl.SSLContext, server_side: bool, host: str) -> None:
         self._inner: Final = inner
@@ -23,6 +60,11 @@ class TlsStream(Stream):
         self._host: Final = host
         self._tls: ssl.SSLSocket | None = None
         self._closed = False
+        self._kept: Final[list[bytes]] = []
+        self._failure: OSError | None = None
+        self._lost = False
+        self._notify_waits_for_reading = False
+        self._notify_waits_for_writing = False
 
     def fileno(self) -> int:
         return self._inner.fileno() if self._tls is None else self._tls.fileno()
@@ -32,32 +74,29 @@ class TlsStream(Stream):
             state = self._inner.handshake()
             if state != HANDSHAKE_DONE:
                 return state
-            # The number of the descriptor stays; only the object that owns it changes.
-            self._inner.local_address()
-            self._tls = self._context.wrap_socket(
-                self._inner.socket,
-                server_side=self._server_side,
-                do_handshake_on_connect=False,
-                server_hostname=None if self._server_side else self._host,
-            )
+            self._tls = self._wrap()
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
             return HANDSHAKE_WANTS_READ
         except ssl.SSLWantWriteError:
             return HANDSHAKE_WANTS_WRITE
+        except ssl.SSLError as error:
+            raise _explained(error) from error
         return HANDSHAKE_DONE
 
     def recv(self, size: int) -> bytes | None:
+        if self._kept:
+            return self._kept.pop(0)
+        if self._failure is not None:
+            raise self._failure
         tls = self._tls
         if tls is None:
             return None
-        try:
-            return tls.read(size)
-        except ssl.SSLWantReadError:
-            return None
-        except ssl.SSLWantWriteError:
-            return None
+        data = self._read(tls, min(size, _RECORD))
+        if not data or size <= _RECORD:
+            return data
+        return self._read_more(tls, data, size)
 
     def send(self, data: bytes) -> int:
         tls = self._tls
@@ -75,20 +114,40 @@ class TlsStream(Stream):
             return sent
         except ssl.SSLWantReadError:
             return sent
+        except ssl.SSLError as error:
+            raise _explained(error) from error
+        except ValueError as error:
+            raise BrokenPipeError("both sides have ended the connection") from error
         return sent
 
     def pending(self) -> int:
+        if self._kept or self._failure is not None:
+            return 1
         tls = self._tls
         return 0 if tls is None else tls.pending()
 
     def shutdown_write(self) -> None:
-        # close_notify is a courtesy: `unwrap` sends it at its first call, and would then wait for the peer's, which nobody needs.
         tls = self._tls
-        if tls is not None:
-            try:
-                tls.unwrap()
-            except (OSError, ValueError):
-                return
+        if tls is None:
+            return
+        if self._notify_waits_for_writing:
+            self._notify(tls)
+            return
+        self._notify_waits_for_reading = True
+        try:
+            for _ in range(_KEPT_RECORDS):
+                data = self._read(tls, _RECORD)
+                if data is None:
+                    return
+                self._kept.append(data)
+                if not data:
+                    self._notify(tls)
+                    return
+        except OSError as error:
+            self._failure = error
+
+    def shutdown_waits(self) -> bool:
+        return self._notify_waits_for_writing
 
     def reset_on_close(self) -> None:
         tls = self._tls
@@ -119,6 +178,73 @@ class TlsStream(Stream):
         tls = self._tls
         return "" if tls is None or not self._server_side else tls.server_hostname or ""
 
+    def _wrap(self) -> ssl.SSLSocket:
+        inner = self._inner
+        # For the logs, while the socket can still say it.
+        inner.local_address()
+        # If the peer is gone already, this raises; `wrap_socket` would as well, but leave the descriptor to nobody.
+        inner.socket.getpeername()
+        # The number of the descriptor stays; only the object that owns it changes.
+        try:
+            return self._context.wrap_socket(
+                inner.socket,
+                server_side=self._server_side,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=False,
+                server_hostname=None if self._server_side else self._host,
+            )
+        except ValueError as error:
+            raise OSError(f"{self._host!r} cannot be asked for as a server name: {error}") from error
+
+    def _read(self, tls: ssl.SSLSocket, size: int) -> bytes | None:
+        try:
+            data = tls.read(size)
+        except ssl.SSLWantReadError:
+            if self._notify_waits_for_reading:
+                self._notify(tls)
+            return None
+        except ssl.SSLWantWriteError:
+            return None
+        except ssl.SSLError as error:
+            raise _explained(error) from error
+        except ValueError:  # both sides have said close_notify
+            return b""
+        if not data and self._lost:
+            raise OSError(_MEANINGS["APPLICATION_DATA_AFTER_CLOSE_NOTIFY"])
+        return data
+
+    def _read_more(self, tls: ssl.SSLSocket, data: bytes, size: int) -> bytes:
+        """Go on behind `data` up to about `size`, one record a call; an end or an error waits for the next `recv`."""
+        parts = [data]
+        got = len(data)
+        while got < size:
+            try:
+                more = self._read(tls, _RECORD)
+            except OSError as error:
+                self._failure = error
+                break
+            if more is None:
+                break
+            if not more:
+                self._kept.append(more)
+                break
+            parts.append(more)
+            got += len(more)
+        return data if len(parts) == 1 else b"".join(parts)
+
+    def _notify(self, tls: ssl.SSLSocket) -> None:
+        """Send close_notify. `unwrap` then wants the peer's as well, which nobody needs."""
+        self._notify_waits_for_reading = False
+        self._notify_waits_for_writing = False
+        try:
+            tls.unwrap()
+        except ssl.SSLWantWriteError:
+            self._notify_waits_for_writing = True
+        except ssl.SSLError as error:
+            self._lost = error.reason == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"
+        except (OSError, ValueError):
+            return
+
     def is_secure(self) -> bool:
         return True
 
@@ -141,3 +267,14 @@ class TlsSecurity(Security):
         if not isinstance(stream, SocketStream):
             raise TypeError("TLS needs a stream over a socket of the kernel")
         return TlsStream(stream, self._context, self._server_side, self._server_name or host)
+
+
+def _explained(error: ssl.SSLError) -> OSError:
+    """The same failure in words for a person."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return OSError(f"the peer's certificate is not believed: {error.verify_message}")
+    reason = error.reason
+    if not reason:
+        return error if not isinstance(error, ssl.SSLEOFError) else OSError(_MEANINGS["UNEXPECTED_EOF_WHILE_READING"])
+    meaning = _MEANINGS.get(reason)
+    return OSError(f"TLS failed: {meaning or reason.lower().replace('_', ' ')}")

@@ -51,6 +51,10 @@ class Stream:
         """Say that nothing more will be sent; receiving goes on. A failure means the peer is gone and is not reported."""
         raise NotImplementedError
 
+    def shutdown_waits(self) -> bool:
+        """Whether the peer must take octets before `shutdown_write`, called again, can say it (TLS)."""
+        return False
+
     def reset_on_close(self) -> None:
         """Let `close` reset the connection, so that the peer cannot take what it has received for complete."""
 

@@ -1,16 +1,16 @@
 """The timer wheel: thousands of deadlines, nearly all of which never pass.
 
 A deadline is armed, moved and dropped for every request but seldom reached, so these three must cost next to nothing. Timers hang
-in doubly linked rings, one ring for each tick of a turn. Moving a deadline *later* only writes a number: the timer is found early,
-and hung again where it belongs. Precision is one tick.
+in doubly linked rings, one for each tick of a turn. Moving a deadline *later* only writes a number: the timer is found early, and
+hung again where it belongs. Precision is one tick.
 """
 
 from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-# No deadline of a proxy needs to be finer than this, and a coarser tick would show in timeouts of tens of milliseconds. A power of
-# two, so that seconds become ticks and ticks seconds without rounding: who wakes at the time of a tick finds it due.
+# No deadline of a proxy needs to be finer than this, and a coarser tick would show in timeouts of tens of milliseconds. A power
+# of two, so that seconds become ticks and ticks seconds without rounding: who wakes at the time of a tick finds it due.
 TICK_SECONDS: Final = 1 / 128
 # One turn lasts 32 s; later deadlines wait at its far end and are hung again. A power of two keeps the index a mask.
 SLOTS: Final = 4096

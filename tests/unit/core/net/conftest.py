@@ -147,3 +147,8 @@ def connect(loop: Loop, tcp_pair: Callable[[], tuple[socket.socket, socket.socke
     yield make
     for connection in made:
         connection.close()
+
+
+@pytest.fixture
+def noting() -> type[NotingConnection]:
+    return NotingConnection
