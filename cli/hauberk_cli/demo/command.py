@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 import click
@@ -120,6 +121,7 @@ async def _show(options: _Options) -> int:
             while True:
                 await trio.sleep(LINE_SECONDS)
                 show.rates(traffic.take(), trio.current_time() - began)
+                folder.limit_access_log()
                 began = trio.current_time()
 
 
@@ -128,9 +130,9 @@ def _tell_addresses(running: RunningDemo) -> None:
     show.blank()
     show.fact("page", f"http://{SHOP_HOST}:{plan.http_port}/productpage")
     show.fact("", f"https://{SHOP_HOST}:{plan.tls_port}/productpage")
-    show.fact("try", f"curl --cacert {folder.authority} https://localhost:{plan.tls_port}/productpage")
+    show.fact("try", f"curl --cacert {quote(str(folder.authority))} https://localhost:{plan.tls_port}/productpage")
     show.fact("weights", f"change them in {folder.config} and watch")
-    show.fact("access log", f"tail -f {folder.access_log}")
+    show.fact("access log", f"tail -f {quote(str(folder.access_log))}")
     show.fact("metrics", f"http://{LOOPBACK}:{plan.admin_port}/stats/prometheus")
     show.fact("end", "Ctrl-C")
     show.blank()
@@ -142,8 +144,7 @@ async def _follow_log(gateway: Part) -> None:
     offset = gateway.log_size()
     while True:
         await trio.sleep(LOG_SECONDS)
-        text = gateway.log_text(offset)
-        offset += len(text.encode())
+        text, offset = gateway.read_log(offset)
         for line in text.splitlines()[:SHOWN_LOG_LINES]:
             show.gateway_says(line)
 

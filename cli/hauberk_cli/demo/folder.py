@@ -1,11 +1,16 @@
 """The demo's folder: everything it writes lies in here, and goes when the demo ends."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+ACCESS_LOG_LIMIT: Final = 64 * 1024 * 1024
+"""Octets: more than an hour of the demo's own traffic, so that a demo forgotten over night does not fill the disk."""
 
 
 class FolderError(Exception):
@@ -42,6 +47,12 @@ class DemoFolder:
     def access_log(self) -> Path:
         """One line for each exchange of the gateway."""
         return self.root / "access.log"
+
+    def limit_access_log(self) -> None:
+        """Empty the access log when it has grown beyond ACCESS_LOG_LIMIT; the gateway appends, and goes on at the beginning."""
+        with suppress(FileNotFoundError):
+            if self.access_log.stat().st_size > ACCESS_LOG_LIMIT:
+                os.truncate(self.access_log, 0)
 
     def log(self, part: str) -> Path:
         """What one process writes to its standard output and error."""

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -40,12 +40,17 @@ class Part:
         self.process: Final = process
         self.log: Final = log
 
-    def log_text(self, offset: int = 0) -> str:
-        """The log from `offset` octets on, whole lines only."""
+    def read_log(self, offset: int) -> tuple[str, int]:
+        """The whole lines of the log from `offset` octets on, and the offset behind them."""
         with self.log.open("rb") as file:
             file.seek(offset)
             data = file.read(LOG_READ_LIMIT)
-        return data[: data.rfind(b"\n") + 1].decode(errors="replace")
+        end = data.rfind(b"\n") + 1
+        return data[:end].decode(errors="replace"), offset + end
+
+    def log_text(self, offset: int = 0) -> str:
+        """The whole lines of the log from `offset` octets on."""
+        return self.read_log(offset)[0]
 
     def log_size(self) -> int:
         """Where the next octet of the log will be."""
@@ -132,7 +137,10 @@ class Parts:
 
 
 class Minder:
-    """The process that ends the others if this one is killed; see `minder`."""
+    """The process that ends the others if this one is killed; see `minder`.
+
+    It is there for the worst case: that it has gone itself is no reason to end, or not to end in order.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -140,15 +148,19 @@ class Minder:
     def _tell(self, word: str) -> None:
         pipe = self._process.stdin
         assert pipe is not None
-        pipe.write(word.encode() + b"\n")
-        pipe.flush()
+        with suppress(BrokenPipeError):
+            pipe.write(word.encode() + b"\n")
+
+    def note_keep(self) -> None:
+        """The folder is to stay."""
+        self._tell("keep")
 
     def note_start(self, group: int) -> None:
-        """A process group was started.  Raises: BrokenPipeError if the minder has gone."""
+        """A process group was started."""
         self._tell(f"+{group}")
 
     def note_end(self, group: int) -> None:
-        """A process group has ended.  Raises: BrokenPipeError if the minder has gone."""
+        """A process group has ended."""
         self._tell(f"-{group}")
 
 
@@ -156,10 +168,10 @@ class Minder:
 def open_minder(folder: Path, keep: bool) -> Iterator[Minder]:
     """Have a minder for `folder` and for what is noted with it; at the end it has nothing left to mind and goes."""
     arguments = [sys.executable, "-m", "hauberk_cli.demo.minder", str(folder)]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, process_group=0) as process:
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, bufsize=0, process_group=0) as process:
         minder = Minder(process)
         if keep:
-            minder._tell("keep")
+            minder.note_keep()
         yield minder
 
 

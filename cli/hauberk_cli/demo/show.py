@@ -42,7 +42,9 @@ def rates(tally: Tally, seconds: float) -> None:
 
 def gateway_says(line: str) -> None:
     """A line that the gateway wrote to its log."""
-    click.secho(f"  gateway | {line}", dim=True)
+    # What a log says may come from a file that anybody wrote: nothing in it may steer the terminal.
+    plain = "".join(character if character.isprintable() else "?" for character in line)
+    click.secho(f"  gateway | {plain}", dim=True)
 
 
 def check(name: str, passed: bool, figures: str) -> None:

@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from hauberk_cli.demo.folder import FolderError, demo_folder
+from hauberk_cli.demo.folder import ACCESS_LOG_LIMIT, DemoFolder, FolderError, demo_folder
 
 
 def test_a_temporary_folder_goes_with_everything_in_it() -> None:
@@ -29,6 +30,17 @@ def test_a_folder_with_something_in_it_is_never_touched(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match="not empty"), demo_folder(tmp_path, keep=False):
         pass
     assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_an_access_log_that_has_grown_too_long_begins_anew(tmp_path: Path) -> None:
+    folder = DemoFolder(tmp_path)
+    folder.limit_access_log()
+    folder.access_log.write_text("short")
+    folder.limit_access_log()
+    assert folder.access_log.read_text() == "short"
+    os.truncate(folder.access_log, ACCESS_LOG_LIMIT + 1)
+    folder.limit_access_log()
+    assert folder.access_log.read_text() == ""
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
