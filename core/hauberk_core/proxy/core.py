@@ -95,16 +95,13 @@ class ProxyCore(ChainOwner):
         self._closing_listeners: list[ListenerRuntime] = []
         self._clusters: dict[str, ClusterRuntime] = {}
         self._targets: dict[str, Target] = {}
-        self._update: ProxyUpdate | None = None
 
     # Configuration.
 
     def apply(self, update: ProxyUpdate) -> None:
         """Serve by `update` from the next request on. It has been checked: nothing in it is refused here."""
-        before = self._update
-        self._apply_clusters(update, before)
+        self._apply_clusters(update)
         self._apply_listeners(update)
-        self._update = update
         self.meters.config_updated()
 
     def set_access_log(self, writer: AccessLogWriter | None) -> None:
@@ -157,13 +154,18 @@ class ProxyCore(ChainOwner):
 
     # Inside.
 
-    def _apply_clusters(self, update: ProxyUpdate, before: ProxyUpdate | None) -> None:
+    def _apply_clusters(self, update: ProxyUpdate) -> None:
         clusters: dict[str, ClusterRuntime] = {}
         targets: dict[str, Target] = {}
         for name, config in update.clusters.items():
             context = update.client_contexts.get(name)
             old = self._clusters.get(name)
-            if old is not None and old.context is context and old.config.codec == config.codec and old.config.transport == config.transport:
+            if (
+                old is not None
+                and old.context is context
+                and old.config.codec == config.codec
+                and old.config.transport == config.transport
+            ):
                 runtime = old
                 if old.config is not config:
                     runtime.configure(config)

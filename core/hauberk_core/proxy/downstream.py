@@ -44,6 +44,8 @@ PIPELINE_BYTES: Final = 64 * 1024
 # would reset the connection, and the reset could overtake the answer (RFC 9112 section 9.6).
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 1024 * 1024
+# For a draining proxy's client that is between two requests: a busy one sends its next within a round trip.
+DRAIN_IDLE_SECONDS: Final = 0.5
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -59,7 +61,7 @@ class ConnectionListener(Handler):
         raise NotImplementedError
 
     def connection_closed(self, connection: "DownstreamConnection") -> None:
-        """A connection that was opened is closed."""
+        """A connection that was accepted is closed."""
         raise NotImplementedError
 
     def handshake_failed(self) -> None:
@@ -89,8 +91,7 @@ class DownstreamConnection(Connection):
     # Connection.
 
     def open(self) -> None:
-        chain = self.chain
-        self.loop.wheel.arm(self.timer, self.loop.now + (chain.handshake_timeout if self.stream.is_secure() else chain.head_timeout))
+        self._arm(self.chain.handshake_timeout if self.stream.is_secure() else self.chain.head_timeout)
         super().open()
 
     def opened(self) -> None:
@@ -139,7 +140,7 @@ class DownstreamConnection(Connection):
         elif self._lingering >= 0:
             self.close()
         elif exchange is None:
-            if self._head_began or not self._served:
+            if self._head_began or not (self._served or self.draining):
                 self.refuse(Reason.REQUEST_TIMEOUT, f"no complete head within {chain.head_timeout} s (timeouts.head)")
             else:
                 self.close()
@@ -157,10 +158,8 @@ class DownstreamConnection(Connection):
 
     def close(self) -> None:
         if not self.closed:
-            established = self.established
             super().close()
-            if established:
-                self.listener.connection_closed(self)
+            self.listener.connection_closed(self)
 
     # What the machine reports.
 
@@ -234,6 +233,9 @@ class DownstreamConnection(Connection):
         if request.framing != NO_BODY and (request.framing != COUNTED or request.length > READ_HEAD_BYTES):
             self.read_size = READ_BULK_BYTES
         prepare_request(request, record, self.peer_host, chain.scheme, chain.owner.request_ids)
+        if request.method == "CONNECT":
+            self.answer(exchange, Reason.NOT_IMPLEMENTED, "CONNECT is not served")
+            return
         if decision.redirect is not None:
             self._redirect(exchange, decision)
             return
@@ -272,7 +274,7 @@ class DownstreamConnection(Connection):
         record.reason = reason
         record.details = detail
         record.status = reason.status
-        body = f"{reason.status} {PHRASES.get(reason.status, '')}\n{reason.code}: {detail or reason.meaning}\n".encode("latin-1", "replace")
+        body = _explanation(reason, detail or reason.meaning)
         headers = Headers()
         headers.add("content-type", "text/plain; charset=iso-8859-1")
         headers.add("hauberk-reason", reason.code)
@@ -292,7 +294,8 @@ class DownstreamConnection(Connection):
 
     def _send_own(self, exchange: Exchange, status: int, headers: Headers, body: bytes) -> None:
         request = exchange.request
-        close = self.draining or not (exchange.request_complete or body_is_short(request, DISCARD_BYTES)) or request.expects_continue
+        rest_is_short = exchange.request_complete or body_is_short(request, DISCARD_BYTES)
+        close = self.draining or not rest_is_short or request.expects_continue
         response = Response(status, PHRASES.get(status, ""), 11, headers)
         headers.add("date", self.chain.owner.http_date())
         headers.add("content-length", str(len(body)))
@@ -329,14 +332,17 @@ class DownstreamConnection(Connection):
             record.downstream_remote = self.stream.peer_address()
             self.chain.owner.report(record, self.chain.owner.unrouted, self.stream.is_secure())
         self.exchange = None
-        status = reason.status
-        body = f"{status} {PHRASES.get(status, '')}\n{reason.code}: {detail}\n".encode("latin-1", "replace")
+        body = _explanation(reason, detail)
         # The machine is in no state to frame anything: the request it would answer was never understood.
-        head = (
-            f"HTTP/1.1 {status} {PHRASES.get(status, '')}\r\ncontent-type: text/plain; charset=iso-8859-1\r\n"
-            f"hauberk-reason: {reason.code}\r\ndate: {self.chain.owner.http_date()}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        fields = (
+            f"HTTP/1.1 {reason.status} {PHRASES.get(reason.status, '')}",
+            "content-type: text/plain; charset=iso-8859-1",
+            f"hauberk-reason: {reason.code}",
+            f"date: {self.chain.owner.http_date()}",
+            f"content-length: {len(body)}",
+            "connection: close\r\n\r\n",
         )
-        self.queue(head.encode("latin-1"))
+        self.queue("\r\n".join(fields).encode("latin-1"))
         self.queue(body)
         self._linger()
 
@@ -349,10 +355,13 @@ class DownstreamConnection(Connection):
         self.close()
 
     def drain(self) -> None:
-        """Close as soon as no exchange is under way; until then, answer with `Connection: close`."""
+        """Answer with `Connection: close` from now on, and close behind that answer.
+
+        A client that is between two requests gets a moment to send the next: closing at once would cross it on the way.
+        """
         self.draining = True
-        if self.exchange is None and not self._head_began:
-            self.close_when_sent()
+        if self.established and self.exchange is None and not self._head_began and self._lingering < 0:
+            self._arm(DRAIN_IDLE_SECONDS)
 
     # What the client side of an exchange does.
 
@@ -411,6 +420,11 @@ class DownstreamConnection(Connection):
     def progressed(self) -> None:
         """Something moved on the other side of the exchange."""
         self._progress = self.loop.now
+
+
+def _explanation(reason: Reason, detail: str) -> bytes:
+    """The body of an answer of our own, for a person."""
+    return f"{reason.status} {PHRASES.get(reason.status, '')}\n{reason.code}: {detail}\n".encode("latin-1", "replace")
 
 
 class DownstreamClient(Client):

@@ -14,8 +14,10 @@ from hauberk_core.proxy.downstream import ConnectionListener, DownstreamConnecti
 
 # Accepts of one wake. Connections that are already served come first again after this many; the kernel keeps the rest queued.
 ACCEPTS_PER_WAKE: Final = 16
-# After the process ran out of descriptors or memory: trying again at once would fail again and burn the processor, while connections
-# that end meanwhile free what is missing.
+# Accepts before a listener closes: more than the kernel queues (its backlog), so that a flood cannot hold the closing up.
+ACCEPTS_AT_CLOSE: Final = 8192
+# After the process ran out of descriptors or memory: trying again at once would fail again and burn the processor, while
+# connections that end meanwhile free what is missing.
 EXHAUSTED_PAUSE_SECONDS: Final = 0.1
 
 
@@ -54,42 +56,53 @@ class ListenerRuntime(ConnectionListener):
             self._loop.register(self._descriptor, self, READ)
 
     def close(self) -> None:
-        """Stop accepting; the agent still holds the socket, so that nobody who waits in its queue is reset."""
+        """Accept what is queued, because the last one to close a listening socket resets its queue, and then stop."""
         if self._open:
+            for _ in range(ACCEPTS_AT_CLOSE):
+                if not self._accept():
+                    break
             self._open = False
             self._loop.wheel.drop(self._timer)
             self._loop.release(self._descriptor, self.listening)
 
     def ready(self, events: int) -> None:
         for _ in range(ACCEPTS_PER_WAKE):
-            chain = self.default_chain
-            if chain is None or not self._open:
+            if not self._accept():
                 return
-            try:
-                stream = self.listening.accept()
-            except OSError:
-                self.meters.accept_failed()
-                self._loop.poller.modify(self._descriptor, 0)
-                self._loop.wheel.arm(self._timer, self._loop.now + EXHAUSTED_PAUSE_SECONDS)
-                return
-            if stream is None:
-                return
-            host = _host_of(stream.peer_address())
-            if self.security is not None:
-                stream = self.security.wrap(stream, "")
-            DownstreamConnection(self._loop, stream, chain, host, self).open()
+
+    def _accept(self) -> bool:
+        """Accept one connection. Returns whether there may be another."""
+        chain = self.default_chain
+        if chain is None or not self._open:
+            return False
+        try:
+            stream = self.listening.accept()
+        except OSError:
+            self.meters.accept_failed()
+            self._loop.poller.modify(self._descriptor, 0)
+            self._loop.wheel.arm(self._timer, self._loop.now + EXHAUSTED_PAUSE_SECONDS)
+            return False
+        if stream is None:
+            return False
+        host = _host_of(stream.peer_address())
+        if self.security is not None:
+            stream = self.security.wrap(stream, "")
+        connection = DownstreamConnection(self._loop, stream, chain, host, self)
+        self.connections[connection] = True
+        connection.open()
+        return True
 
     def give_up(self, error: Exception) -> None:
         # One connection could not be set up; the listener goes on.
         self.meters.accept_failed()
 
     def connection_opened(self, connection: DownstreamConnection) -> None:
-        self.connections[connection] = True
         self.meters.connection_opened()
 
     def connection_closed(self, connection: DownstreamConnection) -> None:
         self.connections.pop(connection, None)
-        self.meters.connection_closed()
+        if connection.established:
+            self.meters.connection_closed()
 
     def handshake_failed(self) -> None:
         self.meters.handshake_failed()
@@ -106,12 +119,12 @@ class ListenerRuntime(ConnectionListener):
         longest = -1
         for chain in self.chains:
             for pattern in chain.config.server_names:
-                pattern = pattern.lower()
-                if pattern == name:
+                wanted = pattern.lower()
+                if wanted == name:
                     return chain
-                if pattern.startswith("*.") and name.endswith(pattern[1:]) and len(name) >= len(pattern) and len(pattern) > longest:
+                if wanted.startswith("*.") and name.endswith(wanted[1:]) and len(name) >= len(wanted) and len(wanted) > longest:
                     best = chain
-                    longest = len(pattern)
+                    longest = len(wanted)
         return self.default_chain if best is None else best
 
 

@@ -32,8 +32,8 @@ class RoundRobin(Balancer):
 class LeastRequest(Balancer):
     """The less busy of two endpoints drawn at random.
 
-    Two draws keep the longest queue nearly as short as looking at all of them, without the herd that follows when every worker sees
-    the same idlest endpoint. Source: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001).
+    Two draws keep the longest queue nearly as short as looking at all of them, without the herd that follows when every worker
+    sees the same idlest endpoint. Source: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001).
     """
 
     def __init__(self, random: Callable[[], float]) -> None:

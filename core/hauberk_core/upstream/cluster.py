@@ -1,8 +1,8 @@
 """A cluster at work: its endpoints, its connections, and the requests that wait for one.
 
-Decide first, then do: `acquire` chooses an endpoint, then either hands over an idle connection, opens a new one, queues the request,
-or refuses it with a reason. A connection belongs to the endpoint's address, to the cluster's TLS and identity, and is never handed
-to a request of another.
+Decide first, then do: `acquire` chooses an endpoint, then either hands over an idle connection, opens a new one, queues the
+request, or refuses it with a reason. A connection belongs to the endpoint's address, to the cluster's TLS and identity, and is
+never handed to a request of another.
 """
 
 from collections import deque
