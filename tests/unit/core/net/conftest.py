@@ -152,3 +152,8 @@ def connect(loop: Loop, tcp_pair: Callable[[], tuple[socket.socket, socket.socke
 @pytest.fixture
 def noting() -> type[NotingConnection]:
     return NotingConnection
+
+
+@pytest.fixture
+def manual_clock() -> ManualClock:
+    return ManualClock()
