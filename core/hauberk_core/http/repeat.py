@@ -13,17 +13,22 @@ from hauberk_core.http.headers import Headers
 # Kept for each connection and side. Longer sections carry tokens and cookies, which change.
 REPEAT_LIMIT: Final = 2048
 
+# Sections kept in vain, one after another, until a connection is taken for one that does not repeat: its requests carry, say, an
+# identifier of a fixed length, and keeping each would cost a fifth of reading it.
+MISSES_LIMIT: Final = 4
+
 
 class RepeatedFields:
     """The last header section of one direction of a connection."""
 
-    __slots__ = ("_fields", "_headers", "_section", "_size")
+    __slots__ = ("_fields", "_headers", "_misses", "_section", "_size")
 
     def __init__(self) -> None:
         self._section = b""
         """From the CRLF behind the first line to the blank line, both included; empty: none is kept."""
         self._size = 0
         """Length of the last section, kept or not."""
+        self._misses = 0
         self._fields: Fields | None = None
         self._headers: Headers | None = None
 
@@ -44,6 +49,7 @@ class RepeatedFields:
         if line.translate(None, TEXT):
             return None
         buffer.start = end + len(section)
+        self._misses = 0
         return line.decode("latin-1")
 
     def fields(self) -> Fields:
@@ -60,8 +66,12 @@ class RepeatedFields:
 
         Args: fields - as read from it, their headers not yet changed.
         """
+        if self._misses == MISSES_LIMIT:
+            return
         size = end - begin
-        if size == self._size and size <= REPEAT_LIMIT:
+        if self._section:
+            self._misses += 1
+        if size == self._size and size <= REPEAT_LIMIT and self._misses < MISSES_LIMIT:
             self._section = data[begin:end]
             self._fields = fields
             self._headers = fields.headers.copy()

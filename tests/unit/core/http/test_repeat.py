@@ -9,7 +9,7 @@ from hauberk_core.http.h1_client import H1Client
 from hauberk_core.http.h1_server import H1Server
 from hauberk_core.http.head import Fields
 from hauberk_core.http.headers import Headers
-from hauberk_core.http.repeat import REPEAT_LIMIT, RepeatedFields
+from hauberk_core.http.repeat import MISSES_LIMIT, REPEAT_LIMIT, RepeatedFields
 from hauberk_core.model.listener import HttpLimits
 
 SECTIONS = [
@@ -141,3 +141,16 @@ def test_a_repeated_head_keeps_to_the_limit_of_its_size() -> None:
         server.start_next_exchange()
     server.receive(head.replace(b"GET /", b"GET /" + b"p" * 200))
     assert isinstance(server.next_event(), Fault)
+
+
+def test_sections_that_never_repeat_are_kept_no_longer() -> None:
+    repeated = RepeatedFields()
+    for number in range(MISSES_LIMIT + 2):
+        data = b"GET / HTTP/1.1\r\nX-Id: %d\r\n\r\n" % number
+        buffer = ReceiveBuffer()
+        buffer.append(data)
+        assert repeated.take_first_line(buffer, 65536) is None
+        repeated.remember(data, 14, len(data), Fields())
+    buffer = ReceiveBuffer()
+    buffer.append(data)
+    assert repeated.take_first_line(buffer, 65536) is None
