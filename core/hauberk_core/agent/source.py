@@ -70,31 +70,40 @@ class FileSource(Source):
         self.folder = path.absolute().parent
         self.certificates = {}
         self._handled: Stamp | None = _NOTHING
+        self._text = b""
+        """What the file held when it was last read whole and found right."""
+        self._look_again = False
 
     async def next(self) -> Loaded:
         while True:
-            stamp = await self._wait_settled()
+            stamp = await self._wait_changed()
             try:
                 loaded = await trio.to_thread.run_sync(self._read, stamp)
             except ConfigErrors:
                 if not await self._stays(stamp):
                     continue
                 self._handled = stamp
+                # Putting the last good text back is then a change: it takes the refusal back.
+                self._text = b""
                 raise
             if loaded is not None:
-                self._handled = stamp
                 return loaded
 
-    async def _wait_settled(self) -> Stamp | None:
-        """Wait until the file differs from the one handled last and nobody is writing it."""
+    async def _wait_changed(self) -> Stamp | None:
+        """Wait until the file differs from the one handled last.
+
+        Nobody waits for a writer to finish: half a JSON object is no JSON, so that what can be read is whole. But a file that is
+        written again within one tick of its clock keeps its stamp, so that after a change its text is looked at once more.
+        """
+        if self._look_again:
+            self._look_again = False
+            await trio.sleep(SETTLE_SECONDS)
+            return take_stamp(self.path)
         while True:
             stamp = take_stamp(self.path)
-            if stamp == self._handled:
-                await trio.sleep(POLL_SECONDS)
-                continue
-            await trio.sleep(SETTLE_SECONDS)
-            if take_stamp(self.path) == stamp:
+            if stamp != self._handled:
                 return stamp
+            await trio.sleep(POLL_SECONDS)
 
     async def _stays(self, stamp: Stamp | None) -> bool:
         """Whether the file is left as it is for as long as a writer may need."""
@@ -105,7 +114,7 @@ class FileSource(Source):
         return True
 
     def _read(self, stamp: Stamp | None) -> Loaded | None:
-        """Read the file if it still has this stamp, else return None."""
+        """Read the file if it still has this stamp and another text than before, else return None."""
         try:
             # Not blocking, because opening a named pipe would wait for its writer.
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -121,7 +130,14 @@ class FileSource(Source):
             if stamp is not None and isinstance(error, FileNotFoundError):
                 return None
             raise self._refusal(f"it cannot be read: {error.strerror}", f"put a readable snapshot at {self.path}") from error
-        return load_snapshot(data, str(self.path))
+        if data == self._text:
+            self._handled = stamp
+            return None
+        loaded = load_snapshot(data, str(self.path))
+        self._handled = stamp
+        self._text = data
+        self._look_again = True
+        return loaded
 
     def _refusal(self, message: str, hint: str) -> ConfigErrors:
         return ConfigErrors([ConfigError(origin=str(self.path), message=message, hint=hint)])

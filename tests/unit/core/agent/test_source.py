@@ -68,6 +68,29 @@ async def test_a_change_is_noticed_well_within_a_tenth_of_a_second(file: Path) -
     assert sorted(delays)[len(delays) // 2] < 0.1
 
 
+async def test_the_last_good_text_put_back_after_a_mistake_is_a_change(file: Path) -> None:
+    source = FileSource(file)
+    await _next_version(source)
+    file.write_text("[]")
+    with trio.fail_after(5), pytest.raises(ConfigErrors):
+        await source.next()
+    file.write_bytes(_text("1"))
+    assert await _next_version(source) == "1"
+
+
+async def test_a_text_written_again_within_a_tick_of_the_clock_is_not_missed(file: Path) -> None:
+    source = FileSource(file)
+    await _next_version(source)
+    stamp = file.stat()
+    file.write_bytes(_text("2"))
+    assert await _next_version(source) == "2"
+    before = file.stat()
+    file.write_bytes(_text("3"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert stamp.st_size == before.st_size
+    assert await _next_version(source) == "3"
+
+
 async def test_an_atomic_rename_is_a_change(file: Path) -> None:
     source = FileSource(file)
     await _next_version(source)
