@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 # A change must be visible to traffic within 100 ms; of these, this is the part for noticing.
 POLL_SECONDS: Final = 0.02
-# Longer than the coarsest tick of a file's clock (10 ms at 100 Hz): what is written this long after a look carries another stamp and
-# cannot be missed. Two equal stamps this far apart also tell that a writer has paused.
+# Longer than the coarsest tick of a file's clock (10 ms at 100 Hz): what is written this long after a look carries another stamp
+# and cannot be missed. Two equal stamps this far apart also tell that a writer has paused.
 SETTLE_SECONDS: Final = 0.015
 # With many files the pauses grow, so that asking never takes more than about one per cent of a core.
 _PAUSE_A_FILE: Final = 0.0002

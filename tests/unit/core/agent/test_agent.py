@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC240 - small local files, in a test that waits for nothing else
+
 """The agent with its workers: real ones before a real backend, and scripted ones that refuse or die as they are told."""
 
 import logging

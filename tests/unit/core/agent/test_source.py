@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC240 - small local files, in a test that waits for nothing else
+
 """Noticing changes of a configuration file, and nothing but changes."""
 
 import os
