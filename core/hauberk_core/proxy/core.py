@@ -100,8 +100,13 @@ class ProxyCore(ChainOwner):
 
     def apply(self, update: ProxyUpdate) -> None:
         """Serve by `update` from the next request on. It has been checked: nothing in it is refused here."""
+        replaced = self._clusters
         self._apply_clusters(update)
         self._apply_listeners(update)
+        for name, runtime in replaced.items():
+            # Last of all: a client that is refused now may go on with its next request, which must find everything new.
+            if self._clusters.get(name) is not runtime:
+                runtime.retire()
         self.meters.config_updated()
 
     def set_access_log(self, writer: AccessLogWriter | None) -> None:
@@ -118,16 +123,14 @@ class ProxyCore(ChainOwner):
     def active(self) -> int:
         """Connections of clients that are still open."""
         count = 0
-        for listener in self._listeners.values():
-            count += len(listener.connections)
-        for listener in self._closing_listeners:
+        for listener in self._all_listeners():
             count += len(listener.connections)
         return count
 
     def exchanges(self) -> int:
         """Exchanges under way."""
         count = 0
-        for listener in self._listeners.values():
+        for listener in self._all_listeners():
             for connection in listener.connections:
                 if connection.exchange is not None:
                     count += 1
@@ -154,18 +157,17 @@ class ProxyCore(ChainOwner):
 
     # Inside.
 
+    def _all_listeners(self) -> list[ListenerRuntime]:
+        """Those in use, and those that only finish what they began."""
+        return [*self._listeners.values(), *self._closing_listeners]
+
     def _apply_clusters(self, update: ProxyUpdate) -> None:
         clusters: dict[str, ClusterRuntime] = {}
         targets: dict[str, Target] = {}
         for name, config in update.clusters.items():
             context = update.client_contexts.get(name)
             old = self._clusters.get(name)
-            if (
-                old is not None
-                and old.context is context
-                and old.config.codec == config.codec
-                and old.config.transport == config.transport
-            ):
+            if old is not None and old.context is context and _same_transport(old.config, config):
                 runtime = old
                 if old.config is not config:
                     runtime.configure(config)
@@ -174,12 +176,8 @@ class ProxyCore(ChainOwner):
                 runtime.configure(config)
             clusters[name] = runtime
             targets[name] = Target(runtime.cluster, self.meters.cluster_meters(name, config.labels))
-        replaced = self._clusters
         self._clusters = clusters
         self._targets = targets
-        for name, runtime in replaced.items():
-            if clusters.get(name) is not runtime:
-                runtime.retire()
 
     def _new_cluster(self, name: str, config: Cluster, context: ssl.SSLContext | None) -> "ClusterRuntime":
         security: Security | None = None
@@ -305,7 +303,8 @@ class ClusterRuntime(NameWatcher):
 
     def _set_endpoints(self) -> None:
         known = {endpoint.address: endpoint for endpoint in self.cluster.endpoints()}
-        endpoints: list[UpstreamEndpoint] = []
+        # By address: two names may lead to one place, whose requests and connections are then counted together.
+        endpoints: dict[str, UpstreamEndpoint] = {}
         resolving = False
         for address in self._addresses:
             hosts: list[str] | None = [address.host] if _is_numeric(address.host) else self._hosts.get(address.host)
@@ -314,8 +313,9 @@ class ClusterRuntime(NameWatcher):
                 continue
             for host in hosts:
                 text = f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
-                endpoints.append(known.get(text) or UpstreamEndpoint(host, address.port, text, address.host))
-        self.cluster.set_endpoints(endpoints, resolving)
+                if text not in endpoints:
+                    endpoints[text] = known.get(text) or UpstreamEndpoint(host, address.port, text, address.host)
+        self.cluster.set_endpoints(list(endpoints.values()), resolving)
 
 
 class _ClusterConnectionMeters(UpstreamMeters):
@@ -363,6 +363,11 @@ def new_access_log(config: AccessLog | None, descriptor: int) -> AccessLogWriter
 def _drain_connections(listener: ListenerRuntime) -> None:
     for connection in list(listener.connections):
         connection.drain()
+
+
+def _same_transport(one: Cluster, other: Cluster) -> bool:
+    """Whether connections made for the one may serve the other."""
+    return one.codec == other.codec and one.transport == other.transport
 
 
 def _is_numeric(host: str) -> bool:

@@ -85,8 +85,10 @@ class DownstreamConnection(Connection):
         self._served = False
         self._pumping = False
         self._again = False
+        self._held_back = False
         self._lingering = -1
         self._progress: float = loop.now
+        self._taken: int = 0
 
     # Connection.
 
@@ -107,8 +109,11 @@ class DownstreamConnection(Connection):
     def received(self, data: bytes) -> None:
         if self._lingering >= 0:
             self._lingering += len(data)
-            if not data or self._lingering > LINGER_BYTES:
-                self.close()
+            if not data:
+                self.close_when_sent()
+            elif self._lingering > LINGER_BYTES:
+                # A client that can send no more has reason to look at the answer; closing now might destroy it.
+                self.pause_reading()
             return
         self._progress = self.loop.now
         exchange = self.exchange
@@ -117,44 +122,76 @@ class DownstreamConnection(Connection):
             return
         self.machine.receive(data)
         self.pump()
+        if not data and exchange is not None and self.exchange is exchange:
+            # Nobody can tell a client that has gone from one that only ended its side; nearly all have gone (and nginx and Envoy
+            # decide alike), and an endpoint must not work for them.
+            self.lost(Reason.CLIENT_GONE, Reason.CLIENT_GONE.meaning)
 
     def write_ready(self) -> None:
         self._progress = self.loop.now
         if self.exchange is not None:
             self.exchange.client_write_ready()
+        elif self._held_back:
+            self._go_on()
 
     def broken(self, error: OSError) -> None:
         if not self.established:
             self.listener.handshake_failed()
         self.lost(Reason.CLIENT_GONE, f"the client's connection broke: {error}")
+        self.close()
 
     def give_up(self, error: Exception) -> None:
         self.lost(Reason.INTERNAL, "a fault of the proxy; its log has the details")
 
     def timed_out(self) -> None:
-        chain = self.chain
         exchange = self.exchange
         if not self.established:
             self.listener.handshake_failed()
             self.close()
-        elif self._lingering >= 0:
-            self.close()
-        elif exchange is None:
-            if self._head_began or not (self._served or self.draining):
-                self.refuse(Reason.REQUEST_TIMEOUT, f"no complete head within {chain.head_timeout} s (timeouts.head)")
+        elif exchange is not None and (exchange.is_tunnel or not exchange.response_complete):
+            self._exchange_timed_out(exchange)
+        elif self.unsent():
+            # The last answer is still on its way.
+            if self._backlog_moves(None):
+                self._arm(LINGER_SECONDS if self._lingering >= 0 else self.chain.stall_timeout)
             else:
-                self.close()
-        elif exchange.deadline <= self.loop.now:
-            exchange.time_out(Reason.UPSTREAM_TIMEOUT, "the exchange took longer than the route's timeout")
-        elif chain.stall_timeout > 0 and self._progress + chain.stall_timeout <= self.loop.now:
-            if exchange.is_tunnel:
-                self.lost(Reason.CLIENT_GONE, "the tunnel stood still longer than timeouts.stall")
-            elif exchange.request_complete or self.is_reading() is False:
-                exchange.time_out(Reason.UPSTREAM_TIMEOUT, "nothing came from the endpoint within timeouts.stall")
-            else:
-                exchange.time_out(Reason.REQUEST_TIMEOUT, "nothing more of the request came within timeouts.stall")
+                self.reset()
+        elif exchange is not None:
+            # It is answered, and its rest does not come.
+            self._end_unread(exchange)
+        elif self._lingering < 0 and not self._closing and (self._head_began or not (self._served or self.draining)):
+            self.refuse(Reason.REQUEST_TIMEOUT, f"no complete head within {self.chain.head_timeout} s (timeouts.head)")
         else:
+            self.close()
+
+    def _exchange_timed_out(self, exchange: Exchange) -> None:
+        stall = self.chain.stall_timeout
+        if exchange.deadline <= self.loop.now:
+            exchange.time_out(Reason.UPSTREAM_TIMEOUT, "the exchange took longer than the route's timeout")
+        elif stall <= 0 or self._progress + stall > self.loop.now:
             self._arm_exchange(exchange)
+        elif self._backlog_moves(exchange):
+            self._progress = self.loop.now
+            self._arm_exchange(exchange)
+        elif exchange.is_tunnel:
+            self.lost(Reason.CLIENT_GONE, "the tunnel stood still longer than timeouts.stall")
+        elif self.unsent():
+            self.lost(Reason.CLIENT_GONE, "the client took nothing of the answer within timeouts.stall")
+        elif exchange.request_complete or not self.is_reading():
+            exchange.time_out(Reason.UPSTREAM_TIMEOUT, "nothing moved at the endpoint within timeouts.stall")
+        else:
+            exchange.time_out(Reason.REQUEST_TIMEOUT, "nothing more of the request came within timeouts.stall")
+
+    def _backlog_moves(self, exchange: Exchange | None) -> bool:
+        """Whether a peer that does not keep up has taken anything since the last time this was asked."""
+        backlog = self.unsent()
+        taken = self.bytes_written
+        if exchange is not None:
+            backlog += exchange.backlog()
+            taken += exchange.taken()
+        moves = backlog > 0 and taken != self._taken
+        self._taken = taken
+        return moves
 
     def close(self) -> None:
         if not self.closed:
@@ -170,10 +207,16 @@ class DownstreamConnection(Connection):
             return
         self._pumping = True
         self._again = True
+        try:
+            self._pump_all()
+        except Exception as error:  # it may be an endpoint's events that led here, and the fault is not that connection's
+            self.loop.give_up(self, error)
+        self._pumping = False
+
+    def _pump_all(self) -> None:
         while self._again and not self.closed:
             self._again = False
             self._pump_once()
-        self._pumping = False
 
     def _pump_once(self) -> None:
         machine = self.machine
@@ -198,7 +241,10 @@ class DownstreamConnection(Connection):
                         break
             elif kind == FAULT:
                 assert isinstance(event, Fault)
-                self.refuse(event.reason, event.detail)
+                if event.reason is Reason.CLIENT_GONE:
+                    self.lost(event.reason, event.detail)
+                else:
+                    self.refuse(event.reason, event.detail)
                 return
             elif kind == CLOSED:
                 if exchange is not None:
@@ -295,7 +341,9 @@ class DownstreamConnection(Connection):
     def _send_own(self, exchange: Exchange, status: int, headers: Headers, body: bytes) -> None:
         request = exchange.request
         rest_is_short = exchange.request_complete or body_is_short(request, DISCARD_BYTES)
-        close = self.draining or not rest_is_short or request.expects_continue
+        # Whoever did not send the rest in time is not waited for again.
+        late = exchange.record.reason is Reason.REQUEST_TIMEOUT
+        close = self.draining or late or not rest_is_short or request.expects_continue
         response = Response(status, PHRASES.get(status, ""), 11, headers)
         headers.add("date", self.chain.owner.http_date())
         headers.add("content-length", str(len(body)))
@@ -309,15 +357,20 @@ class DownstreamConnection(Connection):
         self.queue(machine.send_end(None))
         self.flush()
         exchange.answered_locally()
-        if close and not exchange.over:
+        if exchange.over:
+            return
+        if close:
             self._end_unread(exchange)
-        elif not self.closed:
-            self.resume_reading()
+        else:
+            self._await_rest()
 
     def refuse(self, reason: Reason, detail: str) -> None:
         """The client broke a rule or a limit: answer where that is still possible, and end the connection."""
         exchange = self.exchange
         if exchange is not None and not exchange.over:
+            if exchange.response_complete:
+                self._end_unread(exchange)
+                return
             if exchange.response_started:
                 self.lost(reason, detail)
                 return
@@ -350,9 +403,19 @@ class DownstreamConnection(Connection):
         """The connection is of no more use: end its exchange and close."""
         exchange = self.exchange
         self.exchange = None
-        if exchange is not None:
-            exchange.client_gone(reason, detail)
-        self.close()
+        if exchange is None:
+            self.close()
+            return
+        exchange.client_gone(reason, detail)
+        if exchange.response_complete and not exchange.is_tunnel:
+            # Only the rest of the request is missing.
+            self._arm(LINGER_SECONDS)
+            self.close_when_sent()
+        elif exchange.response_started:
+            # What was sent of the answer must not pass for the whole.
+            self.reset()
+        else:
+            self.close()
 
     def drain(self) -> None:
         """Answer with `Connection: close` from now on, and close behind that answer.
@@ -374,6 +437,17 @@ class DownstreamConnection(Connection):
         if self.draining or not machine.may_keep_alive():
             self.close_after_response()
             return
+        if self.is_congested:
+            # Who asks and asks and reads no answers must not have them all kept here.
+            self._held_back = True
+            self.pause_reading()
+            self._arm(self.chain.stall_timeout)
+            return
+        self._go_on()
+
+    def _go_on(self) -> None:
+        machine = self.machine
+        self._held_back = False
         self.read_size = READ_HEAD_BYTES
         machine.start_next_exchange()
         self._arm(self.chain.idle_timeout)
@@ -388,6 +462,11 @@ class DownstreamConnection(Connection):
         else:
             self.close_when_sent()
 
+    def _await_rest(self) -> None:
+        """The answer is complete, a short rest of the request is not: drop it as it comes, so that the connection can go on."""
+        self._arm(self.chain.stall_timeout)
+        self.resume_reading()
+
     def _end_unread(self, exchange: Exchange) -> None:
         exchange.end_record()
         self.exchange = None
@@ -398,6 +477,8 @@ class DownstreamConnection(Connection):
         self._lingering = 0
         self.resume_reading()
         self.end_writing()
+        if self._ended:
+            self.close_when_sent()
         if not self.closed:
             self._arm(LINGER_SECONDS)
 
@@ -495,8 +576,10 @@ class DownstreamClient(Client):
 
     def response_overtook(self, exchange: Exchange) -> None:
         connection = self._connection
+        if connection.closed:
+            return
         if body_is_short(exchange.request, DISCARD_BYTES):
-            connection.resume_reading()
+            connection._await_rest()
         else:
             connection._end_unread(exchange)
 

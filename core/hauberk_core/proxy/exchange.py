@@ -6,7 +6,7 @@ and the response are complete, or when either side failed; it then reports one r
 
 from typing import Final
 
-from hauberk_core.http.events import COUNTED, NO_BODY, UNTIL_CLOSE, Request, Response
+from hauberk_core.http.events import COUNTED, NO_BODY, Request, Response
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.decision import Decision
 from hauberk_core.model.reason import Reason
@@ -74,14 +74,11 @@ class Exchange(Requester):
         self._decision = decision
         self._cluster = cluster
         self._meters = meters
-        connection = cluster.acquire(self, None)
+        connection = cluster.acquire(self)
         if connection is not None:
+            # What has come of the body is on its way here, and `flush_request` sends it together with the head.
             self._connection = connection
-            self.assigned()
-
-    def assign_meters(self, meters: ClusterMeters) -> None:
-        """Where an exchange that reaches no cluster is counted."""
-        self._meters = meters
+            self._send_request(connection)
 
     def request_data(self, data: bytes) -> None:
         """Octets of the request's body."""
@@ -140,8 +137,14 @@ class Exchange(Requester):
 
     def assigned(self) -> None:
         connection = self._connection
-        decision = self._decision
         assert connection is not None
+        self._send_request(connection)
+        # The client may wait for an answer to the head (100-continue) before it sends anything more.
+        connection.flush()
+        self._client.resume_request()
+
+    def _send_request(self, connection: UpstreamConnection) -> None:
+        decision = self._decision
         assert decision is not None
         record = self.record
         record.upstream_host = connection.endpoint.address
@@ -158,12 +161,11 @@ class Exchange(Requester):
             self._held = []
         if self._held_end:
             connection.queue(machine.send_end(self._held_trailers))
-        if self.request.framing == NO_BODY or self._held_end:
-            connection.flush()
-        self._client.resume_request()
 
     def refused(self, reason: Reason, detail: str) -> None:
         self._connection = None
+        if self.attempts:
+            self.record.upstream_failure = detail
         self._client.answer_error(self, reason, detail)
 
     def response(self, response: Response) -> None:
@@ -188,6 +190,8 @@ class Exchange(Requester):
         if status == SWITCHING_PROTOCOLS:
             self.is_tunnel = True
             self.request_complete = False
+            # The switch was the answer; from now on it is `timeouts.stall` that counts.
+            self.deadline = NEVER
             early = connection.become_tunnel()
             self._client.become_tunnel(self)
             if early:
@@ -228,6 +232,14 @@ class Exchange(Requester):
         self._client.resume_request()
 
     # Both ways.
+
+    def backlog(self) -> int:
+        """Octets of the request that wait for the endpoint to take them."""
+        return 0 if self._connection is None else self._connection.unsent()
+
+    def taken(self) -> int:
+        """Octets that the endpoint has taken, of whatever requests: to be compared with what it was."""
+        return 0 if self._connection is None else self._connection.bytes_written
 
     def client_write_ready(self) -> None:
         """The client takes octets again."""
@@ -278,10 +290,12 @@ class Exchange(Requester):
         self._connection = None
         self._sending = False
         if connection is not None:
-            if reusable and not self.is_tunnel:
-                connection.give_back()
-            else:
+            if not reusable:
                 connection.abandon()
+            elif self.is_tunnel:
+                connection.close_tunnel()
+            else:
+                connection.give_back()
         elif self._cluster is not None and not self.over:
             self._cluster.withdraw(self)
 
@@ -289,8 +303,3 @@ class Exchange(Requester):
 def body_is_short(request: Request, limit: int) -> bool:
     """Whether the request's body, known by its length, is at most `limit` octets."""
     return request.framing == NO_BODY or (request.framing == COUNTED and request.length <= limit)
-
-
-def ends_with_connection(response: Response) -> bool:
-    """Whether only closing can end this response."""
-    return response.framing == UNTIL_CLOSE

@@ -38,9 +38,15 @@ class ListenerRuntime(ConnectionListener):
         self._descriptor: Final[int] = listening.fileno()
         self._timer: Final = Timer(_Resume(self))
         self._open = False
+        self._closed = False
 
     def configure(self, chains: list[Chain], security: Security | None) -> None:
-        """Serve new connections with these chains from now on."""
+        """Serve by these chains from now on.
+
+        Open connections follow with their next request, as far as they can: limits and codec are those they began with, and one
+        whose transport is not what is now asked for ends.
+        """
+        before = self.chains
         self.chains = chains
         self.security = security
         default: Chain | None = None
@@ -48,22 +54,35 @@ class ListenerRuntime(ConnectionListener):
             if default is None or not chain.config.server_names:
                 default = chain
         self.default_chain = default
+        if before != chains:
+            for connection in list(self.connections):
+                if connection.chain not in chains:
+                    self._move(connection)
+
+    def _move(self, connection: DownstreamConnection) -> None:
+        chain = self.chain_for(connection.stream.server_name())
+        if chain is None or chain.config.transport != connection.chain.config.transport:
+            connection.drain()
+        if chain is not None:
+            connection.chain = chain
 
     def open(self) -> None:
         """Begin to accept."""
-        if not self._open:
+        if not self._open and not self._closed:
             self._open = True
             self._loop.register(self._descriptor, self, READ)
 
     def close(self) -> None:
         """Accept what is queued, because the last one to close a listening socket resets its queue, and then stop."""
-        if self._open:
-            for _ in range(ACCEPTS_AT_CLOSE):
-                if not self._accept():
-                    break
-            self._open = False
-            self._loop.wheel.drop(self._timer)
-            self._loop.release(self._descriptor, self.listening)
+        if self._closed:
+            return
+        for _ in range(ACCEPTS_AT_CLOSE):
+            if not self._accept():
+                break
+        self._closed = True
+        self._open = False
+        self._loop.wheel.drop(self._timer)
+        self._loop.release(self._descriptor, self.listening)
 
     def ready(self, events: int) -> None:
         for _ in range(ACCEPTS_PER_WAKE):

@@ -66,6 +66,8 @@ class Simulation:
             randomness.random,
             randomness.randbytes,
         )
+        self.snapshot = snapshot
+        """The one that is served."""
         self._clients: Final[list[Peer]] = []
         self._endpoints: Final[list[ScriptedEndpoint]] = []
         self._listenings: dict[str, tuple[Listener, Listening]] = {}
@@ -112,6 +114,7 @@ class Simulation:
                 access_log=snapshot.access_log,
             )
         )
+        self.snapshot = snapshot
 
     def client(self, address: str, host: str = CLIENT_HOST) -> Peer:
         """A new connection of a client to one of the proxy's listeners."""

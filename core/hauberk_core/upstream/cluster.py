@@ -89,6 +89,7 @@ class UpstreamCluster(ConnectionOwner):
         self._open: int = 0
         self._resolving = False
         self._retired = False
+        self._serving = False
 
     # Configuration.
 
@@ -97,6 +98,9 @@ class UpstreamCluster(ConnectionOwner):
 
         Args: resolving - names are still being looked up: with no endpoint yet, requests wait instead of being refused.
         """
+        if self._retired:
+            # A name that was looked up for it has come too late.
+            return
         kept = {endpoint.address for endpoint in endpoints}
         for old in self._endpoints:
             if old.address not in kept:
@@ -131,10 +135,11 @@ class UpstreamCluster(ConnectionOwner):
 
     # Requests.
 
-    def acquire(self, requester: Requester, avoid: UpstreamEndpoint | None) -> UpstreamConnection | None:
+    def acquire(self, requester: Requester) -> UpstreamConnection | None:
         """A connection for `requester`, established and given to it, or None.
 
-        On None the requester hears `connecting` and then `assigned`, or `refused`: later, or already within this call.
+        Endpoints that it has tried in vain come last. On None the requester hears `connecting` and then `assigned`, or `refused`:
+        later, or already within this call.
         """
         endpoints = self._endpoints
         if not endpoints:
@@ -144,8 +149,8 @@ class UpstreamCluster(ConnectionOwner):
                 requester.refused(Reason.NO_ENDPOINT, f"cluster {self.name} has no endpoint")
             return None
         endpoint = self.balancer.pick(endpoints)
-        if endpoint is avoid and len(endpoints) > 1:
-            endpoint = self._other_than(avoid)
+        if requester.tried is not None and endpoint in requester.tried:
+            endpoint = self._untried(requester.tried)
         idle = self._pools[endpoint.address].idle
         if idle:
             connection = idle.pop()
@@ -173,14 +178,7 @@ class UpstreamCluster(ConnectionOwner):
         requester = connection.requester
         connection.requester = None
         if requester is not None:
-            if requester.attempts < self.settings.connect_attempts and not self._retired:
-                # A failed connect proves that nothing was sent, so that any request may go elsewhere.
-                reused = self.acquire(requester, connection.endpoint)
-                if reused is not None:
-                    requester.connecting(reused)
-                    requester.assigned()
-            else:
-                requester.refused(reason, f"{connection.endpoint.address}: {detail} (attempt {requester.attempts})")
+            self._try_again(requester, connection.endpoint, reason, detail)
         self._serve_waiting()
 
     def returned(self, connection: UpstreamConnection) -> None:
@@ -190,8 +188,7 @@ class UpstreamCluster(ConnectionOwner):
             requester = self._next_waiting()
             endpoint.active += 1
             connection.use(requester)
-            requester.connecting(connection)
-            requester.assigned()
+            self._hand_over(connection, requester)
             return
         if endpoint.retired:
             connection.is_idle = True
@@ -200,6 +197,8 @@ class UpstreamCluster(ConnectionOwner):
         connection.is_idle = True
         if self.settings.idle_timeout > 0:
             self.loop.wheel.arm(connection.timer, self.loop.now + self.settings.idle_timeout)
+        else:
+            self.loop.wheel.disarm(connection.timer)
         self._pools[endpoint.address].idle.append(connection)
 
     def gone(self, connection: UpstreamConnection) -> None:
@@ -224,10 +223,7 @@ class UpstreamCluster(ConnectionOwner):
             stream = self._transport.connect(endpoint.host, endpoint.port)
         except OSError as error:
             self._meters.connect_failed()
-            if requester.attempts < self.settings.connect_attempts and len(self._endpoints) > 1:
-                self._connect(self._other_than(endpoint), requester)
-            else:
-                requester.refused(Reason.CONNECT_FAILED, f"{endpoint.address}: {error}")
+            self._try_again(requester, endpoint, Reason.CONNECT_FAILED, f"connecting failed: {error}")
             return
         if self._security is not None:
             stream = self._security.wrap(stream, endpoint.name)
@@ -238,6 +234,26 @@ class UpstreamCluster(ConnectionOwner):
         requester.connecting(connection)
         self.loop.wheel.arm(connection.timer, self.loop.now + self.settings.connect_timeout)
         connection.open()
+
+    def _try_again(self, requester: Requester, endpoint: UpstreamEndpoint, reason: Reason, detail: str) -> None:
+        """A failed connect proves that nothing was sent, so that any request may go elsewhere."""
+        if requester.attempts >= self.settings.connect_attempts or self._retired:
+            requester.refused(reason, f"{endpoint.address}: {detail} (attempt {requester.attempts})")
+            return
+        if requester.tried is None:
+            requester.tried = []
+        requester.tried.append(endpoint)
+        connection = self.acquire(requester)
+        if connection is not None:
+            self._hand_over(connection, requester)
+
+    def _hand_over(self, connection: UpstreamConnection, requester: Requester) -> None:
+        """Give an established connection to a requester on whose behalf nobody is calling: its faults must not be another's."""
+        requester.connecting(connection)
+        try:
+            requester.assigned()
+        except Exception as error:
+            self.loop.give_up(connection, error)
 
     def _wait(self, requester: Requester) -> None:
         if len(self._waiting) >= self.settings.max_pending:
@@ -256,18 +272,29 @@ class UpstreamCluster(ConnectionOwner):
         return self._waiting.popleft()
 
     def _serve_waiting(self) -> None:
+        # A connect that fails at once leads here again; the turn under way goes on, or a long queue would be as many calls deep.
+        if self._waiting and not self._serving:
+            self._serving = True
+            try:
+                self._serve_in_turn()
+            finally:
+                self._serving = False
+
+    def _serve_in_turn(self) -> None:
         while self._waiting and (not self._resolving or self._endpoints):
             if self._endpoints and self._open >= self.settings.max_connections:
                 return
             requester = self._next_waiting()
-            connection = self.acquire(requester, None)
+            connection = self.acquire(requester)
             if connection is not None:
-                requester.connecting(connection)
-                requester.assigned()
+                self._hand_over(connection, requester)
 
-    def _other_than(self, avoid: UpstreamEndpoint) -> UpstreamEndpoint:
-        others = [endpoint for endpoint in self._endpoints if endpoint is not avoid]
-        return self.balancer.pick(others) if others else avoid
+    def _untried(self, tried: list[UpstreamEndpoint]) -> UpstreamEndpoint:
+        """An endpoint that was not tried; where all were, any but the one that failed last."""
+        others = [endpoint for endpoint in self._endpoints if endpoint not in tried]
+        if not others:
+            others = [endpoint for endpoint in self._endpoints if endpoint is not tried[-1]]
+        return self.balancer.pick(others or self._endpoints)
 
     def _close_one_idle(self) -> bool:
         for endpoint in self._endpoints:

@@ -28,16 +28,21 @@ from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 
+# After a tunnel ended on both sides, its last octets may take this long to go out: as long as a listener lets a body stand still.
+LAST_OCTETS_SECONDS: Final = 60.0
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Requester:
     """Whoever asks a cluster for a connection, and then hears what comes back on it."""
 
-    __slots__ = ("attempts",)
+    __slots__ = ("attempts", "tried")
 
     def __init__(self) -> None:
         self.attempts: int = 0
         """Connections tried for this request."""
+        self.tried: list[UpstreamEndpoint] | None = None
+        """Endpoints that could not be reached for it."""
 
     def connecting(self, connection: "UpstreamConnection") -> None:
         """This connection, established or not yet, now belongs to the requester; `assigned` or `refused` follows."""
@@ -142,16 +147,27 @@ class UpstreamConnection(Connection):
     def abandon(self) -> None:
         """Close; nobody hears of it but the pool. One that is still connecting goes on, for others to use."""
         self.requester = None
-        if not self.closed and self.established:
+        if self.established:
             self.close()
+
+    def close_tunnel(self) -> None:
+        """Both sides of a tunnel ended: close as soon as the endpoint has taken what is still on its way."""
+        self.requester = None
+        self.loop.wheel.arm(self.timer, self.loop.now + LAST_OCTETS_SECONDS)
+        self.close_when_sent()
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
             owner = self.owner
             self.owner = None
-            if owner is not None:
+            if owner is not None and self.established:
                 owner.gone(self)
 
     def become_tunnel(self) -> bytes:
-        """After a 101: pass octets as they are. Returns what the endpoint has already sent."""
+        """After a 101: pass octets as they are, for as long as they move. Returns what the endpoint has already sent."""
         self._tunnel = True
+        self.loop.wheel.disarm(self.timer)
         self.read_size = READ_BULK_BYTES
         return self.machine.take_rest()
 
@@ -172,6 +188,7 @@ class UpstreamConnection(Connection):
             if requester is not None:
                 if data:
                     requester.response_data(data)
+                    requester.response_batch_end()
                 else:
                     requester.response_end(None)
             return
@@ -233,10 +250,13 @@ class UpstreamConnection(Connection):
         self._connect_failed(Reason.CONNECT_TIMEOUT, "connecting took longer than the cluster's connect_timeout")
 
     def give_up(self, error: Exception) -> None:
+        if not self.established:
+            self._connect_failed(Reason.INTERNAL, f"a fault of the proxy while it connected: {error}")
+            return
         requester = self.requester
         self.abandon()
         if requester is not None:
-            requester.upstream_failed(Reason.INTERNAL, "a fault of the proxy while it read the endpoint's answer")
+            requester.upstream_failed(Reason.INTERNAL, "a fault of the proxy; its log has the details")
 
     def _connect_failed(self, reason: Reason, detail: str) -> None:
         owner = self.owner

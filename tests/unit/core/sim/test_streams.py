@@ -1,9 +1,10 @@
 """Virtual streams and pollers are held to the kernel's: one suite for both."""
 
+import abc
 import select
 import socket
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import pytest
 
@@ -21,21 +22,25 @@ MIB: Final = b"x" * (1 << 20)
 Result = TypeVar("Result")
 
 
-class World(Protocol):
+class World(abc.ABC):
     """Streams of one kind."""
 
-    poller: Poller
-
-    def listen(self) -> Listening: ...
-
-    def connect(self, port: int) -> Stream: ...
-
-    def close(self) -> None: ...
-
-
-class Kernel:
     def __init__(self, poller: Poller) -> None:
         self.poller: Final = poller
+
+    @abc.abstractmethod
+    def listen(self) -> Listening: ...
+
+    @abc.abstractmethod
+    def connect(self, port: int) -> Stream: ...
+
+    def close(self) -> None:
+        self.poller.close()
+
+
+class Kernel(World):
+    def __init__(self, poller: Poller) -> None:
+        super().__init__(poller)
         self._listening: Final[list[SocketListening]] = []
 
     def listen(self) -> Listening:
@@ -47,24 +52,21 @@ class Kernel:
         return SocketTransport().connect("127.0.0.1", port)
 
     def close(self) -> None:
-        self.poller.close()
+        super().close()
         for listening in self._listening:
             listening.close()
 
 
-class Virtual:
+class Virtual(World):
     def __init__(self) -> None:
         self.network: Final = VirtualNetwork()
-        self.poller: Final = VirtualPoller(self.network)
+        super().__init__(VirtualPoller(self.network))
 
     def listen(self) -> Listening:
         return self.network.listen("192.0.2.1:80")
 
     def connect(self, port: int) -> Stream:
         return VirtualTransport(self.network, "192.0.2.2").connect("192.0.2.1", port)
-
-    def close(self) -> None:
-        self.poller.close()
 
 
 WORLDS: Final[dict[str, Callable[[], World]]] = {"selectors": lambda: Kernel(SelectorPoller()), "virtual": Virtual}
@@ -332,7 +334,7 @@ def test_second_close_does_nothing_and_the_descriptor_is_gone(pair: tuple[Stream
 
 
 def test_numbers_of_closed_descriptors_are_used_again(world: World, pair: tuple[Stream, Stream]) -> None:
-    near, far = pair
+    near, _ = pair
     number = near.fileno()
     near.close()
     listening = world.listen() if isinstance(world, Kernel) else world.connect(80)
