@@ -3,27 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from corpus_exemptions import NOT_ACCEPTED, NOT_REFUSED
+
 Corpus = Callable[[str], list[tuple[dict[str, Any], bytes]]]
-
-# Cases that expect a refusal and are not refused by a proxy's machines, each with the reason.
-NOT_REFUSED = {
-    "COMP-METHOD-CONNECT": "CONNECT is understood; that nothing is configured for it is the routing's answer",
-    "COMP-UPGRADE-INVALID-VER": "the version of WebSocket is the WebSocket server's business (RFC 6455 section 4.2.2)",
-    "COMP-UNKNOWN-METHOD": "which methods exist is the origin server's business; a proxy forwards extension methods",
-    "COMP-405-ALLOW": "405 is an origin server's answer",
-    "COMP-LONG-URL-OK": "the case asks for anything but 414: a line of 8,000 octets is served",
-    "SMUG-GET-CL-PREFIX-DESYNC": "a body that looks like a request is forwarded as a body; the next request is read rightly",
-    "SMUG-GET-CL-BODY-DESYNC": "a GET may have a body; it is consumed, and the request behind it is understood rightly",
-    "SMUG-OPTIONS-CL-BODY-DESYNC": "OPTIONS may have a body; it is consumed, and the next request is understood rightly",
-    "SMUG-EXPECT-100-CL-DESYNC": "the body that came unasked is consumed, and the request behind it is understood rightly",
-    "SMUG-CL0-BODY-POISON": "what follows an empty body is the next request, of the method XGET; nothing is out of step",
-    "MAL-EMPTY-REQUEST": "a connection without a request is closed without an answer",
-}
-
-# Cases that expect an answer of 2xx and are refused.
-NOT_ACCEPTED = {
-    "COMP-HTTP12-VERSION": "505: nothing is known of a version that nobody ever defined",
-}
 
 
 def test_what_must_be_refused_is_refused(corpus: Corpus, relay: Callable[..., Any]) -> None:

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-Corpus = Callable[[str], list[tuple[dict[str, Any], bytes]]]
+from corpus_exemptions import AFTER_CLOSE
 
-# Fixtures whose first requests are complete and forwarded; what llhttp refuses is what comes after them.
-AFTER_CLOSE = "Data after `Connection: close`"
+Corpus = Callable[[str], list[tuple[dict[str, Any], bytes]]]
 
 
 def requests(corpus: Corpus) -> list[tuple[dict[str, Any], bytes]]:
