@@ -256,7 +256,8 @@ class Exchange(Requester):
         if self.over:
             return
         self._let_go(False)
-        if self.record.reason is None:
+        answered = self.response_complete and not self.is_tunnel
+        if self.record.reason is None and not answered:
             self.record.reason = reason
             self.record.details = detail
             if not self.record.status:
