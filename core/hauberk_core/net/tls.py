@@ -5,6 +5,7 @@ body that ends with its connection would otherwise be complete wherever somebody
 it only together with a read that throws application data away; so what has come is read and kept first.
 """
 
+import select
 import socket
 import ssl
 from typing import Final
@@ -46,7 +47,6 @@ class TlsStream(Stream):
         "_host",
         "_inner",
         "_kept",
-        "_lost",
         "_notify_waits_for_reading",
         "_notify_waits_for_writing",
         "_server_side",
@@ -62,7 +62,6 @@ class TlsStream(Stream):
         self._closed = False
         self._kept: Final[list[bytes]] = []
         self._failure: OSError | None = None
-        self._lost = False
         self._notify_waits_for_reading = False
         self._notify_waits_for_writing = False
 
@@ -86,17 +85,21 @@ class TlsStream(Stream):
         return HANDSHAKE_DONE
 
     def recv(self, size: int) -> bytes | None:
-        if self._kept:
-            return self._kept.pop(0)
-        if self._failure is not None:
-            raise self._failure
         tls = self._tls
         if tls is None:
             return None
-        data = self._read(tls, min(size, _RECORD))
-        if not data or size <= _RECORD:
-            return data
-        return self._read_more(tls, data, size)
+        if self._kept:
+            data: bytes | None = self._kept.pop(0)
+        elif self._failure is not None:
+            raise self._failure
+        else:
+            data = self._read(tls, min(size, _RECORD))
+            if data and size > _RECORD:
+                data = self._read_more(tls, data, size)
+        if self._notify_waits_for_reading and not self._kept and not tls.pending() and not _is_readable(tls.fileno()):
+            # With nothing more to read the poller would be silent, and close_notify wait for ever.
+            self._notify(tls)
+        return data
 
     def send(self, data: bytes) -> int:
         tls = self._tls
@@ -182,19 +185,24 @@ class TlsStream(Stream):
         inner = self._inner
         # For the logs, while the socket can still say it.
         inner.local_address()
-        # If the peer is gone already, this raises; `wrap_socket` would as well, but leave the descriptor to nobody.
+        # `wrap_socket` takes the descriptor before it looks at anything, and if it then raises leaves it to nobody. So what it
+        # could object to is looked at here: whether the peer is still there, and the server's name.
         inner.socket.getpeername()
+        name = None
+        if not self._server_side:
+            name = self._host
+            try:
+                self._context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=name)
+            except ValueError as error:
+                raise OSError(f"{name!r} cannot be asked for as a server name: {error}") from error
         # The number of the descriptor stays; only the object that owns it changes.
-        try:
-            return self._context.wrap_socket(
-                inner.socket,
-                server_side=self._server_side,
-                do_handshake_on_connect=False,
-                suppress_ragged_eofs=False,
-                server_hostname=None if self._server_side else self._host,
-            )
-        except ValueError as error:
-            raise OSError(f"{self._host!r} cannot be asked for as a server name: {error}") from error
+        return self._context.wrap_socket(
+            inner.socket,
+            server_side=self._server_side,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,
+            server_hostname=name,
+        )
 
     def _read(self, tls: ssl.SSLSocket, size: int) -> bytes | None:
         try:
@@ -205,12 +213,10 @@ class TlsStream(Stream):
             return None
         except ssl.SSLWantWriteError:
             return None
+        except (ssl.SSLZeroReturnError, ValueError):  # both sides have said close_notify
+            return b""
         except ssl.SSLError as error:
             raise _explained(error) from error
-        except ValueError:  # both sides have said close_notify
-            return b""
-        if not data and self._lost:
-            raise OSError(_MEANINGS["APPLICATION_DATA_AFTER_CLOSE_NOTIFY"])
         return data
 
     def _read_more(self, tls: ssl.SSLSocket, data: bytes, size: int) -> bytes:
@@ -241,7 +247,8 @@ class TlsStream(Stream):
         except ssl.SSLWantWriteError:
             self._notify_waits_for_writing = True
         except ssl.SSLError as error:
-            self._lost = error.reason == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"
+            if error.reason == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY":
+                self._failure = _explained(error)
         except (OSError, ValueError):
             return
 
@@ -267,6 +274,12 @@ class TlsSecurity(Security):
         if not isinstance(stream, SocketStream):
             raise TypeError("TLS needs a stream over a socket of the kernel")
         return TlsStream(stream, self._context, self._server_side, self._server_name or host)
+
+
+def _is_readable(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _explained(error: ssl.SSLError) -> OSError:

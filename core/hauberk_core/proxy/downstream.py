@@ -476,7 +476,11 @@ class DownstreamConnection(Connection):
         self.read_size = READ_BULK_BYTES
         self._lingering = 0
         self.resume_reading()
-        self.end_writing()
+        if self.stream.is_secure():
+            # A close_notify that crosses what the client is sending would tear the connection down, and the answer with it.
+            self.flush()
+        else:
+            self.end_writing()
         if self._ended:
             self.close_when_sent()
         if not self.closed:
