@@ -356,35 +356,25 @@ def test_end_writing_waits_for_what_is_queued_and_reading_goes_on(connect: "Conn
 def test_close_when_sent_reads_on_so_that_no_reset_overtakes_the_answer(connect: "Connect", run_until: "RunUntil") -> None:
     connection, peer = connect()
     _small_send_buffer(connection)
-    answer = b"a" * (1024 * 1024)
+    answer = b"a" * (2 * 1024 * 1024)
     connection.queue(answer)
     connection.pause_reading()
     connection.close_when_sent()
+    assert connection.unsent()
+    peer.sendall(b"?" * 50_000)
+    run_until(lambda: connection.bytes_read == 50_000)
     assert not connection.closed
     peer.setblocking(False)
     received = bytearray()
-    chatter = 0
 
-    def talk_and_read() -> bool:
-        nonlocal chatter
+    def read() -> bool:
         with contextlib.suppress(BlockingIOError):
-            chatter += peer.send(b"?" * 1024)
-        with contextlib.suppress(BlockingIOError):
-            received.extend(peer.recv(1 << 14))
-        return connection.unsent() < SMALL_BUFFER
+            received.extend(peer.recv(1 << 16))
+        return len(received) >= len(answer) and connection.closed
 
-    run_until(talk_and_read)
-    # Nothing more comes: the connection has read all of it when it closes.
-    run_until(lambda: connection.bytes_read == chatter)
-    peer.setblocking(True)
-    run_until(lambda: _more(peer, received) >= len(answer) and connection.closed)
+    run_until(read)
     assert received == answer
     assert connection.octets() == b""
-
-
-def _more(peer: socket.socket, received: bytearray) -> int:
-    received.extend(peer.recv(1 << 14))
-    return len(received)
 
 
 def test_reset_is_seen_as_a_failure_by_the_peer(connect: "Connect") -> None:
