@@ -95,7 +95,7 @@ class Peer:
     def act(self) -> bool:
         """Do what can be done now. Returns whether anything was."""
         stream = self._stream
-        if stream.closed or stream.other is None:
+        if stream.closed or not stream.readiness():
             return False
         moved = False
         if self._unsent:

@@ -25,7 +25,7 @@ from hauberk_core.sim.clock import VirtualClock
 from hauberk_core.sim.network import WINDOW_BYTES, VirtualNetwork
 from hauberk_core.sim.peer import Peer, ScriptedEndpoint
 from hauberk_core.sim.poller import VirtualPoller
-from hauberk_core.sim.stream import VirtualTransport
+from hauberk_core.sim.stream import VirtualListening, VirtualTransport
 
 PROXY_HOST: Final = "192.0.2.10"
 CLIENT_HOST: Final = "198.51.100.1"
@@ -128,6 +128,12 @@ class Simulation:
         self._endpoints.append(endpoint)
         return endpoint
 
+    def listening(self, name: str) -> VirtualListening:
+        """What the listener of this name accepts from. Raises: KeyError."""
+        listening = self._listenings[name][1]
+        assert isinstance(listening, VirtualListening)
+        return listening
+
     def run(self) -> None:
         """Let everybody act until nobody can, without time passing.
 
@@ -171,6 +177,10 @@ class ScriptedResolver(Resolver):
     def watched(self) -> set[str]:
         """Names that somebody watches."""
         return {name for name, watchers in self._watchers.items() if watchers}
+
+    def watchers(self, name: str) -> list[NameWatcher]:
+        """Who watches the name."""
+        return list(self._watchers.get(name, []))
 
     def watch(self, name: str, watcher: NameWatcher) -> None:
         watchers = self._watchers.setdefault(name, [])
