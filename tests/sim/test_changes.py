@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from hauberk_core.model import Cluster, Duration, Endpoint, FilterChain, HttpTimeouts, Listener, Route, Snapshot, WeightedCluster
+from hauberk_core.sim.network import Fate
 
 if TYPE_CHECKING:
     from tests.sim.conftest import Build, Scenario
@@ -119,8 +120,6 @@ def test_cluster_removed_while_requests_wait(build: "Build") -> None:
 
 
 def test_cluster_removed_while_it_connects(scenario: "Scenario") -> None:
-    from hauberk_core.sim.network import Fate
-
     scenario.network.doom(scenario.books, Fate.BLACK_HOLE)
     client = scenario.browser()
     scenario.get(client)

@@ -77,6 +77,10 @@ class Peer:
         self._run()
         return self._saw_reset
 
+    def is_open(self) -> bool:
+        """Whether this side has not been closed by its script, whatever the other does."""
+        return not self._stream.closed
+
     def is_connected(self) -> bool:
         """Whether both sides are still open."""
         self._run()
@@ -159,6 +163,10 @@ class ScriptedEndpoint:
     def address(self) -> str:
         """`host:port`."""
         return self._listening.address
+
+    def is_open(self) -> bool:
+        """Whether connects are accepted."""
+        return not self._listening.closed
 
     def close(self) -> None:
         """Refuse connects from now on; what is open stays."""

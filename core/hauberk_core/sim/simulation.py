@@ -2,7 +2,7 @@
 
 import random
 import tempfile
-from typing import Final
+from typing import Final, Self
 
 from hauberk_core.http.h11_codec import H11Client, H11Server
 from hauberk_core.http.machine import ClientMachine, ServerMachine
@@ -74,7 +74,7 @@ class Simulation:
         self._tables: dict[str, tuple[RouteTable, CompiledTable]] = {}
         self.apply(snapshot)
 
-    def __enter__(self) -> "Simulation":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
