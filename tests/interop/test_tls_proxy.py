@@ -114,6 +114,21 @@ def test_hundreds_of_handshakes_that_do_not_move_time_out(proxy: Proxy) -> None:
         sock.close()
 
 
+def test_a_connection_that_idled_too_long_ends_in_order(proxy: Proxy) -> None:
+    proxy.serve([Chained("to-a", A, idle=0.1)])
+
+    def wait_for_the_end() -> bytes:
+        with (
+            socket.create_connection(proxy.address, timeout=PATIENCE_SECONDS) as sock,
+            client_context().wrap_socket(sock, server_hostname="a.test", suppress_ragged_eofs=False) as tls,
+        ):
+            tls.sendall(REQUEST)
+            read_head(tls)
+            return tls.recv(1)
+
+    assert proxy.during(wait_for_the_end) == b""
+
+
 # Certificates that change.
 
 

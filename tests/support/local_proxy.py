@@ -68,9 +68,10 @@ class Chained:
         trust: bytes = b"",
         min_version: str = "1.2",
         handshake: float = 10.0,
+        idle: float = 300.0,
     ) -> None:
         transport = TransportConfig(security="tls", min_version="1.3" if min_version == "1.3" else "1.2")
-        timeouts = HttpTimeouts(handshake=Duration(handshake))
+        timeouts = HttpTimeouts(handshake=Duration(handshake), idle=Duration(idle))
         self.target = target
         self.config = FilterChain(route_table=target, server_names=names, transport=transport, timeouts=timeouts)
         self.secure = SecureChain(names, transport, certificates, trust)

@@ -148,7 +148,10 @@ class UpstreamConnection(Connection):
         """Close; nobody hears of it but the pool. One that is still connecting goes on, for others to use."""
         self.requester = None
         if self.established:
-            self.close()
+            if self.is_idle:
+                self.close_in_order()
+            else:
+                self.close()
 
     def close_tunnel(self) -> None:
         """Both sides of a tunnel ended: close as soon as the endpoint has taken what is still on its way."""
