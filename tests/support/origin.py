@@ -32,8 +32,8 @@ class Origin(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.connections = 0
-        self.lost: Final = threading.Semaphore(0)
-        """Released for each connection that broke within a request or an answer."""
+        self.broken: Final[list[str]] = []
+        """The targets of requests whose connection broke before they were received or answered."""
         self.begun: Final = threading.Semaphore(0)
         """Released when `/events` has begun, `/upload` has its head, or `/hold` has its request."""
         self.go_on: Final = threading.Semaphore(0)
@@ -42,9 +42,6 @@ class Origin(ThreadingHTTPServer):
     @property
     def port(self) -> int:
         return int(self.server_address[1])
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        self.lost.release()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -56,6 +53,14 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.server.connections += 1
+
+    def handle_one_request(self) -> None:
+        self.path = ""
+        try:
+            super().handle_one_request()
+        except ConnectionError:
+            self.server.broken.append(self.path)
+            self.close_connection = True
 
     def handle_expect_100(self) -> bool:
         super().handle_expect_100()
@@ -107,11 +112,17 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("transfer-encoding") is None:
             yield from self._octets(int(self.headers.get("content-length", "0")))
             return
-        while size := int(self.rfile.readline(), 16):
+        while size := int(self._line(), 16):
             yield from self._octets(size)
-            self.rfile.readline()
-        while self.rfile.readline().strip():
+            self._line()
+        while self._line().strip():
             pass
+
+    def _line(self) -> bytes:
+        line = self.rfile.readline()
+        if not line:
+            raise ConnectionError("the body ended early")
+        return line
 
     def _octets(self, size: int) -> Iterator[bytes]:
         while size:
