@@ -247,7 +247,7 @@ class TlsStream(Stream):
         except ssl.SSLWantWriteError:
             self._notify_waits_for_writing = True
         except ssl.SSLError as error:
-            if error.reason == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY":
+            if _reason(error) == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY":
                 self._failure = _explained(error)
         except (OSError, ValueError):
             return
@@ -282,11 +282,17 @@ def _is_readable(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
+def _reason(error: ssl.SSLError) -> str:
+    """OpenSSL's word for what happened, or empty: `ssl` then has None where its types promise a text, which compiled code refuses."""
+    reason: object = getattr(error, "reason", None)
+    return reason if isinstance(reason, str) else ""
+
+
 def _explained(error: ssl.SSLError) -> OSError:
     """The same failure in words for a person."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return OSError(f"the peer's certificate is not believed: {error.verify_message}")
-    reason = error.reason
+    reason = _reason(error)
     if not reason:
         return error if not isinstance(error, ssl.SSLEOFError) else OSError(_MEANINGS["UNEXPECTED_EOF_WHILE_READING"])
     meaning = _MEANINGS.get(reason)
