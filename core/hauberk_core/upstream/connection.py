@@ -140,7 +140,6 @@ class UpstreamConnection(Connection):
             self.abandon()
             return
         self.read_size = READ_HEAD_BYTES
-        self.resume_reading()
         if self.owner is not None:
             self.owner.returned(self)
 
