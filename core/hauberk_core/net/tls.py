@@ -283,7 +283,7 @@ def _is_readable(descriptor: int) -> bool:
 
 
 def _reason(error: ssl.SSLError) -> str:
-    """OpenSSL's word for what happened, or empty: `ssl` then has None where its types promise a text, which compiled code refuses."""
+    """OpenSSL's word for what happened, or empty: where `ssl` has none it breaks its own types, which compiled code minds."""
     reason: object = getattr(error, "reason", None)
     return reason if isinstance(reason, str) else ""
 
