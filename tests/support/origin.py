@@ -29,8 +29,10 @@ class Origin(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "origin") -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.name: Final = name
+        """What `/` answers."""
         self.connections = 0
         self.broken: Final[list[str]] = []
         """The targets of requests whose connection broke before they were received or answered."""
@@ -70,7 +72,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         size = int(parse_qs(url.query).get("n", ["0"])[0])
-        if url.path == "/bytes":
+        if url.path == "/":
+            self._answer(self.server.name.encode())
+        elif url.path == "/bytes":
             self._answer(made(size))
         elif url.path == "/chunked":
             self._chunked(made(size))
@@ -89,8 +93,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(b"held")
         elif url.path == "/die":
             self._die(size)
-        elif url.path == "/peer":
-            self._answer(f"{self.client_address[1]} {self.headers.get('via')}".encode())
         else:
             self.send_error(404)
 
@@ -197,9 +199,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def origin() -> Iterator[Origin]:
+def origin(name: str = "origin") -> Iterator[Origin]:
     """An origin, for as long as the context lasts."""
-    with Origin() as server:
+    with Origin(name) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
