@@ -118,8 +118,7 @@ class Held:
 
     def answer(self) -> bytes:
         """The body of the answer. Raises: ConnectionError if there is none."""
-        with self.stream:
-            response = HTTPResponse(self.stream)
+        with self.stream, contextlib.closing(HTTPResponse(self.stream)) as response:
             response.begin()
             return response.read()
 

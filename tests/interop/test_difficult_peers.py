@@ -1,6 +1,7 @@
 """Peers that are slow, leave early, break off, stream or change the protocol, before and behind a running proxy."""
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
@@ -237,9 +238,9 @@ def test_a_truncated_answer_never_passes_for_a_whole_one(proxy: LiveProxy, how: 
 
 
 def _read_response(stream: socket.socket) -> bytes:
-    response = http.client.HTTPResponse(stream)
-    response.begin()
-    return response.read()
+    with contextlib.closing(http.client.HTTPResponse(stream)) as response:
+        response.begin()
+        return response.read()
 
 
 def test_a_backend_that_hangs_up_instead_of_answering_is_a_502() -> None:
