@@ -73,7 +73,7 @@ def main() -> int:
         sys.stderr.write(f"a worker is started by its agent, not by hand ({error}); run: hauberk proxy --help\n")
         return 2
     configure_logging(f"worker {arguments.number}: ")
-    # Python reports what raises where nobody can catch it, for example a server name that is no ASCII within a handshake. A client
+    # Python reports what raises where nobody can catch it, for example a server name that is no ASCII within a handshake. Clients
     # can provoke that at will; the log must not grow with it.
     sys.unraisablehook = LoggedFaults().unraisable
     # Interrupting is between the person and the agent.
