@@ -132,14 +132,14 @@ def _owned_sockets(process: int) -> set[str]:
     return found
 
 
-def _inode_towards(client_port: int) -> str:
-    """The inode of the accepted socket whose other end is this port."""
-    wanted = f"0100007F:{client_port:04X}"
+def _accepted_inode(stream: socket.socket) -> str:
+    """The inode of the socket at the other end. One end alone would not do: two connections may share a port of this machine."""
+    ends = [f"0100007F:{port:04X}" for _, port in (stream.getpeername(), stream.getsockname())]
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
-        if fields[2] == wanted:
+        if fields[1:3] == ends:
             return fields[9]
-    raise AssertionError(f"nobody accepted the connection from port {client_port}")
+    raise AssertionError(f"nobody accepted {stream}")
 
 
 def test_a_killed_worker_loses_what_it_had_in_flight_and_nothing_else(backends: list[Origin]) -> None:
@@ -150,7 +150,7 @@ def test_a_killed_worker_loses_what_it_had_in_flight_and_nothing_else(backends: 
             assert backend.begun.acquire(timeout=PATIENCE)
         victim, _ = proxy.workers()
         owned = _owned_sockets(victim)
-        doomed = [each for each in held if _inode_towards(each.stream.getsockname()[1]) in owned]
+        doomed = [each for each in held if _accepted_inode(each.stream) in owned]
         # The kernel spreads connections by a hash of their addresses: that all go to one side has a chance of 1 in 32,768.
         assert 0 < len(doomed) < len(held)
         os.kill(victim, signal.SIGKILL)
