@@ -96,6 +96,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     backend_timeout: Duration = Duration(0.0)
     """One attempt at one endpoint; `0s`: no limit."""
     plugins: tuple[PluginConfig, ...] = ()
+    """For requests that this route takes; their filters come after those of the filter chain."""
 
 
 class VirtualHost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

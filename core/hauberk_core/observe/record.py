@@ -7,6 +7,7 @@ class Record:
     """Filled in by the proxy while an exchange runs, read by observers at its end. Empty text: there was none."""
 
     __slots__ = (
+        "attributes",
         "authority",
         "bytes_received",
         "bytes_sent",
@@ -69,6 +70,16 @@ class Record:
         self.server_name = ""
         """What the client asked for inside TLS (SNI)."""
         self.route = ""
+        self.attributes: dict[str, object] | None = None
+        """What plugins noted, under keys that begin with the plugin's name; None: nothing."""
+
+    def noted(self) -> dict[str, object]:
+        """`attributes`, made if there are none yet."""
+        attributes = self.attributes
+        if attributes is None:
+            attributes = {}
+            self.attributes = attributes
+        return attributes
 
     def response_details(self) -> str:
         """In Envoy's manner: `via_upstream` for an endpoint's answer, else the reason's code, with details in braces."""
