@@ -1,0 +1,33 @@
+"""PeerAuthentication."""
+
+from typing import ClassVar, Literal
+
+from hauberk_core.resources.istio.selector import WorkloadSelector
+from hauberk_core.resources.meta import Resource
+from hauberk_core.resources.part import Part, PortNumber
+
+
+class MutualTls(Part, kw_only=True):
+    """Whether peers must prove who they are; `UNSET` leaves it to the next wider policy."""
+
+    mode: Literal["UNSET", "DISABLE", "PERMISSIVE", "STRICT"] = "UNSET"
+
+
+class PeerAuthenticationSpec(Part, kw_only=True):
+    """For which workloads, and how."""
+
+    selector: WorkloadSelector | None = None
+    """None: the whole namespace, or the whole mesh in the root namespace."""
+    mtls: MutualTls | None = None
+    port_level_mtls: dict[PortNumber, MutualTls] = {}
+    """By the workload's port. Only together with a selector."""
+
+
+class PeerAuthentication(Resource, kw_only=True):
+    """What sidecars ask of those who connect to their workloads."""
+
+    GROUP: ClassVar[str] = "security.istio.io"
+    KIND: ClassVar[str] = "PeerAuthentication"
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1", "v1beta1")
+
+    spec: PeerAuthenticationSpec = PeerAuthenticationSpec()
