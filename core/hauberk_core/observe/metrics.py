@@ -160,4 +160,21 @@ WORKER: Final = MetricGroup(
     ),
 )
 
-GROUPS: Final = (HTTP, LISTENER, CLUSTER, LOCAL_ANSWER, WORKER)
+SPANS: Final = MetricGroup(
+    "spans",
+    (),
+    "",
+    (
+        Metric("hauberk_spans_exported_total", COUNTER, "Spans that the collector has accepted."),
+        Metric("hauberk_span_export_failures_total", COUNTER, "Attempts to hand spans to the collector that failed."),
+    ),
+)
+
+DROPPED_SPANS: Final = MetricGroup(
+    "dropped_spans",
+    ("where",),
+    "",
+    (Metric("hauberk_spans_dropped_total", COUNTER, "Spans lost, by where: worker, queue, export (given up), collector (refused)."),),
+)
+
+GROUPS: Final = (HTTP, LISTENER, CLUSTER, LOCAL_ANSWER, WORKER, SPANS, DROPPED_SPANS)

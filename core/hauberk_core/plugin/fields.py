@@ -33,6 +33,10 @@ class Fields:
         """The values of all fields called `name` (lower case), in their order."""
         return self._headers.get_all(name)
 
+    def has_any(self, names: frozenset[str]) -> bool:
+        """Whether there is a field of any of these names (lower case): the cheapest question, for filters that mostly do nothing."""
+        return not names.isdisjoint(self._headers.names)
+
     def items(self) -> list[tuple[str, str]]:
         """Name and value of each field, in order."""
         return self._headers.items()
