@@ -25,7 +25,7 @@ class GatewayDuration(Duration):
         """Read `text`. Raises: ValueError, with a sentence for a person."""
         if len(text) > _LONGEST_TEXT or _GATEWAY.fullmatch(text) is None:
             raise ValueError(
-                f"{quote(text)} is not a duration of Gateway API; write whole numbers with units (h, m, s, ms), as in 500ms or 1m30s"
+                f"{quote(text)} is not a duration of Gateway API; write whole numbers with units, as in 500ms or 1m30s"
             )
         milliseconds = sum(int(number) * round(_UNIT_SECONDS[unit] * 1000) for number, unit in _GATEWAY_PART.findall(text))
         return cls(milliseconds / 1000)

@@ -1,21 +1,23 @@
 """What every object has: its metadata, and the fields that tell its kind."""
 
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
+import msgspec
+
+from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.syntax import Fault
 from hauberk_core.resources.names import Group, Kind, Label, Labels, QualifiedName, Subdomain, dns_subdomain
 from hauberk_core.resources.part import IGNORED, Ignored, Part
 
 
-class ObjectMeta(Part, kw_only=True):
+class ObjectMeta(Part, frozen=True, kw_only=True):
     """Kubernetes' ObjectMeta, as far as it means something outside the API server."""
 
     name: Subdomain
     namespace: Label = "default"
     """Means nothing for kinds that do not live in namespaces."""
-    labels: Labels = {}
-    annotations: dict[QualifiedName, str] = {}
+    labels: Labels = msgspec.field(default_factory=dict)
+    annotations: dict[QualifiedName, str] = msgspec.field(default_factory=dict)
     creation_timestamp: str = ""
     """RFC 3339; of two conflicting objects the older one wins, and an object from a file is as old as it says."""
     uid: str = ""
@@ -30,7 +32,7 @@ class ObjectMeta(Part, kw_only=True):
     self_link: Ignored = IGNORED
 
 
-class Resource(Part, kw_only=True):
+class Resource(Part, frozen=True, kw_only=True):
     """An object of some kind."""
 
     GROUP: ClassVar[str]
@@ -38,26 +40,38 @@ class Resource(Part, kw_only=True):
     VERSIONS: ClassVar[tuple[str, ...]]
     """Served ones, the best first; all have the same fields."""
     NAMESPACED: ClassVar[bool] = True
-    NAME_RULE: ClassVar[Callable[[str], Fault | None]] = staticmethod(dns_subdomain)
 
     api_version: str
     kind: str
     metadata: ObjectMeta
     status: Ignored = IGNORED
 
+    @staticmethod
+    def name_fault(name: str) -> Fault | None:
+        """What is wrong with a name for an object of this kind."""
+        return dns_subdomain(name)
 
-class LabelSelectorRequirement(Part, kw_only=True):
+
+class LabelSelectorRequirement(Part, frozen=True, kw_only=True):
     """One condition on one label."""
 
     key: QualifiedName
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
     values: tuple[str, ...] = ()
 
+    def mistakes(self) -> list[Mistake]:
+        wants_values = self.operator in ("In", "NotIn")
+        if wants_values and not self.values:
+            return [Mistake(("values",), f"{self.operator} needs values to compare with", "add values")]
+        if self.values and not wants_values:
+            return [Mistake(("values",), f"{self.operator} compares with no values", "remove them, or write In or NotIn")]
+        return []
 
-class LabelSelector(Part, kw_only=True):
+
+class LabelSelector(Part, frozen=True, kw_only=True):
     """Conditions on labels; all must hold, and none at all hold for everything."""
 
-    match_labels: Labels = {}
+    match_labels: Labels = msgspec.field(default_factory=dict)
     match_expressions: tuple[LabelSelectorRequirement, ...] = ()
 
     def matches(self, labels: dict[str, str]) -> bool:
@@ -67,7 +81,7 @@ class LabelSelector(Part, kw_only=True):
         return all(_holds(requirement, labels) for requirement in self.match_expressions)
 
 
-class LocalObjectReference(Part, kw_only=True):
+class LocalObjectReference(Part, frozen=True, kw_only=True):
     """Names an object of the same namespace."""
 
     group: Group

@@ -58,7 +58,10 @@ def qualified_name(text: str) -> Fault | None:
         if fault is not None:
             return f"{quote(text)} begins with {quote(prefix)}, which is no DNS name", "write for example example.com/name"
     if not name or len(name) > LONGEST_LABEL or _LABEL_VALUE.fullmatch(name) is None:
-        return f"{quote(text)} is no key", "write at most 63 letters, digits, dashes, dots and underscores, as in app or example.com/app"
+        return (
+            f"{quote(text)} is no key",
+            "write at most 63 letters, digits, dashes, dots and underscores, as in app or example.com/app",
+        )
     return None
 
 
@@ -67,7 +70,10 @@ def label_value(text: str) -> Fault | None:
     if len(text) > LONGEST_LABEL:
         return f"this label's value has {len(text)} characters, {LONGEST_LABEL} are allowed", "shorten it, or use an annotation"
     if _LABEL_VALUE.fullmatch(text) is None:
-        return f"{quote(text)} cannot be a label's value", "write letters, digits, dashes, dots and underscores; both ends a letter or digit"
+        return (
+            f"{quote(text)} cannot be a label's value",
+            "write letters, digits, dashes, dots and underscores; both ends a letter or digit",
+        )
     return None
 
 

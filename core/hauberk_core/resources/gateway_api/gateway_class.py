@@ -22,7 +22,7 @@ def controller_name(text: str) -> Fault | None:
     return None
 
 
-class GatewayClassSpec(Part, kw_only=True):
+class GatewayClassSpec(Part, frozen=True, kw_only=True):
     """Who serves the class's gateways."""
 
     controller_name: Annotated[str, follows(controller_name)]
@@ -30,7 +30,7 @@ class GatewayClassSpec(Part, kw_only=True):
     description: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
-class GatewayClass(Resource, kw_only=True):
+class GatewayClass(Resource, frozen=True, kw_only=True):
     """A sort of gateways, served by one controller."""
 
     GROUP: ClassVar[str] = GATEWAY_GROUP

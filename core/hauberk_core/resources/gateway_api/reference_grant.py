@@ -10,7 +10,7 @@ from hauberk_core.resources.names import Group, Kind, Label, Subdomain
 from hauberk_core.resources.part import Part
 
 
-class ReferenceGrantFrom(Part, kw_only=True):
+class ReferenceGrantFrom(Part, frozen=True, kw_only=True):
     """Who may refer."""
 
     group: Group
@@ -18,7 +18,7 @@ class ReferenceGrantFrom(Part, kw_only=True):
     namespace: Label
 
 
-class ReferenceGrantTo(Part, kw_only=True):
+class ReferenceGrantTo(Part, frozen=True, kw_only=True):
     """What may be referred to; no name: every object of the kind."""
 
     group: Group
@@ -26,14 +26,14 @@ class ReferenceGrantTo(Part, kw_only=True):
     name: Subdomain | None = None
 
 
-class ReferenceGrantSpec(Part, kw_only=True):
+class ReferenceGrantSpec(Part, frozen=True, kw_only=True):
     """Every `from` may refer to every `to`."""
 
     from_: Annotated[tuple[ReferenceGrantFrom, ...], msgspec.Meta(min_length=1, max_length=16)] = msgspec.field(name="from")
     to: Annotated[tuple[ReferenceGrantTo, ...], msgspec.Meta(min_length=1, max_length=16)]
 
 
-class ReferenceGrant(Resource, kw_only=True):
+class ReferenceGrant(Resource, frozen=True, kw_only=True):
     """Allows objects of other namespaces to refer to objects of this one."""
 
     GROUP: ClassVar[str] = GATEWAY_GROUP

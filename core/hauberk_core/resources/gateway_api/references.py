@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import msgspec
 
 from hauberk_core.model.errors import quote
+from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.syntax import Fault, host_pattern
 from hauberk_core.resources.names import Group, Kind, Label, Subdomain, dns_subdomain
 from hauberk_core.resources.part import Part, PortNumber, follows
@@ -35,11 +36,18 @@ def _no_address(text: str) -> Fault | None:
     return None
 
 
+def missing_port(group: str, kind: str, port: int | None) -> list[Mistake]:
+    """A Service cannot be reached without knowing at which port."""
+    if (group, kind) == ("", "Service") and port is None:
+        return [Mistake((), "a Service is named without a port", "add the port, one of the service's own")]
+    return []
+
+
 Hostname = Annotated[str, follows(route_hostname)]
 PreciseHostname = Annotated[str, follows(precise_hostname)]
 
 
-class ParentReference(Part, kw_only=True):
+class ParentReference(Part, frozen=True, kw_only=True):
     """What a route attaches to: a Gateway (or one listener of it), or a Service in a mesh."""
 
     name: Subdomain
@@ -51,7 +59,7 @@ class ParentReference(Part, kw_only=True):
     port: PortNumber | None = None
 
 
-class BackendObjectReference(Part, kw_only=True):
+class BackendObjectReference(Part, frozen=True, kw_only=True):
     """Where requests go."""
 
     name: Subdomain
@@ -62,8 +70,11 @@ class BackendObjectReference(Part, kw_only=True):
     port: PortNumber | None = None
     """Required for a Service."""
 
+    def mistakes(self) -> list[Mistake]:
+        return missing_port(self.group, self.kind, self.port)
 
-class SecretObjectReference(Part, kw_only=True):
+
+class SecretObjectReference(Part, frozen=True, kw_only=True):
     """Where a certificate and its key are."""
 
     name: Subdomain
@@ -72,7 +83,7 @@ class SecretObjectReference(Part, kw_only=True):
     namespace: Label | None = None
 
 
-class ObjectReference(Part, kw_only=True):
+class ObjectReference(Part, frozen=True, kw_only=True):
     """Names an object of any kind."""
 
     group: Group
@@ -81,8 +92,13 @@ class ObjectReference(Part, kw_only=True):
     namespace: Label | None = None
 
 
-class Fraction(Part, kw_only=True):
+class Fraction(Part, frozen=True, kw_only=True):
     """A share of requests."""
 
     numerator: Annotated[int, msgspec.Meta(ge=0)]
     denominator: Annotated[int, msgspec.Meta(ge=1)] = 100
+
+    def mistakes(self) -> list[Mistake]:
+        if self.numerator > self.denominator:
+            return [Mistake(("numerator",), "more than the whole", f"write at most {self.denominator}")]
+        return []

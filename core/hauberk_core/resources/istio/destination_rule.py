@@ -4,14 +4,15 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from hauberk_core.model.mistake import Mistake
 from hauberk_core.resources.duration import IstioDuration
 from hauberk_core.resources.istio.selector import WorkloadSelector
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.names import Labels
-from hauberk_core.resources.part import Count, Part, Percent, PortNumber
+from hauberk_core.resources.part import Count, Part, Percent, PortNumber, repeated
 
 
-class HttpCookie(Part, kw_only=True):
+class HttpCookie(Part, frozen=True, kw_only=True):
     """A cookie to hash by; with a lifetime it is made where it is absent."""
 
     name: str
@@ -19,19 +20,19 @@ class HttpCookie(Part, kw_only=True):
     ttl: IstioDuration | None = None
 
 
-class RingHash(Part, kw_only=True):
+class RingHash(Part, frozen=True, kw_only=True):
     """A ring of at least so many virtual nodes."""
 
     minimum_ring_size: Count | None = None
 
 
-class MagLev(Part, kw_only=True):
+class MagLev(Part, frozen=True, kw_only=True):
     """A table of so many (a prime number of) entries."""
 
     table_size: Count | None = None
 
 
-class ConsistentHash(Part, kw_only=True):
+class ConsistentHash(Part, frozen=True, kw_only=True):
     """What of a request to hash by (one of the first four), and how."""
 
     http_header_name: str | None = None
@@ -42,22 +43,31 @@ class ConsistentHash(Part, kw_only=True):
     maglev: MagLev | None = None
     minimum_ring_size: Count | None = None
 
+    def mistakes(self) -> list[Mistake]:
+        keys = (self.http_header_name, self.http_cookie, self.use_source_ip, self.http_query_parameter_name)
+        if sum(key is not None for key in keys) != 1:
+            message = "hashing needs exactly one thing to hash by"
+            return [Mistake((), message, "write one of httpHeaderName, httpCookie, useSourceIp, httpQueryParameterName")]
+        if self.ring_hash is not None and self.maglev is not None:
+            return [Mistake(("maglev",), "both ringHash and maglev", "remove one of the two")]
+        return []
 
-class LocalityDistribute(Part, kw_only=True):
+
+class LocalityDistribute(Part, frozen=True, kw_only=True):
     """Shares, in percent, of what comes from one locality."""
 
     from_: str = msgspec.field(name="from")
     to: dict[str, Percent]
 
 
-class LocalityFailover(Part, kw_only=True):
+class LocalityFailover(Part, frozen=True, kw_only=True):
     """Where to go when a region has failed."""
 
     from_: str = msgspec.field(name="from")
     to: str
 
 
-class LocalityLbSetting(Part, kw_only=True):
+class LocalityLbSetting(Part, frozen=True, kw_only=True):
     """How near endpoints are preferred."""
 
     distribute: tuple[LocalityDistribute, ...] = ()
@@ -66,7 +76,7 @@ class LocalityLbSetting(Part, kw_only=True):
     enabled: bool | None = None
 
 
-class Warmup(Part, kw_only=True):
+class Warmup(Part, frozen=True, kw_only=True):
     """How a new endpoint's share grows."""
 
     duration: IstioDuration
@@ -74,7 +84,7 @@ class Warmup(Part, kw_only=True):
     aggression: float | None = None
 
 
-class LoadBalancer(Part, kw_only=True):
+class LoadBalancer(Part, frozen=True, kw_only=True):
     """How an endpoint is chosen."""
 
     simple: Literal["UNSPECIFIED", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST", "LEAST_CONN"] | None = None
@@ -84,8 +94,13 @@ class LoadBalancer(Part, kw_only=True):
     warmup_duration_secs: IstioDuration | None = None
     warmup: Warmup | None = None
 
+    def mistakes(self) -> list[Mistake]:
+        if self.simple not in (None, "UNSPECIFIED") and self.consistent_hash is not None:
+            return [Mistake(("consistentHash",), "both simple and consistentHash", "remove one of the two")]
+        return []
 
-class TcpKeepalive(Part, kw_only=True):
+
+class TcpKeepalive(Part, frozen=True, kw_only=True):
     """When and how often to ask whether the peer is still there."""
 
     probes: Count | None = None
@@ -93,7 +108,7 @@ class TcpKeepalive(Part, kw_only=True):
     interval: IstioDuration | None = None
 
 
-class TcpSettings(Part, kw_only=True):
+class TcpSettings(Part, frozen=True, kw_only=True):
     """Bounds on connections."""
 
     max_connections: Count | None = None
@@ -103,7 +118,7 @@ class TcpSettings(Part, kw_only=True):
     idle_timeout: IstioDuration | None = None
 
 
-class HttpSettings(Part, kw_only=True):
+class HttpSettings(Part, frozen=True, kw_only=True):
     """Bounds on requests."""
 
     http1_max_pending_requests: Count | None = None
@@ -118,14 +133,14 @@ class HttpSettings(Part, kw_only=True):
     max_concurrent_streams: Count | None = None
 
 
-class ConnectionPool(Part, kw_only=True):
+class ConnectionPool(Part, frozen=True, kw_only=True):
     """Bounds on what is under way to one destination."""
 
     tcp: TcpSettings | None = None
     http: HttpSettings | None = None
 
 
-class OutlierDetection(Part, kw_only=True):
+class OutlierDetection(Part, frozen=True, kw_only=True):
     """When an endpoint that fails is left out for a while; 0 switches a criterion off."""
 
     consecutive_5xx_errors: Count | None = msgspec.field(default=None, name="consecutive5xxErrors")
@@ -141,7 +156,7 @@ class OutlierDetection(Part, kw_only=True):
     min_health_percent: Percent | None = None
 
 
-class ClientTls(Part, kw_only=True):
+class ClientTls(Part, frozen=True, kw_only=True):
     """How connections to the destination are secured."""
 
     mode: Literal["DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"] = "DISABLE"
@@ -154,14 +169,23 @@ class ClientTls(Part, kw_only=True):
     sni: str | None = None
     insecure_skip_verify: bool | None = None
 
+    def mistakes(self) -> list[Mistake]:
+        if self.mode == "MUTUAL" and not self.credential_name and not (self.client_certificate and self.private_key):
+            return [
+                Mistake(
+                    ("mode",), "MUTUAL without a certificate to show", "add credentialName, or clientCertificate and privateKey"
+                )
+            ]
+        return []
 
-class PortSelector(Part, kw_only=True):
+
+class PortSelector(Part, frozen=True, kw_only=True):
     """A port of the service."""
 
     number: PortNumber
 
 
-class PortTrafficPolicy(Part, kw_only=True):
+class PortTrafficPolicy(Part, frozen=True, kw_only=True):
     """Settings for one port; they replace the destination's, field by field."""
 
     port: PortSelector
@@ -171,7 +195,7 @@ class PortTrafficPolicy(Part, kw_only=True):
     tls: ClientTls | None = None
 
 
-class Tunnel(Part, kw_only=True):
+class Tunnel(Part, frozen=True, kw_only=True):
     """Carry TCP through an HTTP proxy."""
 
     target_host: str
@@ -179,20 +203,20 @@ class Tunnel(Part, kw_only=True):
     protocol: Literal["CONNECT", "POST"] = "CONNECT"
 
 
-class ProxyProtocol(Part, kw_only=True):
+class ProxyProtocol(Part, frozen=True, kw_only=True):
     """Tell the destination whose connection it is."""
 
     version: Literal["V1", "V2"] = "V1"
 
 
-class RetryBudget(Part, kw_only=True):
+class RetryBudget(Part, frozen=True, kw_only=True):
     """Which share of the active requests may be retries."""
 
     percent: float | None = None
     min_retry_concurrency: Count | None = None
 
 
-class TrafficPolicy(Part, kw_only=True):
+class TrafficPolicy(Part, frozen=True, kw_only=True):
     """How a destination is spoken to."""
 
     load_balancer: LoadBalancer | None = None
@@ -204,16 +228,19 @@ class TrafficPolicy(Part, kw_only=True):
     proxy_protocol: ProxyProtocol | None = None
     retry_budget: RetryBudget | None = None
 
+    def mistakes(self) -> list[Mistake]:
+        return repeated("portLevelSettings", [one.port.number for one in self.port_level_settings], "policy for the port")
 
-class Subset(Part, kw_only=True):
+
+class Subset(Part, frozen=True, kw_only=True):
     """Those endpoints of the host that have these labels, under a name of their own."""
 
     name: str
-    labels: Labels = {}
+    labels: Labels = msgspec.field(default_factory=dict)
     traffic_policy: TrafficPolicy | None = None
 
 
-class DestinationRuleSpec(Part, kw_only=True):
+class DestinationRuleSpec(Part, frozen=True, kw_only=True):
     """For which host, and how."""
 
     host: Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
@@ -223,8 +250,11 @@ class DestinationRuleSpec(Part, kw_only=True):
     export_to: tuple[str, ...] = ()
     workload_selector: WorkloadSelector | None = None
 
+    def mistakes(self) -> list[Mistake]:
+        return repeated("subsets", [subset.name for subset in self.subsets], "subset called")
 
-class DestinationRule(Resource, kw_only=True):
+
+class DestinationRule(Resource, frozen=True, kw_only=True):
     """What applies to requests once it is decided where they go."""
 
     GROUP: ClassVar[str] = "networking.istio.io"

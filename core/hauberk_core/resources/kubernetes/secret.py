@@ -2,8 +2,11 @@
 
 import base64
 import binascii
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
+import msgspec
+
+from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.syntax import Fault
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.names import data_key
@@ -23,10 +26,15 @@ def _decode(text: str) -> bytes:
     return base64.b64decode("".join(text.split()), validate=True)
 
 
+TLS_TYPE: Final = "kubernetes.io/tls"
+CERTIFICATE_ENTRY: Final = "tls.crt"
+"""The certificate and those of its issuers, in PEM."""
+KEY_ENTRY: Final = "tls.key"
+
 _Key = Annotated[str, follows(data_key)]
 
 
-class Secret(Resource, kw_only=True):
+class Secret(Resource, frozen=True, kw_only=True):
     """Octets that only those may see who need them: certificates with their keys. Its text form hides them."""
 
     GROUP: ClassVar[str] = ""
@@ -35,10 +43,17 @@ class Secret(Resource, kw_only=True):
 
     type: str = "Opaque"
     """`kubernetes.io/tls` has the entries `tls.crt` and `tls.key`, both in PEM."""
-    data: dict[_Key, Annotated[str, follows(base64_text)]] = {}
-    string_data: dict[_Key, str] = {}
+    data: dict[_Key, Annotated[str, follows(base64_text)]] = msgspec.field(default_factory=dict)
+    string_data: dict[_Key, str] = msgspec.field(default_factory=dict)
     """Wins over `data` where both have an entry."""
     immutable: bool = False
+
+    def mistakes(self) -> list[Mistake]:
+        if self.type != TLS_TYPE:
+            return []
+        missing = [name for name in (CERTIFICATE_ENTRY, KEY_ENTRY) if name not in self.entries()]
+        path = ("data",) if self.data else ("stringData",) if self.string_data else ()
+        return [Mistake(path, f"a Secret of the type {TLS_TYPE} without {name}", f"add {name}, in PEM") for name in missing]
 
     def entry(self, name: str) -> bytes | None:
         """The octets of one entry."""

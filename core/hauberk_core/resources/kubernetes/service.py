@@ -4,12 +4,14 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.syntax import Fault
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.names import Label, Labels, dns_label
-from hauberk_core.resources.part import IGNORED, Ignored, Part, PortNumber
+from hauberk_core.resources.part import IGNORED, Ignored, Part, PortNumber, repeated
 
 
-class ServicePort(Part, kw_only=True):
+class ServicePort(Part, frozen=True, kw_only=True):
     """One port under which a service is reached."""
 
     port: PortNumber
@@ -23,11 +25,11 @@ class ServicePort(Part, kw_only=True):
     node_port: Ignored = IGNORED
 
 
-class ServiceSpec(Part, kw_only=True):
+class ServiceSpec(Part, frozen=True, kw_only=True):
     """How a set of workloads is reached under one name."""
 
     ports: tuple[ServicePort, ...] = ()
-    selector: Labels = {}
+    selector: Labels = msgspec.field(default_factory=dict)
     """Labels of the workloads; none: the endpoints are given by EndpointSlices."""
     type: Literal["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"] = "ClusterIP"
     cluster_ip: str | None = msgspec.field(default=None, name="clusterIP")
@@ -49,16 +51,33 @@ class ServiceSpec(Part, kw_only=True):
     session_affinity_config: Ignored = IGNORED
     traffic_distribution: Ignored = IGNORED
 
+    def mistakes(self) -> list[Mistake]:
+        found = repeated("ports", [port.name for port in self.ports], "port called")
+        found += repeated("ports", [f"{port.port}/{port.protocol}" for port in self.ports], "port")
+        if len(self.ports) > 1:
+            unnamed = [index for index, port in enumerate(self.ports) if port.name is None]
+            found += [
+                Mistake(("ports", index), "a port without name beside others", "give each port a name") for index in unnamed
+            ]
+        if self.type == "ExternalName" and not self.external_name:
+            found.append(Mistake(("type",), "an ExternalName service without externalName", "add externalName"))
+        if self.type != "ExternalName" and not self.ports and self.cluster_ip != "None":
+            found.append(Mistake((), "a service without ports", "add ports"))
+        return found
 
-class Service(Resource, kw_only=True):
+
+class Service(Resource, frozen=True, kw_only=True):
     """A name under which workloads are reached."""
 
     GROUP: ClassVar[str] = ""
     KIND: ClassVar[str] = "Service"
     VERSIONS: ClassVar[tuple[str, ...]] = ("v1",)
-    NAME_RULE = staticmethod(dns_label)
 
     spec: ServiceSpec = ServiceSpec()
+
+    @staticmethod
+    def name_fault(name: str) -> Fault | None:
+        return dns_label(name)
 
     def port(self, number: int) -> ServicePort | None:
         """The port of this number."""

@@ -6,7 +6,7 @@ from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.part import IGNORED, Ignored
 
 
-class ServiceAccount(Resource, kw_only=True):
+class ServiceAccount(Resource, frozen=True, kw_only=True):
     """Who a workload is: with its namespace it makes the workload's identity."""
 
     GROUP: ClassVar[str] = ""
