@@ -104,7 +104,10 @@ def _check_backends(route: Route, clusters: Collection[str], path: Path, mistake
         mistakes.append(Mistake((*path, "backends"), message, "give at least one backend a positive weight", "warning"))
     for index, backend in enumerate(route.backends):
         place = (*path, "backends", index)
-        if backend.cluster not in clusters:
+        if not backend.cluster:
+            message = "no cluster is named, so that this share is answered with 500"
+            mistakes.append(Mistake((*place, "cluster"), message, suggest("", clusters), "warning"))
+        elif backend.cluster not in clusters:
             message = f"no cluster is called {quote(backend.cluster)}"
             mistakes.append(Mistake((*place, "cluster"), message, suggest(backend.cluster, clusters)))
         _check_modifier(backend.request_headers, (*place, "request_headers"), mistakes)

@@ -71,6 +71,7 @@ class WeightedCluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """A share of a route's requests. Header changes made here apply to this share only, after the route's."""
 
     cluster: str
+    """Empty: this share is answered with 500, as Gateway API has it for a backend that does not exist."""
     weight: Weight = 1
     request_headers: HeaderModifier | None = None
     response_headers: HeaderModifier | None = None
