@@ -6,6 +6,7 @@ What is read stays in memory, in the agent and in the workers that present it; i
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -30,10 +31,13 @@ class Secrets(NamedTuple):
     """Of each certificate, by its name in the snapshot."""
 
 
-def read_secrets(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem]) -> Secrets:
+def read_secrets(
+    snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem], trust: Mapping[str, bytes] = MappingProxyType({})
+) -> Secrets:
     """Read every file that the snapshot names. Blocks, so call it in a thread.
 
-    Args: folder - what relative names are relative to; in_memory - certificates that need no file, by name.
+    Args: folder - what relative names are relative to; in_memory - certificates that need no file, by name; trust - bundles that
+    need no file, by what the snapshot calls it.
     Raises: ConfigErrors with every file that is missing or wrong.
     """
     errors: list[ConfigError] = []
@@ -51,7 +55,8 @@ def read_secrets(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, Certi
             resources[f"{CERTIFICATE}/{name}"] = msgspec.msgpack.encode(held)
     for file in _trust_files(snapshot):
         try:
-            resources[f"{TRUST}/{file}"] = _check_trust(folder / file)
+            bundle = trust.get(file)
+            resources[f"{TRUST}/{file}"] = _check_trust(_read(folder / file) if bundle is None else bundle, file)
         except _WrongFileError as error:
             errors.append(ConfigError(path=f"trust_file {file}", message=error.message, hint=error.hint))
     if errors:
@@ -59,7 +64,9 @@ def read_secrets(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, Certi
     return Secrets(resources, facts)
 
 
-def secret_files(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem]) -> list[Path]:
+def secret_files(
+    snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem], trust: Mapping[str, bytes] = MappingProxyType({})
+) -> list[Path]:
     """Every file that `read_secrets` reads."""
     files: dict[Path, None] = {}
     for name, certificate in snapshot.certificates.items():
@@ -67,7 +74,8 @@ def secret_files(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, Certi
             files[folder / certificate.chain_file] = None
             files[folder / certificate.key_file] = None
     for file in _trust_files(snapshot):
-        files[folder / file] = None
+        if file not in trust:
+            files[folder / file] = None
     return list(files)
 
 
@@ -119,11 +127,10 @@ def _check_certificate(pem: CertificatePem) -> CertificateFacts:
     return facts
 
 
-def _check_trust(path: Path) -> bytes:
-    pem = _read(path)
+def _check_trust(pem: bytes, name: str) -> bytes:
     try:
         load_trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), pem)
     except (ssl.SSLError, ValueError) as error:
-        message = f"{path} holds no certificate that OpenSSL can load"
+        message = f"{name} holds no certificate that OpenSSL can load"
         raise _WrongFileError(message, "name a PEM bundle of authorities") from error
     return pem
