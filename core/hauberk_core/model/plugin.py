@@ -67,7 +67,7 @@ class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     plugin: str
     phase: Phase = "traffic"
-    """Plugins of one place have their turns in the order `authn`, `authz`, `admission`, `traffic`, `stats`; responses in reverse."""
+    """Plugins of one place have their turns in the order `authn`, `authz`, `admission`, `traffic`, `stats`."""
     priority: Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)] = 0
     """Within a phase the smaller comes first; of equals, the one listed first."""
     failure: Literal["open", "closed"] = "closed"

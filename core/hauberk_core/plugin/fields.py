@@ -34,7 +34,7 @@ class Fields:
         return self._headers.get_all(name)
 
     def has_any(self, names: frozenset[str]) -> bool:
-        """Whether there is a field of any of these names (lower case): the cheapest question, for filters that mostly do nothing."""
+        """Whether there is a field of any of these names (lower case): the cheapest question there is."""
         return not names.isdisjoint(self._headers.names)
 
     def items(self) -> list[tuple[str, str]]:
@@ -70,7 +70,10 @@ def check_field(name: str, value: str) -> None:
         raise ValueError("the header name " + repr(name[:64]) + " is no token of at most " + str(NAME_LIMIT) + " characters")
     if len(value) > _LONGEST_VALUE or _VALUE.fullmatch(value) is None:
         raise ValueError(
-            "the value of header " + name + " may hold visible latin-1 characters with blanks between them, not " + repr(value[:64])
+            "the value of header "
+            + name
+            + " may hold visible latin-1 characters with blanks between them, not "
+            + repr(value[:64])
         )
     _refuse_own(name.lower())
 

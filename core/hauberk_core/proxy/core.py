@@ -23,6 +23,7 @@ from hauberk_core.observe.meters import ClusterMeters, ProxyMeters
 from hauberk_core.observe.record import Record
 from hauberk_core.observe.request_id import RequestIds
 from hauberk_core.observe.text_line import TextLine
+from hauberk_core.plugin.waiting import Waiting
 from hauberk_core.proxy.chain import Chain, ChainOwner, Target
 from hauberk_core.proxy.listener import ListenerRuntime
 from hauberk_core.proxy.update import ProxyUpdate
@@ -70,7 +71,7 @@ class OtherCodecs:
 class ProxyCore(ChainOwner):
     """Follows the configuration; everything that must outlive a change (connections, pools, counters) lives here by name."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the seams of a whole proxy
         self,
         loop: Loop,
         transport: Transport,
@@ -80,8 +81,9 @@ class ProxyCore(ChainOwner):
         other_codecs: OtherCodecs,
         random: Callable[[], float],
         entropy: Callable[[int], bytes],
+        waiting: Waiting,
     ) -> None:
-        super().__init__(meters.without_cluster, RequestIds(entropy))
+        super().__init__(meters.without_cluster, RequestIds(entropy), waiting)
         self.loop: Final = loop
         self.meters: Final = meters
         self.draining = False
@@ -166,21 +168,25 @@ class ProxyCore(ChainOwner):
         targets: dict[str, Target] = {}
         for name, config in update.clusters.items():
             context = update.client_contexts.get(name)
+            given = update.client_securities.get(name)
             old = self._clusters.get(name)
-            if old is not None and old.context is context and _same_transport(old.config, config):
+            if old is not None and old.context is context and old.given is given and _same_transport(old.config, config):
                 runtime = old
                 if old.config is not config:
                     runtime.configure(config)
             else:
-                runtime = self._new_cluster(name, config, context)
+                runtime = self._new_cluster(name, config, context, given)
                 runtime.configure(config)
+            runtime.cluster.guards = update.guards.get(name, ())
             clusters[name] = runtime
             targets[name] = Target(runtime.cluster, self.meters.cluster_meters(name, config.labels))
         self._clusters = clusters
         self._targets = targets
 
-    def _new_cluster(self, name: str, config: Cluster, context: ssl.SSLContext | None) -> "ClusterRuntime":
-        security: Security | None = None
+    def _new_cluster(
+        self, name: str, config: Cluster, context: ssl.SSLContext | None, given: Security | None
+    ) -> "ClusterRuntime":
+        security = given
         if context is not None:
             security = TlsSecurity(context, False, config.transport.server_name)
         factory = _ClientMachines(self._other_codecs if config.codec == "h11" else None)
@@ -194,7 +200,7 @@ class ProxyCore(ChainOwner):
             LeastRequest(self._random),
             _ClusterConnectionMeters(self.meters.cluster_meters(name, config.labels)),
         )
-        return ClusterRuntime(cluster, config, context, self._resolver, self._random)
+        return ClusterRuntime(cluster, config, context, given, self._resolver, self._random)
 
     def _apply_listeners(self, update: ProxyUpdate) -> None:
         listeners: dict[str, ListenerRuntime] = {}
@@ -224,8 +230,14 @@ class ProxyCore(ChainOwner):
         port = runtime.listening.port()
         for index, chain_config in enumerate(config.filter_chains):
             context = update.server_contexts.get((name, index))
+            # What a plugin secures is secured between proxies; behind them, as before them, is what the client spoke.
             scheme = "http" if context is None else "https"
-            chains.append(self._chain(runtime, index, chain_config, update, scheme, port))
+            chain = self._chain(runtime, index, chain_config, update, scheme, port)
+            chain.filters = update.filters.get((name, index))
+            chains.append(chain)
+            given = update.server_securities.get((name, index))
+            if given is not None and (security is None or not chain_config.server_names):
+                security = given
             if context is not None and (security is None or not chain_config.server_names):
                 security = TlsSecurity(context, True, "")
         runtime.configure(chains, security)
@@ -254,12 +266,15 @@ class ClusterRuntime(NameWatcher):
         cluster: UpstreamCluster,
         config: Cluster,
         context: ssl.SSLContext | None,
+        given: Security | None,
         resolver: Resolver,
         random: Callable[[], float],
     ) -> None:
         self.cluster: Final = cluster
         self.config: Cluster = config
         self.context: Final[ssl.SSLContext | None] = context
+        self.given: Final[Security | None] = given
+        """What a plugin secures it with."""
         self._resolver: Final = resolver
         self._random: Final = random
         self._addresses: list[Address] = []

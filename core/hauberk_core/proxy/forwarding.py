@@ -56,3 +56,12 @@ def prepare_request(request: Request, record: Record, peer_host: str, scheme: st
     record.request_id = request_id
     names.append("via")
     lines.append(_VIA_11 if request.version == 11 else _VIA_10)
+
+
+def settle_request_id(request: Request, record: Record, request_ids: RequestIds) -> None:
+    """Do what `prepare_request` does about `x-request-id`, ahead of it: plugins may want to know the id."""
+    request_id = request.headers.get("x-request-id")
+    if request_id is None or not request_id or len(request_id) > _REQUEST_ID_LENGTH:
+        request_id = request_ids.next()
+        request.headers.set("x-request-id", request_id)
+    record.request_id = request_id

@@ -18,6 +18,10 @@ from hauberk_core.net.transport import Security, Transport
 from hauberk_core.upstream.balance import Balancer
 from hauberk_core.upstream.connection import ConnectionOwner, Requester, UpstreamConnection
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
+from hauberk_core.upstream.guard import Admission, Guard, Permit, Refusal
+
+# Endpoints that guards are asked about for one request. Where so many in turn are refused, it is the cluster that ails.
+MOST_REFUSALS: Final = 16
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -79,6 +83,8 @@ class UpstreamCluster(ConnectionOwner):
         self.loop: Final = loop
         self.settings: ClusterSettings = settings
         self.balancer: Balancer = balancer
+        self.guards: tuple[Guard, ...] = ()
+        """Asked before each attempt; all must permit it."""
         self._transport: Final = transport
         self._security: Final = security
         self._new_machine: Final = new_machine
@@ -151,6 +157,11 @@ class UpstreamCluster(ConnectionOwner):
         endpoint = self.balancer.pick(endpoints)
         if requester.tried is not None and endpoint in requester.tried:
             endpoint = self._untried(requester.tried)
+        if self.guards:
+            admitted = self._admitted(requester, endpoint)
+            if admitted is None:
+                return None
+            endpoint = admitted
         idle = self._pools[endpoint.address].idle
         if idle:
             connection = idle.pop()
@@ -158,6 +169,7 @@ class UpstreamCluster(ConnectionOwner):
             connection.use(requester)
             return connection
         if self._open >= self.settings.max_connections and not self._close_one_idle():
+            self._withdraw_admission(requester)
             self._wait(requester)
             return None
         self._connect(endpoint, requester)
@@ -184,8 +196,12 @@ class UpstreamCluster(ConnectionOwner):
     def returned(self, connection: UpstreamConnection) -> None:
         endpoint = connection.endpoint
         endpoint.active -= 1
-        if self._waiting and not endpoint.retired:
+        while self._waiting and not endpoint.retired:
             requester = self._next_waiting()
+            refusal = self._ask_guards(requester, endpoint) if self.guards else None
+            if refusal is not None:
+                requester.refused(Reason.GUARD_REFUSED, f"{endpoint.address}: {refusal.detail}")
+                continue
             endpoint.active += 1
             connection.use(requester)
             self._hand_over(connection, requester)
@@ -237,6 +253,10 @@ class UpstreamCluster(ConnectionOwner):
 
     def _try_again(self, requester: Requester, endpoint: UpstreamEndpoint, reason: Reason, detail: str) -> None:
         """A failed connect proves that nothing was sent, so that any request may go elsewhere."""
+        admission = requester.admission
+        if admission is not None:
+            requester.admission = None
+            admission.done(0, reason, self.loop.now)
         if requester.attempts >= self.settings.connect_attempts or self._retired:
             requester.refused(reason, f"{endpoint.address}: {detail} (attempt {requester.attempts})")
             return
@@ -246,6 +266,42 @@ class UpstreamCluster(ConnectionOwner):
         connection = self.acquire(requester)
         if connection is not None:
             self._hand_over(connection, requester)
+
+    def _admitted(self, requester: Requester, endpoint: UpstreamEndpoint) -> UpstreamEndpoint | None:
+        """`endpoint`, or another one, for which all guards permit an attempt; None, and the requester is refused, if there is
+        none."""
+        refused: list[UpstreamEndpoint] = []
+        candidate = endpoint
+        while True:
+            refusal = self._ask_guards(requester, candidate)
+            if refusal is None:
+                return candidate
+            refused.append(candidate)
+            others = [other for other in self._endpoints if other not in refused]
+            if not others or len(refused) >= MOST_REFUSALS:
+                requester.refused(Reason.GUARD_REFUSED, f"{candidate.address}: {refusal.detail}")
+                return None
+            tried = requester.tried
+            untried = others if tried is None else [other for other in others if other not in tried]
+            candidate = self.balancer.pick(untried or others)
+
+    def _ask_guards(self, requester: Requester, endpoint: UpstreamEndpoint) -> Refusal | None:
+        """Have an attempt at `endpoint` permitted. Returns: the first refusal, or None, and the requester has its admission."""
+        permits: list[Permit] = []
+        for guard in self.guards:
+            answer = guard.admit(endpoint)
+            if isinstance(answer, Refusal):
+                Admission(permits, self.loop.now).unused()
+                return answer
+            permits.append(answer)
+        requester.admission = Admission(permits, self.loop.now)
+        return None
+
+    def _withdraw_admission(self, requester: Requester) -> None:
+        admission = requester.admission
+        if admission is not None:
+            requester.admission = None
+            admission.unused()
 
     def _hand_over(self, connection: UpstreamConnection, requester: Requester) -> None:
         """Give an established connection to a requester on whose behalf nobody is calling: its faults must not be another's."""

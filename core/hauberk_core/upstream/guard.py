@@ -56,3 +56,25 @@ class Guard:
 
     def close(self) -> None:
         """No configuration uses the guard any more, and no permit is open. Called once."""
+
+
+class Admission:
+    """What all guards of a cluster permitted for one attempt."""
+
+    __slots__ = ("_permits", "_since")
+
+    def __init__(self, permits: list[Permit], since: float) -> None:
+        self._permits: Final = permits
+        self._since: Final = since
+
+    def done(self, status: int, reason: Reason | None, now: float) -> None:
+        """The attempt was made and is over. Args: now - when the response's head came, or when it failed."""
+        outcome = Outcome(True, status, reason, now - self._since)
+        for permit in self._permits:
+            permit.done(outcome)
+
+    def unused(self) -> None:
+        """The attempt was not made."""
+        outcome = Outcome(False, 0, None, 0.0)
+        for permit in self._permits:
+            permit.done(outcome)
