@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Final
 
-# What one second's spans take in a worker that traces every one of 4,000 requests (two spans each, about 400 octets). An agent that
-# has not taken them by then does not keep up, and waiting for it would only take memory from the traffic.
+# What one second's spans take in a worker that traces all of 4,000 requests (two spans each, about 400 octets). An agent that has
+# not taken them by then does not keep up, and waiting for it would only take memory from the traffic.
 QUEUED_OCTETS: Final = 4 * 1024 * 1024
+# A span that bounds its texts is far smaller.
+LONGEST_SPAN: Final = 64 * 1024
 # Sent as soon as so many wait: as many as the agent exports at once.
 SPANS_PER_BATCH: Final = 512
 
@@ -27,17 +29,19 @@ class SpanQueue:
         self._octets = 0
         self._dropped = 0
 
-    def put(self, span: bytes) -> None:
-        """Queue a span as `model.span.encode_span` wrote it, or drop it."""
-        octets = self._octets + len(span)
-        if octets > self._limit:
+    def put(self, span: bytes) -> bool:
+        """Queue a span as `model.span.encode_span` wrote it. Returns: whether there was room; else it is dropped."""
+        size = len(span)
+        octets = self._octets + size
+        if octets > self._limit or size > LONGEST_SPAN:
             self._dropped += 1
-            return
+            return False
         self._octets = octets
         spans = self._spans
         spans.append(span)
         if len(spans) % self._batch == 0:
             self._wake()
+        return True
 
     def take(self) -> list[bytes]:
         """Everything that waits; the queue is empty afterwards."""
