@@ -1,4 +1,4 @@
-"""How the bytes of a connection are carried: in the clear, inside TLS, or inside the TLS by which proxies of a mesh know each other."""
+"""How the bytes of a connection are carried: in the clear, inside TLS, or inside the TLS by which proxies know each other."""
 
 from typing import Literal
 
@@ -23,7 +23,8 @@ class TransportConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     mode: Literal["strict", "permissive"] = "strict"
     """Listener with `mesh` only: `permissive` also takes plain connections, told apart by their first octets."""
     identities: tuple[str, ...] = ()
-    """With `mesh`, the SPIFFE IDs the peer may have. A cluster needs at least one; a listener without takes the whole trust domain."""
+    """With `mesh`, the SPIFFE IDs the peer may have. A cluster needs at least one; a listener without any
+    takes its whole trust domain."""
     certificates: tuple[str, ...] = ()
     """Names from the snapshot's `certificates`: a listener picks among them by SNI, a cluster presents the first.
     With `mesh`, what the proxy's own identity is called; it is in no snapshot."""
