@@ -1,17 +1,18 @@
 """Our messages are Envoy's on the wire, and can be loaded beside other people's."""
 
+import dataclasses
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
-import betterproto2
 import pytest
+from betterproto2 import Message
 from google.protobuf.any_pb2 import Any
-from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
 from hauberk_core.wire_proto.discovery_pb2 import (
+    DESCRIPTOR,
     ControlPlane,
     DeltaDiscoveryRequest,
     DeltaDiscoveryResponse,
@@ -132,18 +133,19 @@ def test_we_read_what_envoy_writes() -> None:
 
 
 def test_fields_have_envoys_numbers() -> None:
-    pairs: tuple[tuple[type[Message], type[betterproto2.Message]], ...] = (
-        (Node, EnvoyNode),
-        (Status, EnvoyStatus),
-        (DeltaDiscoveryRequest, EnvoyRequest),
-        (DeltaDiscoveryResponse, EnvoyResponse),
-        (Resource, EnvoyResource),
-        (ControlPlane, EnvoyControlPlane),
-    )
-    for ours, theirs in pairs:
-        numbers = {metadata.number: name for name, metadata in theirs()._betterproto.meta_by_field_name.items()}
-        for field in ours().DESCRIPTOR.fields:
-            assert numbers.get(field.number) == field.name, f"{ours.__name__}.{field.name}"
+    theirs: dict[str, Message] = {
+        "Node": EnvoyNode(),
+        "Status": EnvoyStatus(),
+        "DeltaDiscoveryRequest": EnvoyRequest(),
+        "DeltaDiscoveryResponse": EnvoyResponse(),
+        "Resource": EnvoyResource(),
+        "ControlPlane": EnvoyControlPlane(),
+    }
+    assert set(DESCRIPTOR.message_types_by_name) == set(theirs)
+    for message, original in theirs.items():
+        numbers = {field.metadata["betterproto"].number: field.name for field in dataclasses.fields(original)}
+        for ours in DESCRIPTOR.message_types_by_name[message].fields:
+            assert numbers.get(ours.number) == ours.name, f"{message}.{ours.name}"
 
 
 def test_messages_load_beside_those_of_other_libraries() -> None:
