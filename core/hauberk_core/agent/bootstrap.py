@@ -21,7 +21,9 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The document, JSON in a file that only its owner reads: it may hold a join token."""
 
     control: str
-    """`host:port` of control's discovery server and certificate authority."""
+    """`host:port` where control requires a certificate of the mesh: discovery, and renewal of certificates."""
+    join: str
+    """`host:port` where control takes join tokens."""
     root: str
     """The authorities, PEM, by which control is known at first."""
     identity: str

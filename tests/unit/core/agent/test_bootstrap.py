@@ -9,6 +9,7 @@ from hauberk_core.agent.bootstrap import LARGEST_BOOTSTRAP, Bootstrap, Bootstrap
 
 DOCUMENT = Bootstrap(
     control="127.0.0.1:15012",
+    join="127.0.0.1:15011",
     root="PEM",
     identity="spiffe://cluster.local/ns/default/sa/reviews",
     role="sidecar",
