@@ -14,6 +14,7 @@ from hauberk_cli.lazy_group import LazyCommand, LazyGroup
 _COMMANDS: Final = {
     "proxy": LazyCommand("hauberk_cli.proxy.command", "proxy", "Run a proxy, from one line or from a configuration file."),
     "config": LazyCommand("hauberk_cli.config.command", "config", "Check configuration files; print their schema."),
+    "plugin": LazyCommand("hauberk_cli.plugin.command", "plugin", "Show which plugins are installed, and which can be used."),
     "demo": LazyCommand("hauberk_cli.demo.command", "demo", "Run a small bookshop behind a gateway, to look around."),
     "version": LazyCommand("hauberk_cli.version", "version", "Tell what is installed: version, compiled or plain, platform."),
     "completion": LazyCommand("hauberk_cli.completion", "completion", "Print the completion script of a shell."),

@@ -176,7 +176,9 @@ def test_a_fault_on_a_head_refuses_or_passes_as_declared(build: "Build", where: 
             assert b"hauberk-reason: plugin_failed" in answer
             assert f"in {where}".encode() not in answer
             assert scenario.log() == [(503, "plugin_failed")]
-        assert [(plugin, method, str(error)) for plugin, method, error in scenario.plugin_faults] == [("it", where, f"in {where}")]
+        assert [(plugin, method, str(error)) for plugin, method, error in scenario.plugin_faults] == [
+            ("it", where, f"in {where}")
+        ]
 
 
 @pytest.mark.parametrize("failure", ["closed", "open"])

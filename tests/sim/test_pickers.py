@@ -80,8 +80,6 @@ def test_a_route_with_one_backend_has_nothing_to_pick(build: "Build") -> None:
         def pick(self, exchange: Exchange, backends: tuple[Backend, ...]) -> Backend | None:
             raise AssertionError("there is no choice")
 
-    scenario = build(
-        route={"plugins": (use("it"),)}, plugins=host({"it": half(hauberk_backend_picker=lambda config: Unasked())})
-    )
+    scenario = build(route={"plugins": (use("it"),)}, plugins=host({"it": half(hauberk_backend_picker=lambda config: Unasked())}))
     assert scenario.exchange(scenario.browser(), scenario.serve()).endswith(b"ok")
     assert scenario.plugin_faults == []

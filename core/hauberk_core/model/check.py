@@ -10,7 +10,7 @@ from typing import Final
 from hauberk_core.identity import SpiffeError, parse_uri
 from hauberk_core.model import syntax
 from hauberk_core.model.address import Address, parse_address
-from hauberk_core.model.check_routes import check_route_table
+from hauberk_core.model.check_routes import check_plugins, check_route_table
 from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.errors import ConfigError, Path, quote
 from hauberk_core.model.listener import FilterChain, Listener
@@ -110,6 +110,7 @@ def _check_chains(listener: Listener, snapshot: Snapshot, listener_path: Path, m
         path = (*listener_path, "filter_chains", index)
         _check_reference(chain.route_table, snapshot.route_tables, "route table", (*path, "route_table"), mistakes)
         _check_listening_transport(chain, snapshot, path, mistakes)
+        check_plugins(chain.plugins, path, mistakes)
         if chain.transport.security != listener.filter_chains[0].transport.security:
             hint = "give the plain and the TLS chains listeners with different ports"
             mistakes.append(Mistake((*path, "transport"), "one address cannot be both plain and TLS", hint))
@@ -130,6 +131,9 @@ def _check_listening_transport(chain: FilterChain, snapshot: Snapshot, path: Pat
     if transport.security == "tls" and not transport.certificates:
         message = "a listener that terminates TLS needs a certificate"
         mistakes.append(Mistake((*transport_path, "certificates"), message, suggest("", snapshot.certificates)))
+    if transport.security == "mesh" and chain.server_names:
+        message = "in the mesh a chain is not chosen by server names"
+        mistakes.append(Mistake((*path, "server_names"), message, "remove them, and give other chains listeners of their own"))
     if transport.security == "plain" and chain.server_names:
         message = "server names are known only inside TLS"
         hint = 'set transport.security to "tls", or tell hosts apart by the route table\'s virtual hosts'
@@ -224,6 +228,7 @@ def _check_cluster(cluster: Cluster, snapshot: Snapshot, path: Path, mistakes: l
             message = f"endpoint {first} has the same address"
             mistakes.append(Mistake(place, message, "remove one; shares are set by the weights of a route's backends", "warning"))
     _check_calling_transport(cluster.transport, snapshot, (*path, "transport"), mistakes)
+    check_plugins(cluster.plugins, path, mistakes)
     for name, value in cluster.labels.items():
         if _LABEL_NAME.fullmatch(name) is None or len(name) > _LONGEST_LABEL or name.startswith("__"):
             message = f"{quote(name)} is no metric label"
