@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hauberk_core.agent.wire import CERTIFICATE, TRUST, CertificatePem
-from hauberk_core.model.errors import ConfigError, ConfigErrors, write_path
+from hauberk_core.model.errors import ConfigError, ConfigErrors, quote, write_path
 from hauberk_core.model.snapshot import Snapshot
+from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.pem import load_certificate
 from hauberk_core.net.tls_context import load_trust
 from hauberk_core.net.x509 import CertificateFacts, read_certificate
@@ -53,6 +54,18 @@ def read_secrets(
             errors.append(ConfigError(path=write_path(("certificates", name)), message=error.message, hint=error.hint))
         else:
             resources[f"{CERTIFICATE}/{name}"] = msgspec.msgpack.encode(held)
+    for name in _own_identities(snapshot):
+        try:
+            held = in_memory.get(name)
+            if held is None:
+                message = f"the mesh's transport presents {quote(name)}, and this proxy has no such identity"
+                hint = "run it as a part of a mesh, or name a certificate's files under this name"
+                raise _WrongFileError(message, hint)
+            facts[name] = _check_certificate(held)
+        except _WrongFileError as error:
+            errors.append(ConfigError(path=f"identity {name}", message=error.message, hint=error.hint))
+        else:
+            resources[f"{CERTIFICATE}/{name}"] = msgspec.msgpack.encode(held)
     for file in _trust_files(snapshot):
         try:
             bundle = trust.get(file)
@@ -79,15 +92,26 @@ def secret_files(
     return list(files)
 
 
+def _own_identities(snapshot: Snapshot) -> list[str]:
+    """Names that the mesh's transports present and that are no files of the snapshot: what the proxy got from the mesh."""
+    names: dict[str, None] = {}
+    for transport in _transports(snapshot):
+        if transport.security == "mesh":
+            for name in transport.certificates:
+                if name not in snapshot.certificates:
+                    names[name] = None
+    return list(names)
+
+
 def _trust_files(snapshot: Snapshot) -> list[str]:
-    files: dict[str, None] = {}
-    for listener in snapshot.listeners.values():
-        for chain in listener.filter_chains:
-            files[chain.transport.trust_file] = None
-    for cluster in snapshot.clusters.values():
-        files[cluster.transport.trust_file] = None
+    files = {transport.trust_file: None for transport in _transports(snapshot)}
     files.pop("", None)
     return list(files)
+
+
+def _transports(snapshot: Snapshot) -> list[TransportConfig]:
+    chains = [chain for listener in snapshot.listeners.values() for chain in listener.filter_chains]
+    return [chain.transport for chain in chains] + [cluster.transport for cluster in snapshot.clusters.values()]
 
 
 class _WrongFileError(Exception):

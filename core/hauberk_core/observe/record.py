@@ -18,6 +18,7 @@ class Record:
         "duration",
         "method",
         "path",
+        "peer_identity",
         "protocol",
         "reason",
         "request_id",
@@ -28,7 +29,9 @@ class Record:
         "upstream_duration",
         "upstream_failure",
         "upstream_host",
+        "upstream_identity",
         "upstream_local",
+        "upstream_tried",
         "user_agent",
         "x_forwarded_for",
     )
@@ -63,12 +66,18 @@ class Record:
         self.request_id = ""
         self.upstream_host = ""
         """The endpoint's `address:port`."""
+        self.upstream_identity = ""
+        """What the endpoint proved in its certificate inside the mesh: a SPIFFE ID."""
+        self.upstream_tried = ""
+        """Endpoints that could not be reached before that one: `address:port`, with commas between them."""
         self.cluster = ""
         self.upstream_local = ""
         self.downstream_local = ""
         self.downstream_remote = ""
         self.server_name = ""
         """What the client asked for inside TLS (SNI)."""
+        self.peer_identity = ""
+        """What the client proved in its certificate inside the mesh: a SPIFFE ID."""
         self.route = ""
         self.attributes: dict[str, object] | None = None
         """What plugins noted, under keys that begin with the plugin's name; None: nothing."""

@@ -81,6 +81,6 @@ class ChainOwner:
         """The value of a Date field."""
         raise NotImplementedError
 
-    def report(self, record: Record, meters: ClusterMeters, secure: bool) -> None:
+    def report(self, record: Record, meters: ClusterMeters) -> None:
         """Count and log a finished exchange."""
         raise NotImplementedError

@@ -146,13 +146,21 @@ class ProxyCore(ChainOwner):
     def http_date(self) -> str:
         return self._date.at(self.loop.clock.wall())
 
-    def report(self, record: Record, meters: ClusterMeters, secure: bool) -> None:
+    def report(self, record: Record, meters: ClusterMeters) -> None:
         reason = record.reason
         flags = "-"
         if reason is not None:
             flags = reason.flag
             self.meters.local_answer(reason)
-        meters.finished(record.status, flags, secure, record.bytes_received, record.bytes_sent, record.duration)
+        meters.finished(
+            record.status,
+            flags,
+            record.peer_identity,
+            record.upstream_identity,
+            record.bytes_received,
+            record.bytes_sent,
+            record.duration,
+        )
         log = self._access_log
         if log is not None:
             log.write(record)
@@ -170,8 +178,14 @@ class ProxyCore(ChainOwner):
             context = update.client_contexts.get(name)
             given = update.client_securities.get(name)
             old = self._clusters.get(name)
-            if old is not None and old.context is context and old.given is given and _same_transport(old.config, config):
+            if (
+                old is not None
+                and old.context is context
+                and _share_connections(old.given, given)
+                and _same_transport(old.config, config)
+            ):
                 runtime = old
+                runtime.secure(given)
                 if old.config is not config:
                     runtime.configure(config)
             else:
@@ -273,7 +287,7 @@ class ClusterRuntime(NameWatcher):
         self.cluster: Final = cluster
         self.config: Cluster = config
         self.context: Final[ssl.SSLContext | None] = context
-        self.given: Final[Security | None] = given
+        self.given: Security | None = given
         """What a plugin secures it with."""
         self._resolver: Final = resolver
         self._random: Final = random
@@ -304,6 +318,12 @@ class ClusterRuntime(NameWatcher):
         for name in names:
             self._resolver.watch(name, self)
         self._set_endpoints()
+
+    def secure(self, given: Security | None) -> None:
+        """Make the connections to come with another security of a plugin, whose connections may serve beside the open ones."""
+        if given is not None:
+            self.given = given
+            self.cluster.security = given
 
     def retire(self) -> None:
         """Nothing names the cluster any more."""
@@ -383,6 +403,16 @@ def _drain_connections(listener: ListenerRuntime) -> None:
 def _same_transport(one: Cluster, other: Cluster) -> bool:
     """Whether connections made for the one may serve the other."""
     return one.codec == other.codec and one.transport == other.transport
+
+
+def _share_connections(one: Security | None, other: Security | None) -> bool:
+    """Whether connections made with the one may carry requests beside those made with the other."""
+    if one is other:
+        return True
+    if one is None or other is None:
+        return False
+    key = one.pool_key()
+    return bool(key) and key == other.pool_key()
 
 
 def _is_numeric(host: str) -> bool:

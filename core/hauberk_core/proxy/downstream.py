@@ -330,6 +330,7 @@ class DownstreamConnection(Connection):
         record.downstream_local = stream.local_address()
         record.downstream_remote = stream.peer_address()
         record.server_name = stream.server_name()
+        record.peer_identity = stream.peer_identity()
 
     # Answers of our own.
 
@@ -416,7 +417,8 @@ class DownstreamConnection(Connection):
             record.status = reason.status
             record.downstream_local = self.stream.local_address()
             record.downstream_remote = self.stream.peer_address()
-            self.chain.owner.report(record, self.chain.owner.unrouted, self.stream.is_secure())
+            record.peer_identity = self.stream.peer_identity()
+            self.chain.owner.report(record, self.chain.owner.unrouted)
             if self.chain.filters is not None:
                 self.chain.filters.before.observe(record)
         self.exchange = None
@@ -657,4 +659,4 @@ class DownstreamClient(Client):
     def report(self, record: Record, meters: ClusterMeters | None) -> None:
         connection = self._connection
         owner = connection.chain.owner
-        owner.report(record, owner.unrouted if meters is None else meters, connection.stream.is_secure())
+        owner.report(record, owner.unrouted if meters is None else meters)

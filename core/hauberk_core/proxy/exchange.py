@@ -150,6 +150,8 @@ class Exchange(Requester):
         record = self.record
         record.upstream_host = connection.endpoint.address
         record.upstream_local = connection.stream.local_address()
+        record.upstream_identity = connection.stream.peer_identity()
+        self._note_tried()
         if decision.backend_timeout > 0:
             loop = connection.loop
             loop.wheel.arm(connection.timer, loop.now + decision.backend_timeout)
@@ -163,10 +165,16 @@ class Exchange(Requester):
         if self._held_end:
             connection.queue(machine.send_end(self._held_trailers))
 
+    def _note_tried(self) -> None:
+        tried = self.tried
+        if tried is not None:
+            self.record.upstream_tried = ",".join([endpoint.address for endpoint in tried])
+
     def refused(self, reason: Reason, detail: str) -> None:
         self._connection = None
         if self.attempts:
             self.record.upstream_failure = detail
+            self._note_tried()
         self._client.answer_error(self, reason, detail)
 
     def response(self, response: Response) -> None:

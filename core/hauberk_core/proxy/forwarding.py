@@ -17,8 +17,9 @@ _REQUEST_ID_LENGTH: Final = 128
 def prepare_request(request: Request, record: Record, peer_host: str, scheme: str, request_ids: RequestIds) -> None:
     """Add `x-forwarded-for`, `x-forwarded-proto`, `x-request-id` and `via` to the request, and note for the log what it says.
 
-    The client's address is appended to what earlier hops noted; the scheme is what this hop has seen. A request id is kept, so
-    that one id follows a request through every hop. Source for via: RFC 9110 section 7.6.3.
+    The client's address is appended to what earlier hops noted. The scheme is what this hop has seen; where a proxy of the mesh
+    passes a request on, it stays what the first hop saw. A request id is kept, so that one id follows a request through every
+    hop. Source for via: RFC 9110 section 7.6.3.
     """
     headers = request.headers
     names = headers.names
@@ -46,7 +47,7 @@ def prepare_request(request: Request, record: Record, peer_host: str, scheme: st
     if proto < 0:
         names.append("x-forwarded-proto")
         lines.append("x-forwarded-proto: " + scheme)
-    else:
+    elif not record.peer_identity:
         headers.set("x-forwarded-proto", scheme)
     if not request_id or len(request_id) > _REQUEST_ID_LENGTH:
         request_id = request_ids.next()

@@ -44,7 +44,7 @@ class ListenerRuntime(ConnectionListener):
         """Serve by these chains from now on.
 
         Open connections follow with their next request, as far as they can: limits and codec are those they began with, and one
-        whose transport is not what is now asked for ends.
+        whose transport is not what is now asked for ends, unless the new security keeps it.
         """
         before = self.chains
         self.chains = chains
@@ -60,8 +60,12 @@ class ListenerRuntime(ConnectionListener):
                     self._move(connection)
 
     def _move(self, connection: DownstreamConnection) -> None:
-        chain = self.chain_for(connection.stream.server_name())
-        if chain is None or chain.config.transport != connection.chain.config.transport:
+        stream = connection.stream
+        security = self.security
+        chain = self.chain_for(stream.server_name())
+        if chain is None or (
+            chain.config.transport != connection.chain.config.transport and (security is None or not security.keeps(stream))
+        ):
             connection.drain()
         if chain is not None:
             connection.chain = chain

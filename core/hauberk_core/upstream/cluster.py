@@ -83,10 +83,11 @@ class UpstreamCluster(ConnectionOwner):
         self.loop: Final = loop
         self.settings: ClusterSettings = settings
         self.balancer: Balancer = balancer
+        self.security: Security | None = security
+        """What connections are made with from now on. Open ones go on, so that another must have the same `pool_key`."""
         self.guards: tuple[Guard, ...] = ()
         """Asked before each attempt; all must permit it."""
         self._transport: Final = transport
-        self._security: Final = security
         self._new_machine: Final = new_machine
         self._meters: Final = meters
         self._endpoints: list[UpstreamEndpoint] = []
@@ -241,8 +242,8 @@ class UpstreamCluster(ConnectionOwner):
             self._meters.connect_failed()
             self._try_again(requester, endpoint, Reason.CONNECT_FAILED, f"connecting failed: {error}")
             return
-        if self._security is not None:
-            stream = self._security.wrap(stream, endpoint.name)
+        if self.security is not None:
+            stream = self.security.wrap(stream, endpoint.name)
         connection = UpstreamConnection(self.loop, stream, endpoint, self._new_machine(), self)
         self._open += 1
         endpoint.active += 1
