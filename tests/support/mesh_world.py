@@ -13,10 +13,12 @@ import trio
 from hauberk_control.bridge import open_grpc_server
 from hauberk_control.ca.authority import Authority
 from hauberk_control.ca.server_tls import server_credentials
+from hauberk_control.ca.service import CertificateService
+from hauberk_control.ca.tokens import JoinTokens
 from hauberk_control.discovery.service import DiscoveryService
 from hauberk_control.discovery.snapshots import Configurations
 from hauberk_control.translate.node import Node
-from hauberk_core.agent.grpc_bridge import AsyncioThread, open_asyncio_thread
+from hauberk_core.agent.grpc_bridge import open_asyncio_thread
 from hauberk_core.agent.identity.key import make_key, write_key
 from hauberk_core.agent.identity.workload import WorkloadIdentity
 from hauberk_core.agent.wire import CertificatePem
@@ -85,6 +87,7 @@ class MeshWorld:
 
     def __init__(self, folder: Path) -> None:
         self.authority: Final = Authority(folder, TRUST_DOMAIN)
+        self.tokens: Final = JoinTokens(time.monotonic)
         self.people: Final = People()
         self.table: Table = {}
         self.configurations: Configurations[Table] = Configurations(translate)
@@ -119,16 +122,24 @@ class Control(NamedTuple):
 
     service: DiscoveryService
     address: str
+    join: str
+    """Where tokens are taken."""
 
 
 @contextlib.asynccontextmanager
-async def open_control(world: MeshWorld, port: int = 0, thread: AsyncioThread | None = None) -> AsyncIterator[Control]:
-    """Serve discovery, on a thread of its own unless one is given."""
-    async with contextlib.AsyncExitStack() as stack:
-        if thread is None:
-            thread = await stack.enter_async_context(open_asyncio_thread())
-        service = DiscoveryService(world.configurations, world.people, TRUST_DOMAIN)
-        stack.callback(service.close)
-        tls = await trio.to_thread.run_sync(lambda: server_credentials(world.authority, ["127.0.0.1"], require_certificate=True))
-        server = await stack.enter_async_context(open_grpc_server(thread, [service.handler()], ("127.0.0.1", port), tls))
-        yield Control(service, server.address)
+async def open_control(world: MeshWorld, port: int = 0, join_port: int = 0) -> AsyncIterator[Control]:
+    """Serve discovery and the authority."""
+    service = DiscoveryService(world.configurations, world.people, TRUST_DOMAIN)
+    certificates = CertificateService(world.authority, world.tokens).handler()
+    tls, join_tls = await trio.to_thread.run_sync(
+        lambda: [server_credentials(world.authority, ["127.0.0.1"], require_certificate=required) for required in (True, False)]
+    )
+    async with (
+        open_asyncio_thread() as thread,
+        open_grpc_server(thread, [service.handler(), certificates], ("127.0.0.1", port), tls) as server,
+        open_grpc_server(thread, [certificates], ("127.0.0.1", join_port), join_tls) as join_server,
+    ):
+        try:
+            yield Control(service, server.address, join_server.address)
+        finally:
+            service.close()
