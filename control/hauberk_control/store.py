@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple, Self, TypeVar
 
-from hauberk_core.model.errors import ConfigError
+from hauberk_core.model.errors import ConfigError, Path
 from hauberk_core.resources import Resource, Service
+from hauberk_core.resources.written import Written
 
 Kind = TypeVar("Kind", bound=Resource)
 
@@ -48,6 +49,13 @@ class Object(NamedTuple):
     key: ObjectKey
     value: Resource
     place: Place
+    written: Written | None = None
+    """The text it was read from."""
+
+    def locate(self, path: Path) -> Place:
+        """Where one of its fields stands, or else where it begins; `path` has the written names."""
+        found = self.written.place(path) if self.written is not None else None
+        return Place(self.place.file, *found) if found is not None else self.place
 
 
 class Store:

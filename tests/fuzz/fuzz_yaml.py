@@ -128,7 +128,7 @@ def check(octets: bytes) -> None:
         if time.monotonic() - began > LONGEST_SECONDS:
             raise Finding(f"took longer than {LONGEST_SECONDS} s")
         check_errors(read, octets)
-        for value, _, _ in read.objects:
+        for value, _, _, _ in read.objects:
             again = read_file(msgspec.json.encode(value, enc_hook=plain), "again.json")
             if again.errors or [item.value for item in again.objects] != [value]:
                 raise Finding(f"{value!r} was written and read as {again!r}")

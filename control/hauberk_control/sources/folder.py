@@ -191,7 +191,9 @@ def _read(path: Path, stamp: Stamp, before: tuple[Object, ...]) -> _Content | No
 
 
 def _compare(read: ReadFile, before: tuple[Object, ...], origin: str, wait: float) -> _Content:
-    fresh = tuple(Object(key_of(value), value, Place(origin, line, column)) for value, line, column in read.objects)
+    fresh = tuple(
+        Object(key_of(value), value, Place(origin, line, column), written) for value, line, column, written in read.objects
+    )
     present = {item.key for item in fresh}
     missing = tuple(item for item in before if item.key not in present)
     if any(error.severity == "error" for error in read.errors):

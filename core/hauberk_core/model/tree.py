@@ -39,6 +39,11 @@ class Tree:
         self._text = ""
         self._line_starts: list[int] | None = None
 
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return self._text
+
     def part(self, root: Node) -> "Tree":
         """The same text seen from one of its values: one document of several, one item of a list."""
         part = Tree(self.origin, self.notation)

@@ -14,6 +14,7 @@ from hauberk_core.model.tree import Node, Tree
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.part import Part
 from hauberk_core.resources.registry import UnknownKind, find_kind
+from hauberk_core.resources.written import Written
 from hauberk_core.resources.yaml import LARGEST_FILE, Parsed, read_yaml
 
 MOST_OBJECTS: Final = 20_000
@@ -28,6 +29,7 @@ class ReadObject(NamedTuple):
     value: Resource
     line: int
     column: int
+    written: Written
 
 
 class ReadFile(NamedTuple):
@@ -163,7 +165,7 @@ class _Reader:
             self.errors.append(msgspec.structs.replace(error_at, severity=severity))
         if sound and all(mistake.severity == "warning" for mistake in mistakes):
             line, column = tree.place(tree.root.offset)
-            self.objects.append(ReadObject(value, line, column))
+            self.objects.append(ReadObject(value, line, column, Written(tree.text, tree.root.offset, self._origin)))
 
 
 def find_mistakes(value: Resource) -> list[Mistake]:

@@ -75,11 +75,29 @@ def read_yaml(data: bytes, origin: str) -> Iterator[Parsed]:
         message = f"the file is larger than the {LARGEST_FILE} octets that are read"
         yield Parsed(None, [ConfigError(origin=origin, message=message, hint="split it into several files")])
         return
-    stream = _Stream(data, origin)
-    if stream.error is not None:
-        yield Parsed(None, [stream.error])
+    try:
+        text = data.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        readable = _Stream(data[: error.start].decode(), origin)
+        hint = "save the file in the encoding UTF-8"
+        yield Parsed(None, [readable.error_at(len(readable.text), (), "not UTF-8", hint)])
         return
-    yield from stream.documents()
+    yield from _Stream(text, origin).documents()
+
+
+def read_document(text: str, offset: int, origin: str) -> Tree | None:
+    """Read again the one document that has something at a character of a text that was read before."""
+    start, end = 0, len(text)
+    for marker in _MARKER.finditer(text):
+        if marker.start() > offset:
+            end = marker.start()
+            break
+        start = marker.start()
+    found: Tree | None = None
+    for tree, _ in _Stream(text, origin).chunk(start, end):
+        if tree is not None and tree.root.offset <= offset:
+            found = tree
+    return found
 
 
 class _Open:
@@ -121,15 +139,10 @@ class _Refused(Exception):
 class _Stream(Tree):
     """A file's text."""
 
-    def __init__(self, data: bytes, origin: str) -> None:
+    def __init__(self, text: str, origin: str) -> None:
         super().__init__(origin, "yaml")
         self.root = Node(0, None)
-        self.error: ConfigError | None = None
-        try:
-            self._text = data.decode().removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
-            self._text = data[: error.start].decode()
-            self.error = self.error_at(len(self._text), (), "not UTF-8", "save the file in the encoding UTF-8")
+        self._text = text
 
     def documents(self) -> Iterator[Parsed]:
         """Each document that is not empty."""
@@ -138,9 +151,10 @@ class _Stream(Tree):
             starts.insert(0, 0)
         for start, end in zip(starts, [*starts[1:], len(self._text)], strict=True):
             if not _NOTHING.fullmatch(self._text, start, end):
-                yield from self._chunk(start, end)
+                yield from self.chunk(start, end)
 
-    def _chunk(self, start: int, end: int) -> Iterator[Parsed]:
+    def chunk(self, start: int, end: int) -> Iterator[Parsed]:
+        """The documents, mostly one, of what stands between two marks."""
         unprintable = _UNPRINTABLE.search(self._text, start, end)
         if unprintable is not None:
             message = f"the character {quote(unprintable[0])} cannot stand in YAML"

@@ -3,6 +3,7 @@
 from hauberk_control.store import Object, ObjectKey, Place, Store, gather, key_of
 from hauberk_core.resources import HTTPRoute, Namespace, ObjectMeta, Service, WorkloadEntry
 from hauberk_core.resources.istio.workload_entry import WorkloadEntrySpec
+from hauberk_core.resources.read import read_file
 
 
 def _service(name: str, namespace: str = "default") -> Service:
@@ -55,3 +56,11 @@ def test_added_objects_make_another_store_and_replace_those_of_the_same_name() -
     assert after.place(entry) == Place()
     assert after != before
     assert after == before.with_objects([other, entry])
+
+
+def test_a_field_is_located_in_the_file_or_else_its_object_is() -> None:
+    text = "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\nspec: {ports: [{port: 1}]}\n"
+    ((value, line, column, written),) = read_file(text.encode(), "a.yaml").objects
+    item = Object(key_of(value), value, Place("a.yaml", line, column), written)
+    assert item.locate(("spec", "ports", 0, "port")) == Place("a.yaml", 5, 23)
+    assert item._replace(written=None).locate(("spec", "ports")) == Place("a.yaml", 1, 1)

@@ -218,7 +218,7 @@ spec:
 def _one(text: str, origin: str = "x.yaml") -> Resource:
     read = read_file(dedent(text).encode(), origin)
     assert read.errors == ()
-    ((value, _, _),) = read.objects
+    ((value, _, _, _),) = read.objects
     return value
 
 
@@ -228,12 +228,12 @@ def test_a_repository_as_people_have_it() -> None:
     assert [error.severity for error in read.errors] == ["warning"]
     kinds = [Namespace, ServiceAccount, Service, GatewayClass, Gateway, HTTPRoute, ReferenceGrant, Secret, EndpointSlice]
     kinds += [PeerAuthentication, DestinationRule, WorkloadEntry, PluginPolicy]
-    assert [type(value) for value, _, _ in read.objects] == kinds
+    assert [type(value) for value, _, _, _ in read.objects] == kinds
     lines = BOOKS.splitlines()
-    for value, line, column in read.objects:
+    for value, line, column, _ in read.objects:
         assert lines[line - 1] == f"apiVersion: {value.api_version}"
         assert column == 1
-    by_kind = {value.kind: value for value, _, _ in read.objects}
+    by_kind = {value.kind: value for value, _, _, _ in read.objects}
 
     service = by_kind["Service"]
     assert isinstance(service, Service)
@@ -293,13 +293,13 @@ def test_lists_are_taken_apart_also_in_json() -> None:
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [item, {**item, "metadata": {"name": "edge"}}]}, indent="\t")
     read = read_file(text.encode(), "all.json")
     assert read.errors == ()
-    assert [(value.metadata.name, line, column) for value, line, column in read.objects] == [("books", 5, 3), ("edge", 12, 3)]
+    assert [(value.metadata.name, line, column) for value, line, column, _ in read.objects] == [("books", 5, 3), ("edge", 12, 3)]
 
 
 def test_an_item_of_a_list_may_be_wrong_by_itself() -> None:
     text = "kind: NamespaceList\napiVersion: v1\nitems:\n- {apiVersion: v1, kind: Namespace, metadata: {name: A}}\n"
     read = read_file((text + "- {apiVersion: v1, kind: Namespace, metadata: {name: b}}\n").encode(), "x.yaml")
-    assert [value.metadata.name for value, _, _ in read.objects] == ["b"]
+    assert [value.metadata.name for value, _, _, _ in read.objects] == ["b"]
     assert [(error.line, error.column, error.path) for error in read.errors] == [(4, 54, "metadata.name")]
 
 
@@ -497,7 +497,7 @@ GOOD: Final = "apiVersion: v1\nkind: Namespace\nmetadata: {name: good}\n"
 def test_a_broken_object_is_told_with_its_place_and_spoils_nothing_else(name: str) -> None:
     text, line, column, message, hint = BROKEN[name]
     read = read_file(f"{GOOD}---\n{text}---\n{GOOD.replace('good', 'other')}".encode(), "x.yaml")
-    assert [value.metadata.name for value, _, _ in read.objects] == ["good", "other"]
+    assert [value.metadata.name for value, _, _, _ in read.objects] == ["good", "other"]
     first = read.errors[0]
     assert (first.origin, first.line - 4, first.column) == ("x.yaml", line, column), str(first)
     assert message in first.message
@@ -548,7 +548,7 @@ def test_null_is_the_same_as_absent() -> None:
 
 def test_json_and_yaml_are_read_alike_and_written_values_are_read_back() -> None:
     read = read_file(BOOKS.encode(), "books.yaml")
-    for value, _, _ in read.objects:
+    for value, _, _, _ in read.objects:
         text = msgspec.json.encode(value, enc_hook=_plain)
         (again,) = read_file(text, "again.json").objects
         assert again.value == value
