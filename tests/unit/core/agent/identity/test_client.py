@@ -1,0 +1,167 @@
+"""The agent's side against the real authority, over gRPC and TLS on loopback."""
+
+import datetime as dt
+import socket
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+import trio
+from live_authority import REVIEWS, LiveAuthority, live_authority, plain_request
+
+from hauberk_control.bridge import open_grpc_server
+from hauberk_control.ca.authority import Authority
+from hauberk_control.ca.service import Limits
+from hauberk_control.ca.tokens import Grant, JoinTokens
+from hauberk_core.agent.grpc_bridge import AsyncioThread, open_asyncio_thread
+from hauberk_core.agent.identity.client import CertificateDenied, CertificateUnavailable, GrpcCertificateClient
+from hauberk_core.agent.identity.keep import IdentitySettings, keep_identity
+from hauberk_core.agent.identity.key import make_key, write_key
+from hauberk_core.agent.identity.workload import WorkloadIdentity
+from hauberk_core.identity import SpiffeId
+
+
+@pytest.fixture
+async def thread() -> AsyncIterator[AsyncioThread]:
+    async with open_asyncio_thread() as thread:
+        yield thread
+
+
+@pytest.fixture
+async def live(thread: AsyncioThread, tmp_path: Path) -> AsyncIterator[LiveAuthority]:
+    async with live_authority(thread, tmp_path / "ca") as live:
+        yield live
+
+
+def client_of(live: LiveAuthority) -> GrpcCertificateClient:
+    return GrpcCertificateClient(live.thread, live.control, live.join)
+
+
+def settings_of(live: LiveAuthority, folder: Path, identity: SpiffeId = REVIEWS, seconds: int = 0) -> IdentitySettings:
+    return IdentitySettings(
+        spiffe_id=identity,
+        role="sidecar",
+        name="reviews-v1",
+        root_pem=live.authority.trust_pem(),
+        state_folder=folder,
+        join_token=live.tokens.make(Grant(identity, "sidecar", "reviews-v1")),
+        validity_seconds=seconds,
+    )
+
+
+class Renewals:
+    """Counts identities, and tells when there are enough."""
+
+    def __init__(self, enough: int) -> None:
+        self.seen: list[WorkloadIdentity] = []
+        self.moments: list[float] = []
+        self.enough = trio.Event()
+        self._wanted = enough
+
+    def __call__(self, identity: WorkloadIdentity) -> None:
+        self.seen.append(identity)
+        self.moments.append(trio.current_time())
+        if len(self.seen) == self._wanted:
+            self.enough.set()
+
+
+async def test_certificates_of_two_seconds_follow_each_other_without_a_gap(live: LiveAuthority, tmp_path: Path) -> None:
+    renewals = Renewals(4)
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(keep_identity, settings_of(live, tmp_path / "state", seconds=2), client_of(live), renewals)
+            await renewals.enough.wait()
+            nursery.cancel_scope.cancel()
+
+    for before, after in zip(renewals.seen, renewals.seen[1:], strict=False):
+        assert before.obtained < after.obtained < before.not_after
+    assert live.service.issued >= 4
+    assert live.service.refused == {}
+
+
+async def test_control_answers_with_its_clock(live: LiveAuthority) -> None:
+    answer = await client_of(live).join(plain_request(), 0, {}, live.token(), live.authority.trust_pem())
+
+    assert answer.control_clock is not None
+    assert abs(answer.control_clock - time.time()) < 20
+    assert len(answer.certificates) == 2
+
+
+async def test_a_refusal_is_told_apart_from_an_outage(live: LiveAuthority) -> None:
+    client = client_of(live)
+    root = live.authority.trust_pem()
+    with pytest.raises(CertificateDenied, match=r"UNAUTHENTICATED.*have a new one made"):
+        await client.join(plain_request(), 0, {}, "hbj_" + "A" * 12 + "." + "A" * 43, root)
+    with pytest.raises(CertificateDenied, match="PERMISSION_DENIED"):
+        await client.join(plain_request(), 0, {"Namespace": "bank"}, live.token(), root)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    nobody = GrpcCertificateClient(live.thread, f"127.0.0.1:{port}", f"127.0.0.1:{port}")
+    with pytest.raises(CertificateUnavailable, match="UNAVAILABLE"):
+        await nobody.join(plain_request(), 0, {}, live.token(), root)
+
+
+async def test_a_control_of_another_root_gets_no_token(live: LiveAuthority, tmp_path: Path) -> None:
+    other = Authority(tmp_path / "other", "cluster.local")
+    token = live.token()
+
+    with pytest.raises(CertificateUnavailable, match="does not lead to the root we know"):
+        await client_of(live).join(plain_request(), 0, {}, token, other.trust_pem())
+
+    assert live.tokens.look(token).identity == REVIEWS
+
+
+async def test_a_workload_that_poses_as_control_gets_no_token(live: LiveAuthority, tmp_path: Path) -> None:
+    """Its certificate leads to the right root, and names a workload."""
+    key = make_key()
+    issued = live.authority.sign_workload(key.public_key(), REVIEWS, dt.timedelta(hours=1))
+    credentials = grpc.ssl_server_credentials([(write_key(key), "".join(issued.chain).encode())])
+    async with open_grpc_server(live.thread, [live.service.handler()], ("127.0.0.1", 0), credentials) as server:
+        posing = GrpcCertificateClient(live.thread, server.address, server.address)
+        with pytest.raises(CertificateUnavailable):
+            await posing.join(plain_request(), 0, {}, live.token(), live.authority.trust_pem())
+
+    assert live.service.issued == 0
+
+
+async def test_cancelling_a_call_leaves_nothing_behind(thread: AsyncioThread) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with trio.move_on_after(0.2) as scope:
+            await GrpcCertificateClient(thread, address, address).join(plain_request(), 0, {}, "x", b"")
+    assert scope.cancelled_caught
+
+
+async def test_fifty_agents_outlive_a_restart_of_control_without_a_stampede(thread: AsyncioThread, tmp_path: Path) -> None:
+    """All renew while control is away; when it is back, they come one after another, and all recover."""
+    seconds, count = 8, 50
+    limits = Limits(per_second=50, at_once=60, per_second_each=50, at_once_each=60)
+    tokens = JoinTokens(time.monotonic)
+    renewals = [Renewals(2) for _ in range(count)]
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            async with live_authority(thread, tmp_path / "ca", limits=limits, tokens=tokens) as live:
+                ports = tuple([int(address.rpartition(":")[2]) for address in (live.control, live.join)])
+                for number in range(count):
+                    identity = SpiffeId("cluster.local", "shop", f"reviews-{number}")
+                    settings = settings_of(live, tmp_path / f"state-{number}", identity, seconds)
+                    await nursery.start(keep_identity, settings, client_of(live), renewals[number])
+            # The first are due now, and all before half of the rest is over.
+            oldest = min(renewal.seen[0].not_after for renewal in renewals)
+            await trio.sleep(max(0.0, oldest - time.time() - 2.5))
+            assert all(len(renewal.seen) == 1 for renewal in renewals)
+            async with live_authority(thread, tmp_path / "ca", limits=limits, tokens=tokens, ports=(ports[0], ports[1])) as again:
+                back = trio.current_time()
+                for renewal in renewals:
+                    await renewal.enough.wait()
+                nursery.cancel_scope.cancel()
+                refused = dict(again.service.refused)
+    recovered = sorted(renewal.moments[1] - back for renewal in renewals)
+    ended = sum(renewal.seen[1].obtained > renewal.seen[0].not_after for renewal in renewals)
+    assert ended == 0
+    # Spread out, not at one moment: no tenth of a second has more than a third of them.
+    most = max(sum(start <= moment < start + 0.1 for moment in recovered) for start in recovered)
+    assert most <= count / 3
+    assert refused.get("busy", 0) <= count
