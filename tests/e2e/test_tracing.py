@@ -5,6 +5,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 import uuid
@@ -187,6 +189,35 @@ def test_with_the_plugin_switched_off_it_is_told(
     with live_proxy(forward_to(backend.port)) as proxy:
         proxy.wait_logged("no spans are made, although an endpoint for them is given: the plugin tracing is switched off")
         ask(proxy.port, [{"x-request-id": str(uuid.uuid4())}])
+
+
+def test_the_commands_of_the_how_to_work(receiver: OtlpReceiver, backend: RecordingBackend, repository: Path) -> None:
+    ports = {"4318": receiver.port, "8080": free_port(), "9000": backend.port, "15000": free_port()}
+    text = (repository / "docs/how-to/tracing.md").read_text()
+    start, ask_once, look, _ = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+
+    def runnable(commands: str) -> list[str]:
+        commands = re.sub(r"127\.0\.0\.1:(\d+)", lambda match: f"127.0.0.1:{ports[match[1]]}", commands)
+        return [
+            "bash",
+            "-euo",
+            "pipefail",
+            "-c",
+            commands.replace("hauberk proxy", f"exec {sys.executable} -m hauberk_cli proxy"),
+        ]
+
+    def succeeds(commands: str) -> bool:
+        return subprocess.run(runnable(commands), env=environment, capture_output=True, check=False).returncode == 0
+
+    with subprocess.Popen(runnable(start), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as proxy:
+        try:
+            wait_until(lambda: succeeds(ask_once), lambda: "the proxy of the page does not answer")
+            assert {span.service for span in receiver.wait_spans(2)} == {"front"}
+            shown = subprocess.run(runnable(look), env=environment, capture_output=True, check=True).stdout
+            assert b"hauberk_spans_exported_total" in shown
+        finally:
+            proxy.terminate()
 
 
 def free_port() -> int:

@@ -8,8 +8,8 @@ exporting its span would leave holes in other people's trees. Its request id, wh
 a request that is sampled then begins its randomness with what the request id says.
 """
 
-import zlib
 from typing import Final
+from zlib import crc32
 
 from hauberk_tracing.context import DEFERRED, SAMPLED, TraceContext
 
@@ -36,14 +36,14 @@ class Sampler:
     def samples(self, context: TraceContext | None, request_id: str) -> bool:
         """Whether to trace a request.
 
-        Args: context - what came with it; request_id - the same at every hop, any text of one character an octet.
+        Args: context - what came with it; request_id - the same at every hop; any text.
         """
         if context is not None:
             if self._parent_based and context.decision != DEFERRED:
                 return context.decision == SAMPLED
             if context.trace_id:
                 return int(context.trace_id[_RANDOM_FROM:], 16) >= self._threshold
-        return zlib.crc32(request_id.encode("latin-1")) << _SHIFT >= self._threshold
+        return crc32(request_id.encode()) << _SHIFT >= self._threshold
 
 
 def new_trace_id(request_id: str, digits: str) -> str:
@@ -51,5 +51,5 @@ def new_trace_id(request_id: str, digits: str) -> str:
 
     Args: digits - 24 random hexadecimal digits.
     """
-    checksum = zlib.crc32(request_id.encode("latin-1")).to_bytes(4, "big").hex()
+    checksum = crc32(request_id.encode()).to_bytes(4, "big").hex()
     return digits[:_RANDOM_FROM] + checksum + digits[_RANDOM_FROM:]

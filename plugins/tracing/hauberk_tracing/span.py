@@ -34,6 +34,8 @@ def server_span(trace: Trace, record: Record) -> Span:
         attributes["hauberk.route"] = record.route
     if record.cluster:
         attributes["hauberk.cluster"] = record.cluster
+    if record.peer_identity:
+        attributes["hauberk.peer_identity"] = record.peer_identity
     if record.request_id:
         attributes["hauberk.request_id"] = _text(record.request_id)
     attributes["http.request.body.size"] = record.bytes_received
@@ -81,6 +83,10 @@ def client_span(trace: Trace, record: Record) -> Span | None:
         _set_place(attributes, "network.peer.address", "network.peer.port", record.upstream_host)
     attributes["hauberk.cluster"] = record.cluster
     attributes["url.path"] = _text(_without_query(record.path))
+    if record.upstream_identity:
+        attributes["hauberk.peer_identity"] = record.upstream_identity
+    if record.upstream_tried:
+        attributes["hauberk.upstream_tried"] = _text(record.upstream_tried)
     if record.upstream_failure:
         attributes["hauberk.upstream_failure"] = _text(record.upstream_failure)
     answered = record.upstream_duration >= 0

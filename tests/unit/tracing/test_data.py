@@ -190,11 +190,13 @@ def test_an_endpoint_that_cannot_be_reached(services: KeepingServices, tracing: 
     record.reason = Reason.CONNECT_FAILED
     record.details = "10.0.0.9:9080 refused"
     record.upstream_failure = "10.0.0.9:9080 refused"
+    record.upstream_tried = "10.0.0.7:9080,10.0.0.8:9080"
     tracing[1].finished(record)
     server, client = services.spans()
     assert (server.attributes["error.type"], server.error) == ("connect_failed", "10.0.0.9:9080 refused")
     assert (client.attributes["error.type"], client.error) == ("connect_failed", "10.0.0.9:9080 refused")
     assert client.attributes["hauberk.upstream_failure"] == "10.0.0.9:9080 refused"
+    assert client.attributes["hauberk.upstream_tried"] == "10.0.0.7:9080,10.0.0.8:9080"
     assert "http.response.status_code" not in client.attributes
 
 
@@ -240,3 +242,30 @@ def test_what_clients_make_up_is_bounded(services: KeepingServices, tracing: Tra
     agent = str(server.attributes["user_agent.original"])
     assert agent.startswith("café \ufffd")
     assert len(agent) <= 1024
+
+
+def test_both_peers_of_a_mesh_are_named(services: KeepingServices, tracing: Tracing) -> None:
+    exchange = make_exchange()
+    tracing[0].request(exchange)
+    record = answer(exchange)
+    record.peer_identity = "spiffe://cluster.local/ns/shop/sa/front"
+    record.upstream_identity = "spiffe://cluster.local/ns/shop/sa/books"
+    tracing[1].finished(record)
+    server, client = services.spans()
+    assert server.attributes["hauberk.peer_identity"] == "spiffe://cluster.local/ns/shop/sa/front"
+    assert client.attributes["hauberk.peer_identity"] == "spiffe://cluster.local/ns/shop/sa/books"
+
+
+@pytest.mark.parametrize(("status", "failed", "error_type"), [(200, False, None), (403, False, "plugin_answered")])
+def test_an_answer_of_a_plugin_is_no_failure_of_ours(
+    services: KeepingServices, tracing: Tracing, status: int, failed: bool, error_type: str | None
+) -> None:
+    exchange = make_exchange()
+    tracing[0].request(exchange)
+    record = exchange.record
+    record.status = status
+    record.reason = Reason.PLUGIN_ANSWERED
+    tracing[1].finished(record)
+    [server] = services.spans()
+    assert (server.error is not None) == failed
+    assert server.attributes.get("error.type") == error_type
