@@ -24,6 +24,7 @@ from hauberk_core.agent.worker_plugins import WorkerPlugins
 from hauberk_core.http.machine import ClientMachine, ServerMachine
 from hauberk_core.model.listener import HttpLimits
 from hauberk_core.model.snapshot import AccessLog
+from hauberk_core.model.span import EXPORTED_AS
 from hauberk_core.net.clock import Clock
 from hauberk_core.net.loop import FaultLog, Loop
 from hauberk_core.net.poller import new_poller
@@ -43,8 +44,6 @@ _HOUSEKEEPING_SECONDS: Final = 1.0
 _DRAIN_LOOK_SECONDS: Final = 0.02
 # For the last lines of a log that does not take them at once.
 _LAST_LINES_SECONDS: Final = 0.5
-# What plugins export under this name goes to a collector of traces.
-SPAN: Final = "span"
 # A fault that every request runs into must not fill the log: one with its trace in this time, the others are counted.
 _FAULT_SECONDS: Final = 1.0
 
@@ -141,7 +140,7 @@ class Worker:
 
     def _export(self, kind: str, data: bytes) -> bool:
         """Queue what a plugin exports for the agent. Returns whether it was taken."""
-        if kind != SPAN or self._spans is None:
+        if kind != EXPORTED_AS or self._spans is None:
             return False
         return self._spans.queue.put(data)
 

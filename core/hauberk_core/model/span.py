@@ -4,6 +4,9 @@ from typing import Final
 
 import msgspec
 
+# The name under which plugins hand spans to `Services.export`.
+EXPORTED_AS: Final = "span"
+
 # SpanKind.
 SERVER: Final = 2
 CLIENT: Final = 3

@@ -6,7 +6,7 @@ not one of ours that was not.
 
 from typing import Final
 
-from hauberk_core.model.span import encode_span
+from hauberk_core.model.span import EXPORTED_AS, encode_span
 from hauberk_core.plugin.data import Exchange, Observer, Record, Reply, Services, SyncFilter
 from hauberk_tracing.context import (
     CONTEXT_FIELDS,
@@ -22,9 +22,6 @@ from hauberk_tracing.ids import RandomDigits
 from hauberk_tracing.sampler import Sampler, new_trace_id
 from hauberk_tracing.span import client_span, server_span
 from hauberk_tracing.trace import NOTE, Trace
-
-# The kind under which the agent exports spans.
-SPAN: Final = "span"
 
 
 class TracingFilter(SyncFilter):
@@ -86,7 +83,7 @@ class TracingObserver(Observer):
         if not isinstance(trace, Trace):
             return
         services = self._services
-        services.export(SPAN, encode_span(server_span(trace, record)))
+        services.export(EXPORTED_AS, encode_span(server_span(trace, record)))
         client = client_span(trace, record)
         if client is not None:
-            services.export(SPAN, encode_span(client))
+            services.export(EXPORTED_AS, encode_span(client))
