@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -58,8 +59,8 @@ class _Kept(NamedTuple):
 class JoinTokens:
     """The tokens that were made and not used. Safe to use from several threads."""
 
-    def __init__(self, now: Callable[[], float], most: int = MOST_TOKENS) -> None:
-        """Args: now - a clock in seconds that never goes back, such as time.monotonic."""
+    def __init__(self, now: Callable[[], float] = time.monotonic, most: int = MOST_TOKENS) -> None:
+        """Args: now - a clock in seconds that never goes back."""
         self._now: Final = now
         self._most: Final = most
         self._lock: Final = threading.Lock()
