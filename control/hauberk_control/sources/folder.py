@@ -18,7 +18,7 @@ from hauberk_control.store import Object, Place, gather, key_of
 from hauberk_core.agent.watch import POLL_SECONDS, Stamp, poll_pause, stamp_of
 from hauberk_core.model.document import MOST_ERRORS
 from hauberk_core.model.errors import ConfigError
-from hauberk_core.resources.read import ReadFile, read_file
+from hauberk_core.resources.read import Pieces, ReadFile, read_file
 from hauberk_core.resources.yaml import LARGEST_FILE
 
 PATIENCE_SECONDS: Final = 0.25
@@ -35,6 +35,7 @@ class _Content(NamedTuple):
 
     objects: tuple[Object, ...]
     errors: tuple[ConfigError, ...]
+    pieces: Pieces
     wait: float
     """For so many seconds it must have looked like this to be believed."""
 
@@ -42,12 +43,13 @@ class _Content(NamedTuple):
 class _File:
     """What is known of one file."""
 
-    __slots__ = ("content", "errors", "objects", "seen", "since", "stamp")
+    __slots__ = ("content", "errors", "objects", "pieces", "seen", "since", "stamp")
 
     def __init__(self) -> None:
         self.objects: tuple[Object, ...] = ()
         """What it stands for: when it was last right, and of a broken file what is right in it."""
         self.errors: tuple[ConfigError, ...] = ()
+        self.pieces: Pieces = {}
         self.stamp: Stamp | None = None
         """Of the content that was taken over."""
         self.seen: Stamp | None = None
@@ -71,7 +73,7 @@ def load_folder(path: Path) -> Loaded:
     objects: list[Object] = []
     errors = list(scan.errors)
     for file, stamp in scan.stamps.items():
-        content = _read(file, stamp, ())
+        content = _read(file, stamp, (), {})
         if content is not None:
             objects += content.objects
             errors += content.errors
@@ -134,9 +136,9 @@ class FolderSource(Source):
                     changed = True
                 continue
             if file.content is None:
-                file.content = await trio.to_thread.run_sync(_read, path, file.seen, file.objects)
+                file.content = await trio.to_thread.run_sync(_read, path, file.seen, file.objects, file.pieces)
             if file.content is not None and (trusting or now - file.since >= file.content.wait):
-                file.objects, file.errors, _ = file.content
+                file.objects, file.errors, file.pieces, _ = file.content
                 file.stamp = file.seen
                 file.content = None
                 changed = True
@@ -160,10 +162,10 @@ def _load(objects: Iterable[Object], errors: list[ConfigError]) -> Loaded:
     return Loaded(store, tuple(told[:MOST_ERRORS]))
 
 
-def _read(path: Path, stamp: Stamp, before: tuple[Object, ...]) -> _Content | None:
+def _read(path: Path, stamp: Stamp, before: tuple[Object, ...], known: Pieces) -> _Content | None:
     """Read a file; None if it no longer looks as it did.
 
-    Args: before - its objects so far.
+    Args: before - its objects so far; known - what the last reading found.
     """
     origin = str(path)
     try:
@@ -178,16 +180,14 @@ def _read(path: Path, stamp: Stamp, before: tuple[Object, ...]) -> _Content | No
         return None
     except OSError as error:
         hint = "make it readable, or remove it from the folder"
-        return _Content(
-            before, (ConfigError(origin=origin, message=f"it cannot be read: {error.strerror}", hint=hint),), PATIENCE_SECONDS
-        )
+        refusal = ConfigError(origin=origin, message=f"it cannot be read: {error.strerror}", hint=hint)
+        return _Content(before, (refusal,), known, PATIENCE_SECONDS)
     if before and not data.strip():
         message = "the file is empty; its objects stay as they were"
-        return _Content(
-            before, (ConfigError(origin=origin, message=message, hint="delete the file if they are to go"),), PATIENCE_SECONDS
-        )
+        refusal = ConfigError(origin=origin, message=message, hint="delete the file if they are to go")
+        return _Content(before, (refusal,), known, PATIENCE_SECONDS)
     wait = 0.0 if data.endswith(b"\n") or path.suffix == ".json" else DOUBT_SECONDS
-    return _compare(read_file(data, origin), before, origin, wait)
+    return _compare(read_file(data, origin, known), before, origin, wait)
 
 
 def _compare(read: ReadFile, before: tuple[Object, ...], origin: str, wait: float) -> _Content:
@@ -197,5 +197,5 @@ def _compare(read: ReadFile, before: tuple[Object, ...], origin: str, wait: floa
     present = {item.key for item in fresh}
     missing = tuple(item for item in before if item.key not in present)
     if any(error.severity == "error" for error in read.errors):
-        return _Content(fresh + missing, read.errors, PATIENCE_SECONDS)
-    return _Content(fresh, read.errors, PATIENCE_SECONDS if missing else wait)
+        return _Content(fresh + missing, read.errors, read.pieces, PATIENCE_SECONDS)
+    return _Content(fresh, read.errors, read.pieces, PATIENCE_SECONDS if missing else wait)

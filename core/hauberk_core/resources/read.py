@@ -1,6 +1,7 @@
 """From a file's octets to objects: every object without mistake is kept, every mistake of the others is told with its place."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -15,7 +16,7 @@ from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.part import Part
 from hauberk_core.resources.registry import UnknownKind, find_kind
 from hauberk_core.resources.written import Written
-from hauberk_core.resources.yaml import LARGEST_FILE, Parsed, read_yaml
+from hauberk_core.resources.yaml import LARGEST_FILE, YamlText
 
 MOST_OBJECTS: Final = 20_000
 """Objects in a file, lists taken apart."""
@@ -37,37 +38,38 @@ class ReadFile(NamedTuple):
 
     objects: tuple[ReadObject, ...]
     errors: tuple[ConfigError, ...]
+    pieces: "Pieces"
+    """To be given to the next reading of the file."""
 
 
-def read_file(data: bytes, origin: str) -> ReadFile:
+class Piece(NamedTuple):
+    """A part of a YAML file in which nothing was wrong, as it was read before."""
+
+    offset: int
+    line: int
+    """Where it began then."""
+    objects: tuple[ReadObject, ...]
+
+
+Pieces = Mapping[str, Piece]
+"""By their texts: of a file that is edited most stays as it was, and is not read again."""
+
+
+def read_file(data: bytes, origin: str, known: Pieces = MappingProxyType({})) -> ReadFile:
     """Read all objects of a file.
 
-    Args: data - YAML with any number of documents, or JSON where `origin` ends in `.json`; origin - the file's name.
+    Args: data - YAML with any number of documents, or JSON where `origin` ends in `.json`; origin - the file's name; known - what
+        the last reading of this file returned.
     """
     reader = _Reader(origin)
-    for document in _read_json(data, origin) if origin.endswith(".json") else read_yaml(data, origin):
-        reader.errors += document.errors
-        if document.tree is not None:
-            reader.document(document.tree, sound=not document.errors)
-        if len(reader.errors) >= MOST_ERRORS:
-            break
-    reader.tell_passed_over()
-    return ReadFile(
-        tuple(reader.objects), tuple(sorted(reader.errors[:MOST_ERRORS], key=lambda error: (error.line, error.column)))
-    )
-
-
-def _read_json(data: bytes, origin: str) -> Iterator[Parsed]:
-    if len(data) > LARGEST_FILE:
-        message = f"the file is larger than the {LARGEST_FILE} octets that are read"
-        yield Parsed(None, [ConfigError(origin=origin, message=message, hint="split it into several files")])
-        return
     try:
-        document = Document(data, origin)
-    except ConfigErrors as errors:
-        yield Parsed(None, errors.errors)
-    else:
-        yield Parsed(document, document.duplicates)
+        if origin.endswith(".json"):
+            reader.read_json(data)
+        else:
+            reader.read_yaml(data, known)
+    except ConfigErrors as refused:
+        reader.note(refused.errors)
+    return reader.finish()
 
 
 class _Reader:
@@ -75,32 +77,76 @@ class _Reader:
 
     def __init__(self, origin: str) -> None:
         self._origin: Final = origin
-        self.objects: Final[list[ReadObject]] = []
-        self.errors: list[ConfigError] = []
-        self._passed_over: dict[str, tuple[int, int]] = {}
+        self._objects: Final[list[ReadObject]] = []
+        self._errors: Final[list[ConfigError]] = []
+        self._passed_over: Final[dict[str, tuple[int, int]]] = {}
+        self._pieces: Final[dict[str, Piece]] = {}
+        self._flaws = 0
+        """How much there was to tell so far."""
 
-    def document(self, tree: Tree, *, sound: bool) -> None:
+    def read_json(self, data: bytes) -> None:
+        """Read a JSON file. Raises: ConfigErrors if it is none."""
+        if len(data) > LARGEST_FILE:
+            message = f"the file is larger than the {LARGEST_FILE} octets that are read"
+            raise ConfigErrors([ConfigError(origin=self._origin, message=message, hint="split it into several files")])
+        document = Document(data, self._origin)
+        self._document(document, document.duplicates)
+
+    def read_yaml(self, data: bytes, known: Pieces) -> None:
+        """Read a YAML file. Raises: ConfigErrors if it is no text."""
+        text = YamlText.of(data, self._origin)
+        for start, end in text.pieces():
+            line, _ = text.place(start)
+            shown = text.text[start:end]
+            objects, flaws = len(self._objects), self._flaws
+            again = known.get(shown)
+            if again is not None:
+                self._reuse(again, start, line, text.text)
+            else:
+                for tree, errors in text.documents(start, end):
+                    self._document(tree, errors)
+            if self._flaws == flaws:
+                self._pieces[shown] = Piece(start, line, tuple(self._objects[objects:]))
+
+    def finish(self) -> ReadFile:
+        """What was read."""
+        self._tell_passed_over()
+        in_order = sorted(self._errors, key=lambda error: (error.line, error.column))
+        return ReadFile(tuple(self._objects), tuple(in_order), self._pieces)
+
+    def note(self, errors: list[ConfigError]) -> None:
+        """Keep mistakes, as far as anybody will read them."""
+        self._flaws += len(errors)
+        self._errors.extend(errors[: max(0, MOST_ERRORS - len(self._errors))])
+
+    def _reuse(self, piece: Piece, offset: int, line: int, text: str) -> None:
+        for value, old_line, column, written in piece.objects[: MOST_OBJECTS - len(self._objects)]:
+            moved = Written(text, written.offset - piece.offset + offset, self._origin)
+            self._objects.append(ReadObject(value, old_line - piece.line + line, column, moved))
+
+    def _document(self, tree: Tree | None, errors: list[ConfigError]) -> None:
         """Take one object, or a list of them. Of a document that is not sound, only mistakes are wanted."""
-        waiting = [tree]
-        while waiting and len(self.errors) < MOST_ERRORS:
+        self.note(errors)
+        waiting = [tree] if tree is not None else []
+        while waiting:
             part = waiting.pop()
             kind = self._kind(part)
             if kind == _LIST:
                 waiting += reversed(self._items(part))
             elif isinstance(kind, type):
-                self._object(part, kind, sound=sound)
+                self._object(part, kind, sound=not errors)
 
-    def tell_passed_over(self) -> None:
+    def _tell_passed_over(self) -> None:
         """One warning a file is enough: manifests are full of objects that mean nothing here."""
         if self._passed_over:
             line, column = next(iter(self._passed_over.values()))
             message = f"passed over, because a mesh does not read them: {', '.join(sorted(self._passed_over))}"
             hint = "nothing, unless you expected hauberk to act on them"
             error = ConfigError(origin=self._origin, line=line, column=column, message=message, hint=hint, severity="warning")
-            self.errors.insert(0, error)
+            self._errors.append(error)
 
     def _report(self, tree: Tree, path: Path, message: str, hint: str) -> None:
-        self.errors.append(tree.error_at(tree.offset_of(path), path, message, hint))
+        self.note([tree.error_at(tree.offset_of(path), path, message, hint)])
 
     def _kind(self, tree: Tree) -> type[Resource] | str | None:
         """The kind of an object, or `List`; None if it is of no use."""
@@ -130,6 +176,7 @@ class _Reader:
             self._report(tree, (unknown.field,), *unknown.fault)
             return None
         if found is None:
+            self._flaws += 1
             self._passed_over.setdefault(told["kind"][:64], tree.place(root.offset))
         return found
 
@@ -144,14 +191,14 @@ class _Reader:
         return [tree.part(item) for item in items.value]
 
     def _object(self, tree: Tree, kind: type[Resource], *, sound: bool) -> None:
-        if len(self.objects) >= MOST_OBJECTS:
+        if len(self._objects) >= MOST_OBJECTS:
             message = f"the file has more than {MOST_OBJECTS} objects"
             self._report(tree, (), message, "split it into several files")
             return
         tree.root = without_nulls(tree.root, type_info(kind))
         found = check_shape(tree, kind)
-        self.errors += found
         if found:
+            self.note(found)
             return
         try:
             value = msgspec.convert(tree.root.plain(), kind, dec_hook=_make, str_keys=True)
@@ -161,11 +208,11 @@ class _Reader:
             return
         mistakes = find_mistakes(value)
         for path, message, hint, severity in mistakes[:MOST_ERRORS]:
-            error_at = tree.error_at(tree.offset_of(path), path, message, hint)
-            self.errors.append(msgspec.structs.replace(error_at, severity=severity))
+            found_at = tree.error_at(tree.offset_of(path), path, message, hint)
+            self.note([msgspec.structs.replace(found_at, severity=severity)])
         if sound and all(mistake.severity == "warning" for mistake in mistakes):
             line, column = tree.place(tree.root.offset)
-            self.objects.append(ReadObject(value, line, column, Written(tree.text, tree.root.offset, self._origin)))
+            self._objects.append(ReadObject(value, line, column, Written(tree.text, tree.root.offset, self._origin)))
 
 
 def find_mistakes(value: Resource) -> list[Mistake]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from hauberk_core.model.document import Document
 from hauberk_core.model.errors import ConfigErrors, Path
 from hauberk_core.model.tree import Node, Tree
-from hauberk_core.resources.yaml import read_document
+from hauberk_core.resources.yaml import YamlText
 
 
 class Written(NamedTuple):
@@ -31,7 +31,7 @@ class Written(NamedTuple):
             except ConfigErrors:
                 return None
         else:
-            tree = read_document(self.text, self.offset, self.origin)
+            tree = YamlText(self.text, self.origin).document_at(self.offset)
         root = _object_at(tree.root, self.offset) if tree is not None else None
         if tree is None or root is None:
             return None

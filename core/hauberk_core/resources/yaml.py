@@ -9,12 +9,12 @@ A line that begins with `---` ends a document wherever it stands, so that a mist
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import yaml
 
 from hauberk_core.model.document import DEEPEST, MOST_ERRORS
-from hauberk_core.model.errors import ConfigError, Path, quote
+from hauberk_core.model.errors import ConfigError, ConfigErrors, Path, quote
 from hauberk_core.model.tree import Node, Tree
 
 LARGEST_FILE: Final = 4 << 20
@@ -66,38 +66,85 @@ class Parsed(NamedTuple):
     errors: list[ConfigError]
 
 
-def read_yaml(data: bytes, origin: str) -> Iterator[Parsed]:
-    """Read all documents of a file; those without content are left out.
+class YamlText(Tree):
+    """The text of a file, in pieces that begin with the mark of a document and can be read each by itself."""
 
-    Args: data - UTF-8; at most LARGEST_FILE octets are read.
-    """
-    if len(data) > LARGEST_FILE:
-        message = f"the file is larger than the {LARGEST_FILE} octets that are read"
-        yield Parsed(None, [ConfigError(origin=origin, message=message, hint="split it into several files")])
-        return
-    try:
-        text = data.decode().removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        readable = _Stream(data[: error.start].decode(), origin)
-        hint = "save the file in the encoding UTF-8"
-        yield Parsed(None, [readable.error_at(len(readable.text), (), "not UTF-8", hint)])
-        return
-    yield from _Stream(text, origin).documents()
+    def __init__(self, text: str, origin: str) -> None:
+        super().__init__(origin, "yaml")
+        self.root = Node(0, None)
+        self._text = text
 
+    @classmethod
+    def of(cls, data: bytes, origin: str) -> Self:
+        """The text of a file. Raises: ConfigErrors if it is too large or not UTF-8."""
+        if len(data) > LARGEST_FILE:
+            message = f"the file is larger than the {LARGEST_FILE} octets that are read"
+            raise ConfigErrors([ConfigError(origin=origin, message=message, hint="split it into several files")])
+        try:
+            return cls(data.decode().removeprefix("\ufeff"), origin)
+        except UnicodeDecodeError as error:
+            readable = cls(data[: error.start].decode(), origin)
+            hint = "save the file in the encoding UTF-8"
+            raise ConfigErrors([readable.error_at(len(readable.text), (), "not UTF-8", hint)]) from None
 
-def read_document(text: str, offset: int, origin: str) -> Tree | None:
-    """Read again the one document that has something at a character of a text that was read before."""
-    start, end = 0, len(text)
-    for marker in _MARKER.finditer(text):
-        if marker.start() > offset:
-            end = marker.start()
-            break
-        start = marker.start()
-    found: Tree | None = None
-    for tree, _ in _Stream(text, origin).chunk(start, end):
-        if tree is not None and tree.root.offset <= offset:
-            found = tree
-    return found
+    def pieces(self) -> Iterator[tuple[int, int]]:
+        """Where each piece that is not empty begins and ends."""
+        starts = [match.start() for match in _MARKER.finditer(self._text)]
+        if not starts or starts[0] > 0:
+            starts.insert(0, 0)
+        for start, end in zip(starts, [*starts[1:], len(self._text)], strict=True):
+            if not _NOTHING.fullmatch(self._text, start, end):
+                yield start, end
+
+    def documents(self, start: int, end: int) -> Iterator[Parsed]:
+        """The documents of a piece: one, unless some end by `...`; those without content are left out."""
+        unprintable = _UNPRINTABLE.search(self._text, start, end)
+        if unprintable is not None:
+            message = f"the character {quote(unprintable[0])} cannot stand in YAML"
+            hint = "remove it, or write it as an escape in double quotes"
+            yield Parsed(None, [self.error_at(unprintable.start(), (), message, hint)])
+            return
+        composer = _Composer(self, start)
+        loader = _LOADER(self._text[start:end])
+        try:
+            while loader.check_event():
+                if composer.take(loader.get_event()):
+                    document = composer.finished()
+                    if document is not None:
+                        yield document
+        except _Refused as refused:
+            path = composer.path()
+            yield Parsed(None, [*composer.errors, self.error_at(refused.offset, path, refused.message, refused.hint)])
+        except yaml.MarkedYAMLError as error:
+            yield Parsed(None, [*composer.errors, self._syntax_error(error, start, end)])
+        except yaml.YAMLError as error:
+            yield Parsed(None, [*composer.errors, self.error_at(start, (), f"no YAML: {error}", _OTHER_PROBLEM_HINT)])
+        finally:
+            loader.dispose()
+
+    def document_at(self, offset: int) -> Tree | None:
+        """The document that a character of a sound text belongs to."""
+        start, end = 0, len(self._text)
+        for marker in _MARKER.finditer(self._text):
+            if marker.start() > offset:
+                end = marker.start()
+                break
+            start = marker.start()
+        found: Tree | None = None
+        for tree, _ in self.documents(start, end):
+            if tree is not None and tree.root.offset <= offset:
+                found = tree
+        return found
+
+    def _syntax_error(self, error: yaml.MarkedYAMLError, start: int, end: int) -> ConfigError:
+        mark = error.problem_mark or error.context_mark
+        offset = min(start + mark.index, end) if mark else start
+        problem = error.problem or "no YAML"
+        if error.context and error.context_mark:
+            line, _ = self.place(start + error.context_mark.index)
+            problem = f"{problem} {error.context} that begins in line {line}"
+        hint = next((hint for known, hint in _PROBLEM_HINTS if known in problem), _OTHER_PROBLEM_HINT)
+        return self.error_at(offset, (), problem, hint)
 
 
 class _Open:
@@ -136,65 +183,11 @@ class _Refused(Exception):
         self.hint: Final = hint
 
 
-class _Stream(Tree):
-    """A file's text."""
-
-    def __init__(self, text: str, origin: str) -> None:
-        super().__init__(origin, "yaml")
-        self.root = Node(0, None)
-        self._text = text
-
-    def documents(self) -> Iterator[Parsed]:
-        """Each document that is not empty."""
-        starts = [match.start() for match in _MARKER.finditer(self._text)]
-        if not starts or starts[0] > 0:
-            starts.insert(0, 0)
-        for start, end in zip(starts, [*starts[1:], len(self._text)], strict=True):
-            if not _NOTHING.fullmatch(self._text, start, end):
-                yield from self.chunk(start, end)
-
-    def chunk(self, start: int, end: int) -> Iterator[Parsed]:
-        """The documents, mostly one, of what stands between two marks."""
-        unprintable = _UNPRINTABLE.search(self._text, start, end)
-        if unprintable is not None:
-            message = f"the character {quote(unprintable[0])} cannot stand in YAML"
-            hint = "remove it, or write it as an escape in double quotes"
-            yield Parsed(None, [self.error_at(unprintable.start(), (), message, hint)])
-            return
-        composer = _Composer(self, start)
-        loader = _LOADER(self._text[start:end])
-        try:
-            while loader.check_event():
-                if composer.take(loader.get_event()):
-                    tree = composer.finished()
-                    if tree is not None:
-                        yield tree
-        except _Refused as refused:
-            path = composer.path()
-            yield Parsed(None, [*composer.errors, self.error_at(refused.offset, path, refused.message, refused.hint)])
-        except yaml.MarkedYAMLError as error:
-            yield Parsed(None, [*composer.errors, self._syntax_error(error, start, end)])
-        except yaml.YAMLError as error:
-            yield Parsed(None, [*composer.errors, self.error_at(start, (), f"no YAML: {error}", _OTHER_PROBLEM_HINT)])
-        finally:
-            loader.dispose()
-
-    def _syntax_error(self, error: yaml.MarkedYAMLError, start: int, end: int) -> ConfigError:
-        mark = error.problem_mark or error.context_mark
-        offset = min(start + mark.index, end) if mark else start
-        problem = error.problem or "no YAML"
-        if error.context and error.context_mark:
-            line, _ = self.place(start + error.context_mark.index)
-            problem = f"{problem} {error.context} that begins in line {line}"
-        hint = next((hint for known, hint in _PROBLEM_HINTS if known in problem), _OTHER_PROBLEM_HINT)
-        return self.error_at(offset, (), problem, hint)
-
-
 class _Composer:
     """Makes trees of the parser's events. A loop with a stack of its own, because a file may nest as it likes."""
 
-    def __init__(self, stream: _Stream, start: int) -> None:
-        self._stream: Final = stream
+    def __init__(self, text: YamlText, start: int) -> None:
+        self._text: Final = text
         self._start: Final = start
         self._begin()
 
@@ -211,7 +204,7 @@ class _Composer:
         self._begin()
         if root is None or (root.value is None and not errors):
             return None
-        return Parsed(self._stream.part(root), errors)
+        return Parsed(self._text.part(root), errors)
 
     def path(self) -> Path:
         """The way to where the composer is."""
@@ -263,7 +256,7 @@ class _Composer:
 
     def _mistake(self, offset: int, message: str, hint: str) -> None:
         if len(self.errors) < MOST_ERRORS:
-            self.errors.append(self._stream.error_at(offset, self.path(), message, hint))
+            self.errors.append(self._text.error_at(offset, self.path(), message, hint))
 
     def _scalar(self, event: yaml.ScalarEvent, offset: int) -> None:
         self._refuse_tag(event.tag, offset)
@@ -286,7 +279,7 @@ class _Composer:
         opened.repeated = name in members
         opened.merging = plain and name == _MERGE
         if opened.repeated:
-            first, _ = self._stream.place(opened.node.name_offsets[name])
+            first, _ = self._text.place(opened.node.name_offsets[name])
             message = f"{quote(name)} stands here a second time; the first is in line {first}"
             self._mistake(offset, message, "keep or rename one of the two")
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hauberk_core.model.document import MOST_ERRORS
 from hauberk_core.resources import (
     DestinationRule,
     EndpointSlice,
@@ -572,3 +573,26 @@ def test_lines_in_any_order_are_objects_or_mistakes(lines: list[bytes]) -> None:
     for origin in ("x.yaml", "x.json"):
         read = read_file(b"\n".join(lines), origin)
         assert all(error.line >= 1 and error.hint and error.message for error in read.errors)
+
+
+def test_a_file_that_is_read_again_gives_the_same_as_one_read_for_the_first_time() -> None:
+    before = read_file(BOOKS.encode(), "x.yaml")
+    text = "# moved\n---\n" + BOOKS.replace("weight: 90", "weight: 80").replace("name: books\n", "nam: books\n")
+    again = read_file(text.encode(), "x.yaml", before.pieces)
+    fresh = read_file(text.encode(), "x.yaml")
+    assert again == fresh
+    old = {value.kind: value for value, _, _, _ in before.objects}
+    new = {value.kind: value for value, _, _, _ in again.objects}
+    assert "Namespace" not in new
+    assert new["HTTPRoute"] != old["HTTPRoute"]
+    # What has not changed is the same object, and was not read again.
+    assert [kind for kind in new if new[kind] is old[kind]] == [kind for kind in old if kind not in ("Namespace", "HTTPRoute")]
+    for value, line, column, written in again.objects:
+        assert written.place(()) == (line, column)
+        assert text.splitlines()[line - 1] == f"apiVersion: {value.api_version}"
+
+
+def test_mistakes_are_told_up_to_a_bound_and_do_not_hide_what_is_right() -> None:
+    read = read_file(("---\n".join([BROKEN["no port"][0]] * 150) + "---\n" + GOOD).encode(), "x.yaml")
+    assert len(read.errors) == MOST_ERRORS
+    assert [value.metadata.name for value, _, _, _ in read.objects] == ["good"]

@@ -8,11 +8,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hauberk_core.model.errors import ConfigError, Path
+from hauberk_core.model.errors import ConfigError, ConfigErrors, Path
 from hauberk_core.resources import yaml as reader
-from hauberk_core.resources.yaml import LARGEST_FILE, read_yaml
+from hauberk_core.resources.yaml import LARGEST_FILE, Parsed, YamlText
 
-TEXT: st.SearchStrategy[str] = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
+# The writer follows YAML 1.1 and leaves quotes away from some texts, such as 0E0, that are numbers in YAML 1.2.
+TEXT: st.SearchStrategy[str] = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20).filter(
+    lambda text: text[:1] not in set("0123456789+-.")
+)
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**17), 10**17) | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
@@ -20,10 +23,18 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+def _documents(data: bytes) -> list[Parsed]:
+    try:
+        text = YamlText.of(data, "x.yaml")
+    except ConfigErrors as refused:
+        return [Parsed(None, refused.errors)]
+    return [document for start, end in text.pieces() for document in text.documents(start, end)]
+
+
 def _read(text: str) -> list[object]:
     """The values of all documents, none of which may have a mistake."""
     values: list[object] = []
-    for tree, errors in read_yaml(text.encode(), "x.yaml"):
+    for tree, errors in _documents(text.encode()):
         assert errors == []
         assert tree is not None
         values.append(tree.root.plain())
@@ -32,7 +43,7 @@ def _read(text: str) -> list[object]:
 
 def _errors(text: str | bytes) -> list[ConfigError]:
     data = text if isinstance(text, bytes) else text.encode()
-    return [error for document in read_yaml(data, "x.yaml") for error in document.errors]
+    return [error for document in _documents(data) for error in document.errors]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +87,6 @@ def test_scalars_follow_the_core_schema(text: str, value: object) -> None:
 
 @given(VALUES.filter(lambda value: value is not None), st.booleans())
 def test_what_a_writer_writes_is_read_back(value: Any, flow: bool) -> None:
-    # Both schemas agree on JSON's words; the writer puts all others in quotes.
     text = yaml.safe_dump(value, default_flow_style=flow, allow_unicode=True)
     assert _read(text) == [json.loads(json.dumps(value))]
 
@@ -85,7 +95,7 @@ def test_what_a_writer_writes_is_read_back(value: Any, flow: bool) -> None:
 def test_a_value_is_where_it_is_said_to_be(members: dict[str, str]) -> None:
     text = "# é comment\n---\n" + "".join([f"{name}:   {value}\n" for name, value in members.items()])
     lines = text.split("\n")
-    (document,) = read_yaml(text.encode(), "x.yaml")
+    (document,) = _documents(text.encode())
     assert document.tree is not None
     for name, value in members.items():
         line, column = document.tree.place(document.tree.offset_of((name,)))
@@ -105,13 +115,13 @@ def test_a_value_is_where_it_is_said_to_be(members: dict[str, str]) -> None:
 )
 def test_places_in_block_and_flow_style(path: Path, place: tuple[int, int]) -> None:
     text = "kind: A\nmetadata:\n  name: b\nspec:\n  rules:\n  - port: 1\n  - {port: 2}\n"
-    (document,) = read_yaml(text.encode(), "x.yaml")
+    (document,) = _documents(text.encode())
     assert document.tree is not None
     assert document.tree.place(document.tree.offset_of(path)) == place
 
 
 def test_a_byte_order_mark_and_other_line_ends_do_not_shift_places() -> None:
-    (document,) = read_yaml(b"\xef\xbb\xbfa: 1\r\nb: [\r\n  2]\r\n", "x.yaml")
+    (document,) = _documents(b"\xef\xbb\xbfa: 1\r\nb: [\r\n  2]\r\n")
     assert document.tree is not None
     assert document.tree.place(document.tree.offset_of(("b", 0))) == (3, 3)
 
@@ -124,7 +134,7 @@ def test_documents_are_apart_and_empty_ones_are_left_out() -> None:
 
 
 def test_a_mistake_of_syntax_spoils_its_own_document_alone() -> None:
-    documents = list(read_yaml(b"a: 1\n---\nb: [\n---\nc: 3\n", "x.yaml"))
+    documents = _documents(b"a: 1\n---\nb: [\n---\nc: 3\n")
     assert [document.tree.root.plain() if document.tree else None for document in documents] == [{"a": 1}, None, {"c": 3}]
 
 
@@ -202,6 +212,6 @@ def test_the_python_parser_reads_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given(st.binary(max_size=200) | st.text(alphabet=" \n\t-:?[]{}&*!|>'\"%@`#,a1.~<é", max_size=60).map(str.encode))
 def test_any_octets_are_values_or_mistakes(data: bytes) -> None:
-    for tree, errors in read_yaml(data, "x.yaml"):
+    for tree, errors in _documents(data):
         assert tree is not None or errors
         assert all(error.line >= 1 and error.hint for error in errors)
