@@ -81,8 +81,9 @@ class Waiting(AsyncFilter):
 
 
 def with_filter(build: "Build", made: SyncFilter | AsyncFilter, place: str = "chain", **settings: Any) -> "Scenario":
-    plugins: dict[str, Any] = {"plugins": (use("it", **settings),)}
-    return build(**{place: plugins}, plugins=filters_host(it=lambda config: made))
+    places: dict[str, dict[str, Any]] = {"chain": {}, "route": {}}
+    places[place]["plugins"] = (use("it", **settings),)
+    return build(chain=places["chain"], route=places["route"], plugins=filters_host(it=lambda config: made))
 
 
 def post(scenario: "Scenario", body: bytes = b"abc") -> Any:

@@ -72,9 +72,9 @@ def _names_plugins(snapshot: Snapshot) -> bool:
     chains = [chain for listener in snapshot.listeners.values() for chain in listener.filter_chains]
     routes = [route for table in snapshot.route_tables.values() for host in table.virtual_hosts for route in host.routes]
     transports = [chain.transport for chain in chains] + [cluster.transport for cluster in snapshot.clusters.values()]
-    return any(place.plugins for place in [*chains, *routes, *snapshot.clusters.values()]) or any(
-        transport.security not in ("plain", "tls") for transport in transports
-    )
+    plugins = [place.plugins for place in chains] + [place.plugins for place in routes]
+    plugins += [cluster.plugins for cluster in snapshot.clusters.values()]
+    return any(plugins) or any(transport.security not in ("plain", "tls") for transport in transports)
 
 
 def _show(error: ConfigError) -> None:

@@ -129,7 +129,18 @@ class PluginUse:
 class Filters:
     """Everything that plugins do with the exchanges of a filter chain before routing, or of a route after it."""
 
-    __slots__ = ("_parts", "_users", "backends", "observers", "picker", "request", "request_body", "response", "response_body")
+    __slots__ = (
+        "_parts",
+        "_users",
+        "backends",
+        "is_simple",
+        "observers",
+        "picker",
+        "request",
+        "request_body",
+        "response",
+        "response_body",
+    )
 
     def __init__(self, chain: list[PluginUse], route: list[PluginUse], backends: tuple[Backend, ...], is_routed: bool) -> None:
         """Put them together, each list in the order of its requests.
@@ -143,6 +154,10 @@ class Filters:
         self.request_body: Final[tuple[Step, ...]] = _steps(both, "request_body")
         self.response: Final[tuple[Step, ...]] = _steps(backwards, "response")
         self.response_body: Final[tuple[Step, ...]] = _steps(backwards, "response_body")
+        self.is_simple: Final[bool] = not (
+            self.request_body or self.response_body or _waits(self.request) or _waits(self.response)
+        )
+        """Whether all that is to be done is done on heads, at once."""
         self.observers: Final[tuple[WatchingObserver, ...]] = tuple([use.observer for use in both if use.observer is not None])
         # The route's own before the chain's.
         pickers = [use.picker for use in route + chain if use.picker is not None]
@@ -206,6 +221,10 @@ def overrides(made: object, base: type, method: str) -> bool:
         if method in known.__dict__:
             return True
     return False
+
+
+def _waits(steps: tuple[Step, ...]) -> bool:
+    return any([step.wait_call is not None for step in steps])  # noqa: C419 - compiled code has no generators to spare
 
 
 def _steps(uses: list[PluginUse], method: str) -> tuple[Step, ...]:

@@ -57,18 +57,32 @@ class FilteredExchange(Exchange):
         self._view: Final = ExchangeView(request, record, peer_identity)
         self._decided: Decision | None = None
         self._response: Response | None = None
-        self._request_way: Final = _RequestWay(self)
-        self._response_way: Final = _ResponseWay(self)
+        self._request_way: _RequestWay | None = None
+        self._response_way: _ResponseWay | None = None
         filters.hold()
-        filters.before.hold()
 
     # The request's way.
 
     def filter_request(self) -> None:
         """Begin: the head has come."""
-        way = self._request_way
-        way.closed = True
-        way.pass_head(self._filters.request, 0)
+        filters = self._filters
+        if filters.is_simple:
+            if self._pass_at_once(filters.request):
+                self._route()
+            return
+        way = _RequestWay(self)
+        self._request_way = way
+        way.pass_head(filters.request, 0)
+
+    def _pass_at_once(self, steps: tuple[Step, ...]) -> bool:
+        """Send a head through synchronous steps. Returns whether it passed."""
+        view = self._view
+        for step in steps:
+            reply = step.on_head(view)
+            if reply is not None:
+                self.replied(step, reply)
+                return False
+        return True
 
     def request_passed(self) -> None:
         """The head has passed the steps it was given."""
@@ -79,9 +93,12 @@ class FilteredExchange(Exchange):
         if self._filters.request_body and request.framing == COUNTED:
             # Nobody knows how long it will be once plugins have had it.
             request.framing = CHUNKED
-        self._request_way.closed = False
+        way = self._request_way
+        if way is not None:
+            way.closed = False
         self._client.serve(self, self._decided)
-        self._request_way.go_on()
+        if way is not None:
+            way.go_on()
 
     def _route(self) -> None:
         chain_filters = self._chain_filters
@@ -89,7 +106,9 @@ class FilteredExchange(Exchange):
         winner = _Winner() if chain_filters.picks else None
         decision = decide(self.request, chain_filters.table, self._chain.dice.next(), winner)
         before = self._filters
-        filters = chain_filters.routes.get((decision.virtual_host, decision.route), before)
+        filters = before
+        if chain_filters.routes:
+            filters = chain_filters.routes.get((decision.virtual_host, decision.route), before)
         self._view.decision = decision
         if winner is not None and winner.match is not None and filters.picker is not None:
             picked = filters.picker.pick(self._view, filters.backends)
@@ -97,32 +116,41 @@ class FilteredExchange(Exchange):
                 decision = winner.match.decisions[picked]
                 self._view.decision = decision
         self._decided = decision
-        if filters is not before:
-            filters.hold()
-            self._filters = filters
-            before.release()
+        filters.hold()
+        self._filters = filters
         self._chain_filters = None
         chain_filters.release()
-        self._request_way.pass_head(filters.request if filters is not before else (), 0)
+        way = self._request_way
+        if way is None and not filters.is_simple:
+            way = _RequestWay(self)
+            self._request_way = way
+        steps = () if filters is before else filters.request
+        if way is not None:
+            way.pass_head(steps, 0)
+        elif self._pass_at_once(steps):
+            self.request_passed()
 
     def request_data(self, data: bytes) -> None:
-        if self.response_complete:
-            # Answered already: the rest is only dropped.
+        way = self._request_way
+        if way is None or self.response_complete:
+            # Of what was answered already, the rest is only dropped.
             super().request_data(data)
         else:
-            self._request_way.add(data)
+            way.add(data)
 
     def request_end(self, trailers: Headers | None) -> None:
-        if self.response_complete:
+        way = self._request_way
+        if way is None or self.response_complete:
             super().request_end(trailers)
         else:
             self.request_complete = True
-            self._request_way.add_end(trailers)
+            way.add_end(trailers)
 
     def flush_request(self) -> None:
-        if not self._request_way.is_stopped():
+        way = self._request_way
+        if way is None or not way.is_stopped():
             super().flush_request()
-        elif self._request_way.kept and not self.over:
+        elif way.kept and not self.over:
             self._client.pause_request()
 
     def resume_request_way(self) -> None:
@@ -153,10 +181,15 @@ class FilteredExchange(Exchange):
         if not filters.response and not filters.response_body:
             super().response(response)
             return
-        self._response = response
         self._view.answered_with(response)
-        self._response_way.closed = True
-        self._response_way.pass_head(filters.response, 0)
+        if filters.is_simple:
+            if self._pass_at_once(filters.response):
+                super().response(response)
+            return
+        self._response = response
+        way = _ResponseWay(self)
+        self._response_way = way
+        way.pass_head(filters.response, 0)
 
     def response_passed(self) -> None:
         """The head has passed."""
@@ -164,24 +197,29 @@ class FilteredExchange(Exchange):
         assert response is not None
         if self._filters.response_body and response.framing == COUNTED:
             response.framing = CHUNKED
-        self._response_way.closed = False
+        way = self._response_way
+        assert way is not None
+        way.closed = False
         super().response(response)
-        self._response_way.go_on()
+        way.go_on()
 
     def response_data(self, data: bytes) -> None:
-        if self.is_tunnel:
+        way = self._response_way
+        if way is None or self.is_tunnel:
             super().response_data(data)
         else:
-            self._response_way.add(data)
+            way.add(data)
 
     def response_end(self, trailers: Headers | None) -> None:
-        if self.is_tunnel:
+        way = self._response_way
+        if way is None or self.is_tunnel:
             super().response_end(trailers)
         else:
-            self._response_way.add_end(trailers)
+            way.add_end(trailers)
 
     def response_batch_end(self) -> None:
-        if not self._response_way.is_stopped():
+        way = self._response_way
+        if way is None or not way.is_stopped():
             super().response_batch_end()
         elif self._connection is not None:
             self._connection.pause_reading()
@@ -203,18 +241,28 @@ class FilteredExchange(Exchange):
         super().response_end(trailers)
 
     def upstream_failed(self, reason: Reason, detail: str) -> None:
-        self._response_way.stop()
+        self._stop_response()
         super().upstream_failed(reason, detail)
 
     # Both ways.
 
     def upstream_write_ready(self) -> None:
-        if not self._request_way.is_stopped():
+        way = self._request_way
+        if way is None or not way.is_stopped():
             super().upstream_write_ready()
 
     def client_write_ready(self) -> None:
-        if not self._response_way.is_stopped():
+        way = self._response_way
+        if way is None or not way.is_stopped():
             super().client_write_ready()
+
+    def _stop_request(self) -> None:
+        if self._request_way is not None:
+            self._request_way.stop()
+
+    def _stop_response(self) -> None:
+        if self._response_way is not None:
+            self._response_way.stop()
 
     def filters(self) -> Filters:
         """Those of the route, or before routing those of the chain."""
@@ -239,8 +287,8 @@ class FilteredExchange(Exchange):
 
     def replied(self, step: Step, reply: Reply) -> None:
         """A filter answered, or failed and is to refuse."""
-        self._request_way.stop()
-        self._response_way.stop()
+        self._stop_request()
+        self._stop_response()
         if reply is FAILED:
             self.step_failed(step)
             return
@@ -252,27 +300,29 @@ class FilteredExchange(Exchange):
         self.time_out(Reason.PLUGIN_FAILED, "plugin " + step.part.plugin + ": " + step.method)
 
     def time_out(self, reason: Reason, detail: str) -> None:
-        self._request_way.stop()
+        self._stop_request()
         super().time_out(reason, detail)
 
     def answered_locally(self) -> None:
-        self._request_way.stop()
-        self._response_way.stop()
+        self._stop_request()
+        self._stop_response()
         super().answered_locally()
 
     def end_record(self) -> None:
         if self.over:
             return
         super().end_record()
-        self._request_way.stop()
-        self._response_way.stop()
+        self._stop_request()
+        self._stop_response()
         filters = self._filters
-        filters.observe(self.record)
-        filters.release()
+        if filters.observers:
+            filters.observe(self.record)
         chain_filters = self._chain_filters
         if chain_filters is not None:
             self._chain_filters = None
             chain_filters.release()
+        else:
+            filters.release()
 
     def give_up(self, error: Exception) -> None:
         """Going on after a wait raised: a fault of our own."""
@@ -300,7 +350,7 @@ class _Way(CallOwner):
     """One direction of an exchange: the step it waits for, and what is kept behind it."""
 
     def __init__(self, exchange: FilteredExchange) -> None:
-        self.closed = False
+        self.closed = True
         """The head has not passed yet."""
         self.kept: list[bytes] = []
         """Octets that came behind what waits. Bounded: their source is paused, so one read at most is here."""

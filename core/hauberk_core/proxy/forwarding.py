@@ -61,8 +61,13 @@ def prepare_request(request: Request, record: Record, peer_host: str, scheme: st
 
 def settle_request_id(request: Request, record: Record, request_ids: RequestIds) -> None:
     """Do what `prepare_request` does about `x-request-id`, ahead of it: plugins may want to know the id."""
-    request_id = request.headers.get("x-request-id")
-    if request_id is None or not request_id or len(request_id) > _REQUEST_ID_LENGTH:
+    headers = request.headers
+    request_id = headers.get("x-request-id")
+    if request_id is None:
         request_id = request_ids.next()
-        request.headers.set("x-request-id", request_id)
+        headers.names.append("x-request-id")
+        headers.lines.append("x-request-id: " + request_id)
+    elif not request_id or len(request_id) > _REQUEST_ID_LENGTH:
+        request_id = request_ids.next()
+        headers.set("x-request-id", request_id)
     record.request_id = request_id

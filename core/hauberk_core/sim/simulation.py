@@ -92,7 +92,11 @@ class Simulation:
         self._endpoints: Final[list[ScriptedEndpoint]] = []
         self._listenings: dict[str, tuple[Listener, Listening]] = {}
         self._tables: dict[str, tuple[RouteTable, CompiledTable]] = {}
-        self.apply(snapshot)
+        try:
+            self.apply(snapshot)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> "Simulation":
         return self
