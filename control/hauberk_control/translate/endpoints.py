@@ -1,0 +1,120 @@
+"""Which processes stand behind a port of a service, and what is known of each."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from hauberk_control.store import Store
+from hauberk_control.translate.finding import Finding, findings
+from hauberk_control.translate.security import TLS_MODE_LABEL, TLS_MODE_MESH, Policies
+from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
+from hauberk_core.model.address import Address, parse_address
+from hauberk_core.model.errors import quote
+from hauberk_core.model.mistake import Mistake
+from hauberk_core.resources import EndpointSlice, Resource, Service, WorkloadEntry
+from hauberk_core.resources.kubernetes.service import ServicePort
+
+# Where a workload names no service account, as in Kubernetes.
+DEFAULT_ACCOUNT: Final = "default"
+
+
+class Reached(NamedTuple):
+    """One endpoint."""
+
+    address: str
+    namespace: str
+    workload: str
+    account: str
+    """The service account; known only of workloads that may belong to the mesh."""
+    mesh: bool
+    """Whether it takes the mesh's TLS."""
+    labels: Mapping[str, str]
+
+
+class Endpoints:
+    """The endpoints of a store's services."""
+
+    def __init__(self, store: Store, policies: Policies) -> None:
+        self._policies: Final = policies
+        self._entries: Final[dict[str, list[WorkloadEntry]]] = {}
+        self._slices: Final[dict[tuple[str, str], list[EndpointSlice]]] = {}
+        for entry in store.of(WorkloadEntry):
+            self._entries.setdefault(entry.metadata.namespace, []).append(entry)
+        for piece in store.of(EndpointSlice):
+            self._slices.setdefault((piece.metadata.namespace, piece.service()), []).append(piece)
+
+    def behind(self, service: Service, port: ServicePort) -> tuple[tuple[Reached, ...], tuple[Finding, ...]]:
+        """The endpoints of one port, each address once, and what is wrong with those left out."""
+        reached: dict[str, Reached] = {}
+        found: list[Finding] = []
+        namespace = service.metadata.namespace
+        if service.spec.selector:
+            for entry in self._entries.get(namespace, ()):
+                labels = entry.spec.labels
+                if all(labels.get(name) == value for name, value in service.spec.selector.items()):
+                    self._add_entry(entry, port, reached, found)
+        for piece in self._slices.get((namespace, service.metadata.name), ()):
+            _add_slice(piece, service, port, reached, found)
+        return tuple(reached.values()), tuple(found)
+
+    def _add_entry(self, entry: WorkloadEntry, port: ServicePort, reached: dict[str, Reached], found: list[Finding]) -> None:
+        number = _entry_port(entry, port)
+        if number is None:
+            message = f"no port is called {quote(str(port.target_port))}, as the service has it"
+            found.extend(
+                findings(entry, [Mistake(("spec", "ports"), message, "add it, with the number where the process listens")])
+            )
+            return
+        address = _address(entry.spec.address, number, entry, ("spec", "address"), found)
+        if address is None:
+            return
+        labels = entry.spec.labels
+        # Istio's rule for workloads that do not say it themselves.
+        speaks = labels.get(TLS_MODE_LABEL, TLS_MODE_MESH if entry.spec.service_account else "") == TLS_MODE_MESH
+        known_as = port.target_port if isinstance(port.target_port, int) else port.port
+        namespace = entry.metadata.namespace
+        mesh = speaks and self._policies.mode(namespace, labels, known_as) != "DISABLE"
+        account = entry.spec.service_account or DEFAULT_ACCOUNT
+        try:
+            SpiffeId(DEFAULT_TRUST_DOMAIN, namespace, account)
+        except SpiffeError as error:
+            hint = "write the name of a service account"
+            found.extend(findings(entry, [Mistake(("spec", "serviceAccount"), str(error), hint)]))
+            return
+        reached.setdefault(address, Reached(address, namespace, entry.metadata.name, account, mesh, labels))
+
+
+def _entry_port(entry: WorkloadEntry, port: ServicePort) -> int | None:
+    for name in (port.name, str(port.port)):
+        if name is not None and name in entry.spec.ports:
+            return entry.spec.ports[name]
+    if isinstance(port.target_port, str):
+        return entry.spec.ports.get(port.target_port)
+    return port.target_port or port.port
+
+
+def _add_slice(
+    piece: EndpointSlice, service: Service, port: ServicePort, reached: dict[str, Reached], found: list[Finding]
+) -> None:
+    number = next((own.port for own in piece.ports if own.name == (port.name or "") and own.protocol == "TCP"), None)
+    if number is None:
+        return
+    for index, endpoint in enumerate(piece.endpoints):
+        ready = endpoint.conditions.ready is not False or service.spec.publish_not_ready_addresses
+        if not ready:
+            continue
+        address = _address(endpoint.addresses[0], number, piece, ("endpoints", index, "addresses", 0), found)
+        if address is not None:
+            reached.setdefault(address, Reached(address, piece.metadata.namespace, "", "", False, {}))
+
+
+def _address(host: str, port: int, resource: Resource, path: tuple[str | int, ...], found: list[Finding]) -> str | None:
+    text = str(Address(host, port))
+    try:
+        if host:
+            parse_address(text)
+            return text
+    except ValueError:
+        pass
+    hint = "write an IP address or a host name, for example 127.0.0.1"
+    found.extend(findings(resource, [Mistake(path, f"{quote(host)} is nothing that can be connected to", hint)]))
+    return None
