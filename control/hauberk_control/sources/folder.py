@@ -88,7 +88,7 @@ class FolderSource(Source):
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
-        self._files: Final[dict[Path, _File]] = {}
+        self._files: Final[dict[str, _File]] = {}
         self._scan_errors: tuple[ConfigError, ...] = ()
         self._told: Loaded | None = None
 
@@ -115,7 +115,7 @@ class FolderSource(Source):
     def _look(self, scan: Scan, now: float) -> bool:
         """Note how all files look now. Returns: whether one has changed since the last look."""
         for path, file in self._files.items():
-            if path not in scan.stamps and not any(path.is_relative_to(folder) for folder in scan.unreadable):
+            if path not in scan.stamps and not any(path.startswith(folder + os.sep) for folder in scan.unreadable):
                 file.look(None, now)
         for path, stamp in scan.stamps.items():
             self._files.setdefault(path, _File()).look(stamp, now)
@@ -162,12 +162,11 @@ def _load(objects: Iterable[Object], errors: list[ConfigError]) -> Loaded:
     return Loaded(store, tuple(told[:MOST_ERRORS]))
 
 
-def _read(path: Path, stamp: Stamp, before: tuple[Object, ...], known: Pieces) -> _Content | None:
+def _read(path: str, stamp: Stamp, before: tuple[Object, ...], known: Pieces) -> _Content | None:
     """Read a file; None if it no longer looks as it did.
 
     Args: before - its objects so far; known - what the last reading found.
     """
-    origin = str(path)
     try:
         # Not blocking, because opening a named pipe would wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -180,14 +179,14 @@ def _read(path: Path, stamp: Stamp, before: tuple[Object, ...], known: Pieces) -
         return None
     except OSError as error:
         hint = "make it readable, or remove it from the folder"
-        refusal = ConfigError(origin=origin, message=f"it cannot be read: {error.strerror}", hint=hint)
+        refusal = ConfigError(origin=path, message=f"it cannot be read: {error.strerror}", hint=hint)
         return _Content(before, (refusal,), known, PATIENCE_SECONDS)
     if before and not data.strip():
         message = "the file is empty; its objects stay as they were"
-        refusal = ConfigError(origin=origin, message=message, hint="delete the file if they are to go")
+        refusal = ConfigError(origin=path, message=message, hint="delete the file if they are to go")
         return _Content(before, (refusal,), known, PATIENCE_SECONDS)
-    wait = 0.0 if data.endswith(b"\n") or path.suffix == ".json" else DOUBT_SECONDS
-    return _compare(read_file(data, origin, known), before, origin, wait)
+    wait = 0.0 if data.endswith(b"\n") or path.endswith(".json") else DOUBT_SECONDS
+    return _compare(read_file(data, path, known), before, path, wait)
 
 
 def _compare(read: ReadFile, before: tuple[Object, ...], origin: str, wait: float) -> _Content:

@@ -276,7 +276,7 @@ def test_what_is_hidden_looping_or_no_regular_file_is_left_out(tmp_path: Path) -
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "a.yaml").write_text(_text("a"))
     scan = scan_folder(tmp_path)
-    assert list(scan.stamps) == [tmp_path / "a.yaml"]
+    assert list(scan.stamps) == [str(tmp_path / "a.yaml")]
     assert scan.errors == ()
 
 
@@ -288,7 +288,7 @@ def test_folders_are_followed_only_so_deep(tmp_path: Path) -> None:
     (deep / "a.yaml").write_text(_text("a"))
     (deep.parent / "b.yaml").write_text(_text("b"))
     scan = scan_folder(tmp_path)
-    assert list(scan.stamps) == [deep.parent / "b.yaml"]
+    assert list(scan.stamps) == [str(deep.parent / "b.yaml")]
     (error,) = scan.errors
     assert "nested deeper" in error.message
 
