@@ -190,6 +190,7 @@ class Agent:
                 LOG.warning("%s", warning)
             if self._export_settings is not None:
                 self._exporter = _new_exporter(self._export_settings, self._counters)
+                LOG.info("spans are exported to %s", self._exporter.shown_url)
                 nursery.start_soon(_export_spans, self._exporter)
             nursery.start_soon(self._source.run)
             while not await self._start(nursery):

@@ -51,6 +51,8 @@ class SpanExporter:
         Args: random - gives numbers in [0, 1).
         Raises: OSError, ssl.SSLError if a certificate or trust file cannot be loaded.
         """
+        self.shown_url: Final = _without_secrets(settings.url)
+        """Where to, for people."""
         self._settings: Final = settings
         self._meters: Final = meters
         self._version: Final = version
@@ -177,7 +179,7 @@ class SpanExporter:
         if not self._failing:
             # Once: a collector that is away for a day must not fill the log. The counter tells the rest.
             self._failing = True
-            LOG.warning("spans cannot be exported to %s: %s", _without_secrets(self._settings.url), why)
+            LOG.warning("spans cannot be exported to %s: %s", self.shown_url, why)
 
 
 def _tls_context(settings: ExportSettings) -> ssl.SSLContext | None:
