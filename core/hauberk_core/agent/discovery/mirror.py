@@ -2,6 +2,9 @@
 
 A response is a step from what is held to what is to be held. It becomes a `Candidate`, which is complete in itself, and only once
 that serves does it count as held; until then a lost stream, a refusal or a restart leaves what was there before.
+
+What is held must not change behind control's back: a new stream is greeted only after the verdict on the last candidate, so that
+control computes the next step from what this proxy really serves with.
 """
 
 from typing import Final, NamedTuple
@@ -26,8 +29,6 @@ class Candidate(NamedTuple):
     version: str
     resources: Resources
     nonce: str
-    stream: int
-    """Counts the streams; an answer belongs to the one that asked."""
 
 
 class Mirror:
@@ -38,14 +39,17 @@ class Mirror:
         self.version = version
         """Of the configuration held, for people."""
         self.held: Resources = held
-        self._stream = 0
         self._open: Candidate | None = None
-        """What control waits for a verdict on."""
+        """What there is no verdict on yet."""
+
+    @property
+    def undecided(self) -> bool:
+        """Whether a candidate waits for its verdict."""
+        return self._open is not None
 
     def greet(self, node: Node) -> DeltaDiscoveryRequest:
-        """Begin on a new stream: the request to send first."""
-        self._stream += 1
-        self._open = None
+        """Begin on a new stream: the request to send first. Nothing must be undecided."""
+        assert self._open is None
         return DeltaDiscoveryRequest(
             node=node,
             type_url=CONFIGURATION_TYPE,
@@ -70,30 +74,32 @@ class Mirror:
             resources.pop(name, None)
         for resource in response.resources:
             resources[resource.name] = Versioned(resource.version, resource.resource.value)
-        self._open = Candidate(response.system_version_info, resources, response.nonce, self._stream)
+        self._open = Candidate(response.system_version_info, resources, response.nonce)
         return self._open
 
-    def accept(self, candidate: Candidate) -> DeltaDiscoveryRequest | None:
+    def drop(self) -> None:
+        """The stream is lost and nobody has looked at the candidate yet: it is as if it had never come."""
+        self._open = None
+
+    def accept(self, candidate: Candidate) -> DeltaDiscoveryRequest:
         """The candidate serves: it is held from now on.
 
-        Returns: the acknowledgement to send, or None if its stream is gone; the next one's greeting tells control then.
+        Returns: the acknowledgement, for the stream that brought it. If that is gone, the next one's greeting tells control.
         """
         self.version = candidate.version
         self.held = candidate.resources
         return self._answer(candidate)
 
-    def refuse(self, candidate: Candidate, reason: str) -> DeltaDiscoveryRequest | None:
+    def refuse(self, candidate: Candidate, reason: str) -> DeltaDiscoveryRequest:
         """The candidate cannot be used; what is held stays.
 
-        Returns: the refusal to send, or None if its stream is gone.
+        Returns: the refusal, for the stream that brought it. If that is gone, the next one brings it again.
         """
         request = self._answer(candidate)
-        if request is not None:
-            request.error_detail.CopyFrom(Status(code=INVALID_ARGUMENT, message=reason[:LONGEST_REASON]))
+        request.error_detail.CopyFrom(Status(code=INVALID_ARGUMENT, message=reason[:LONGEST_REASON]))
         return request
 
-    def _answer(self, candidate: Candidate) -> DeltaDiscoveryRequest | None:
-        if candidate is not self._open:
-            return None
+    def _answer(self, candidate: Candidate) -> DeltaDiscoveryRequest:
+        assert candidate is self._open
         self._open = None
         return DeltaDiscoveryRequest(type_url=CONFIGURATION_TYPE, response_nonce=candidate.nonce)

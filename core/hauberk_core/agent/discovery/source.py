@@ -90,6 +90,8 @@ class DiscoverySource(Source):
         """What `next` gives next."""
         self._trying: Candidate | None = None
         """What the agent is trying, until it says what became of it."""
+        self._refusal = ""
+        """What control is told of the latest configuration, if that was refused."""
         self._changed = trio.Event()
         self._to_save = trio.Event()
         self._stream: DiscoveryStream | None = None
@@ -131,27 +133,34 @@ class DiscoverySource(Source):
         candidate, self._trying = self._trying, None
         self._mirror_ready.set()
         if candidate is not None:
+            self._refusal = ""
             request = self._mirror.accept(candidate)
             self._to_save.set()
+            self._wake()
             await self._answer(request)
 
     async def refused(self, reason: str) -> None:
         candidate, self._trying = self._trying, None
         if candidate is not None:
-            await self._answer(self._mirror.refuse(candidate, reason))
+            self._refusal = f"; {candidate.version!r} was refused: {reason}"
+            request = self._mirror.refuse(candidate, reason)
+            self._wake()
+            await self._answer(request)
         elif not self._mirror_ready.is_set():
             # What the disk kept cannot be served: control is asked for everything.
             self._mirror = Mirror("", {})
         self._mirror_ready.set()
 
     def checks(self) -> list[Check]:
-        version = self._mirror.version or "none yet"
+        version = f"{self._mirror.version!r}" if self._mirror.held else "none yet"
         if self._stream is not None:
-            return [
-                Check("control", True, f"connected for {self._clock() - self._connected_since:.0f} s, configuration {version!r}")
-            ]
-        away = f"away for {self._clock() - self._away_since:.0f} s, serving configuration {version!r} meanwhile"
-        return [Check("control", True, f"{away}: {self._away_because}")]
+            since = self._clock() - self._connected_since
+            detail = f"connected for {since:.0f} s, configuration {version}{self._refusal}"
+        else:
+            since = self._clock() - self._away_since
+            detail = f"away for {since:.0f} s, serving configuration {version} meanwhile: {self._away_because}"
+        # Whether control is there says nothing of whether this proxy serves.
+        return [Check("control", True, detail)]
 
     def _take_identity(self, identity: WorkloadIdentity) -> None:
         self._identity = identity
@@ -186,9 +195,10 @@ class DiscoverySource(Source):
         self.trust = {WORKLOAD: identity.trust_pem}
         return Loaded(snapshot, warnings)
 
-    async def _answer(self, request: DeltaDiscoveryRequest | None) -> None:
+    async def _answer(self, request: DeltaDiscoveryRequest) -> None:
+        # The stream that brought the candidate, or none: another one is opened only after the verdict.
         stream = self._stream
-        if request is None or stream is None:
+        if stream is None:
             return
         with trio.move_on_after(_ANSWER_SECONDS):
             try:
@@ -199,6 +209,7 @@ class DiscoverySource(Source):
     async def _hold_stream(self, thread: AsyncioThread) -> None:
         await self._mirror_ready.wait()
         while True:
+            await self._wait_decided()
             identity = self._identity
             assert identity is not None  # nothing was loaded, or tried, before there was one
             begun = trio.current_time()
@@ -218,6 +229,14 @@ class DiscoverySource(Source):
             if trio.current_time() - begun >= STEADY_SECONDS:
                 self._backoff.reset()
             await trio.sleep(self._backoff.next_pause())
+
+    async def _wait_decided(self) -> None:
+        """Wait until the agent has said what became of the last candidate."""
+        if self._pending is not None:
+            self._pending = None
+            self._mirror.drop()
+        while self._mirror.undecided:
+            await self._wait_changed()
 
     async def _use_stream(self, stream: DiscoveryStream, identity: WorkloadIdentity) -> None:
         """Receive until there is a new identity to come back with. Raises: StreamEnded, DiscoveryProtocolError."""

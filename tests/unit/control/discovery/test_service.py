@@ -385,41 +385,56 @@ async def test_streams_of_one_identity_are_bounded(
                 await second.receive()
 
 
-async def test_a_hundred_proxies_hear_of_a_change_within_two_seconds(
-    world: MeshWorld, control: Control, thread: AsyncioThread
+async def test_a_hundred_proxies_hear_of_a_change_and_come_back_to_another_control_unchanged(
+    world: MeshWorld, thread: AsyncioThread
 ) -> None:
     names = [f"load-{number}" for number in range(100)]
+    identities = {name: world.identity(name) for name in names}
+    mirrors = {name: Mirror("", {}) for name in names}
     world.publish(**{name: Meant(snapshot_to(1)) for name in names})
-    ready = 0
+    waiting = len(names)
     all_ready = trio.Event()
     delays: list[float] = []
     changed_at = 0.0
 
-    async def run(name: str) -> None:
-        nonlocal ready
-        mirror = Mirror("", {})
+    async def run(control: Control, name: str) -> None:
+        nonlocal waiting
+        mirror = mirrors[name]
         node = node_message(node_document(name))
-        async with open_stream(thread, control.address, world.identity(name), mirror.greet(node)) as stream:
-            proxy = Proxy(stream, mirror)
-            with trio.fail_after(60):
-                first = mirror.receive(await stream.receive())
-                await proxy.accept(first)
-                ready += 1
-                if ready == len(names):
+        with trio.fail_after(60):
+            async with open_stream(thread, control.address, identities[name], mirror.greet(node)) as stream:
+                proxy = Proxy(stream, mirror)
+                await proxy.accept(mirror.receive(await stream.receive()))
+                waiting -= 1
+                if waiting == 0:
                     all_ready.set()
                 second = mirror.receive(await stream.receive())
-            delays.append(trio.current_time() - changed_at)
-            await proxy.accept(second)
+                delays.append(trio.current_time() - changed_at)
+                await proxy.accept(second)
 
-    async with trio.open_nursery() as nursery:
+    async with open_control(world) as control, trio.open_nursery() as nursery:
         for name in names:
-            nursery.start_soon(run, name)
+            nursery.start_soon(run, control, name)
         await all_ready.wait()
         changed_at = trio.current_time()
         world.publish(**{name: Meant(snapshot_to(2)) for name in names})
-
     assert len(delays) == 100
     assert max(delays) < 2.0
+
+    async def come_back(control: Control, name: str) -> None:
+        mirror = mirrors[name]
+        node = node_message(node_document(name))
+        async with open_stream(thread, control.address, identities[name], mirror.greet(node)) as stream:
+            response = await stream.receive()
+            pytest.fail(f"{name} was sent {response}")
+
+    async with open_control(world) as control, trio.open_nursery() as nursery:
+        for name in names:
+            nursery.start_soon(come_back, control, name)
+        with trio.fail_after(60):
+            while sum(status.current for status in control.service.proxies()) < len(names):  # noqa: ASYNC110 - it has no events
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
 
 
 def _secure(name: str) -> Snapshot:

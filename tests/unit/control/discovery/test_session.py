@@ -3,6 +3,8 @@
 from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hauberk_control.discovery.session import MOST_NAMES, Configuration, ProtocolViolation, Refusal, Session
 from hauberk_core.wire_proto.configuration import Versioned
@@ -298,3 +300,34 @@ def test_names_are_bounded() -> None:
     session = Session("test")
     with pytest.raises(ProtocolViolation, match="more than"):
         session.receive(ask(*[f"cluster/{number}" for number in range(MOST_NAMES + 1)]))
+
+
+NAMES = st.lists(st.sampled_from(["*", "cluster/a", "cluster/b", "certificate/of-another", ""]), max_size=3)
+REQUESTS = st.builds(
+    DeltaDiscoveryRequest,
+    type_url=st.just(TYPE),
+    resource_names_subscribe=NAMES,
+    resource_names_unsubscribe=NAMES,
+    initial_resource_versions=st.one_of(
+        st.just({}), st.dictionaries(st.sampled_from(["cluster/a", "x"]), st.sampled_from(["1", ""]))
+    ),
+    response_nonce=st.sampled_from(["", "1", "2", "3"]),
+    error_detail=st.one_of(st.none(), st.builds(Status, message=st.text(max_size=5))),
+)
+
+
+@given(st.lists(REQUESTS, max_size=12))
+def test_whatever_is_asked_only_what_is_meant_for_the_proxy_is_sent(requests: list[DeltaDiscoveryRequest]) -> None:
+    session = Session("test")
+    meant = configuration("v1", a="1", b="2")
+    session.offer(meant)
+    for request in requests:
+        try:
+            session.receive(request)
+        except ProtocolViolation:
+            return
+        response = session.next_response()
+        if response is not None:
+            assert set(sent(response)) <= set(meant.resources)
+            assert not set(sent(response)) & set(response.removed_resources)
+            assert session.next_response() is None

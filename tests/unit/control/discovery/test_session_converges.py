@@ -38,6 +38,7 @@ class Conversation(RuleBasedStateMachine):
         self.session.offer(self.wanted)
         self.to_control: list[DeltaDiscoveryRequest] = [self.mirror.greet(Node())]
         self.to_proxy: list[DeltaDiscoveryResponse] = []
+        self.connected = True
 
     @rule(contents=CONTENTS)
     def publish(self, contents: dict[str, bytes]) -> None:
@@ -52,8 +53,16 @@ class Conversation(RuleBasedStateMachine):
     def refuse_nothing(self) -> None:
         self.refused = None
 
+    @precondition(lambda self: self.connected)
     @rule()
     def lose_the_stream(self) -> None:
+        self.connected = False
+        self.to_control.clear()
+        self.to_proxy.clear()
+
+    @precondition(lambda self: not self.connected and self.trying is None)
+    @rule()
+    def come_back(self) -> None:
         self.connect()
 
     @rule()
@@ -69,6 +78,7 @@ class Conversation(RuleBasedStateMachine):
     def control_reads(self) -> None:
         self.session.receive(self.to_control.pop(0))
 
+    @precondition(lambda self: self.connected)
     @rule()
     def control_writes(self) -> None:
         response = self.session.next_response()
@@ -89,18 +99,22 @@ class Conversation(RuleBasedStateMachine):
             request = self.mirror.refuse(candidate, "no")
         else:
             request = self.mirror.accept(candidate)
-        if request is not None:
+        if self.connected:
             self.to_control.append(request)
 
     @invariant()
     def control_knows_what_is_held(self) -> None:
-        """Never more than the proxy holds: what control believes was acknowledged."""
-        if self.session.current and not self.to_control and self.trying is None:
+        """Where control believes the proxy to be up to date, it is."""
+        if self.connected and self.session.current and not self.to_control:
             assert {name: resource.body for name, resource in self.mirror.held.items()} == self.contents
 
     def teardown(self) -> None:
         if not hasattr(self, "session"):
             return
+        if self.trying is not None:
+            self.proxy_answers()
+        if not self.connected:
+            self.connect()
         for _ in range(10):
             while self.to_control or self.to_proxy or self.trying is not None:
                 if self.trying is not None:

@@ -168,12 +168,14 @@ async def test_a_refusal_reaches_control_and_the_next_configuration_is_a_whole_o
         await following(source)
         await source.refused("the port is taken")
         await until(lambda: (status := only(control)) is not None and status.refused_reason == "the port is taken")
+        assert "'to 9002' was refused: the port is taken" in source.checks()[0].detail
         world.publish(reviews_v1=Meant(snapshot_to(9003)))
         loaded = await following(source)
         assert loaded.snapshot.clusters == snapshot_to(9003).clusters
         assert set(loaded.snapshot.listeners) == {"web"}
         await source.accepted()
         await until(lambda: is_current(control, "to 9003"))
+        assert "refused" not in source.checks()[0].detail
 
 
 async def test_a_configuration_that_is_wrong_is_refused_by_its_mistake(world: MeshWorld, proxy: Proxy) -> None:
@@ -257,6 +259,25 @@ async def test_control_is_killed_and_comes_back(
         await until(lambda: is_current(control, "to 9002"))
         killed.cancel()
     assert log.text.count("asking again") <= 2  # it does not fill the log
+
+
+async def test_a_verdict_that_comes_after_control_is_gone_is_told_to_the_next_one(
+    world: MeshWorld, proxy: Proxy, nursery: trio.Nursery
+) -> None:
+    control, killed = await nursery.start(_keep_control, world, 0)
+    async with proxy.source(control.address) as source:
+        await take(source)
+        world.publish(reviews_v1=Meant(snapshot_to(9002)))
+        await following(source)
+        killed.cancel()
+        await until(lambda: "away" in source.checks()[0].detail)
+        # Control takes the change back while the proxy is trying it.
+        world.publish(reviews_v1=Meant(snapshot_to(9001)))
+        control, killed = await nursery.start(_keep_control, world, int(control.address.rpartition(":")[2]))
+        await source.accepted()
+        assert await take(source) == "to 9001"
+        await until(lambda: is_current(control, "to 9001"))
+        killed.cancel()
 
 
 async def test_a_proxy_that_starts_again_serves_from_disk_while_control_is_away(
