@@ -20,6 +20,10 @@ class Written(NamedTuple):
     """In characters."""
     origin: str
 
+    def __repr__(self) -> str:
+        # The text may hold secrets, and what is shown of an object ends in logs.
+        return f"Written({self.origin}, offset={self.offset})"
+
     def place(self, path: Path) -> tuple[int, int] | None:
         """Line and column, counted from 1, of a field; of one that is not written, of the longest part of its path that is.
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal
 import msgspec
 
 from hauberk_core.model.mistake import Mistake
-from hauberk_core.model.syntax import changeable_header_name, header_name, header_value, matched_path, path
+from hauberk_core.model.syntax import Fault, changeable_header_name, header_name, header_value, matched_path, path
 from hauberk_core.resources.duration import GatewayDuration
 from hauberk_core.resources.gateway_api.references import (
     GATEWAY_GROUP,
@@ -47,6 +47,13 @@ _FILTER_FIELDS: Final = {
 _REPEATABLE: Final = ("RequestMirror", "ExtensionRef")
 
 
+def modified_header_name(text: str) -> Fault | None:
+    """The name of a header that a filter may change."""
+    if text.lower() == "host":
+        return "Host cannot be changed as a header", "write a filter of the type URLRewrite with a hostname"
+    return changeable_header_name(text)
+
+
 class HttpPathMatch(Part, frozen=True, kw_only=True):
     """A condition on the path; `PathPrefix` goes by elements."""
 
@@ -55,6 +62,8 @@ class HttpPathMatch(Part, frozen=True, kw_only=True):
 
     def mistakes(self) -> list[Mistake]:
         fault = None if self.type == "RegularExpression" else matched_path(self.value)
+        if fault is not None and "?" in self.value:
+            fault = fault[0], "match query parameters with queryParams"
         return [Mistake(("value",), *fault)] if fault else []
 
 
@@ -90,7 +99,7 @@ class HttpRouteMatch(Part, frozen=True, kw_only=True):
 class HttpHeader(Part, frozen=True, kw_only=True):
     """A header to set or to add."""
 
-    name: Annotated[str, follows(changeable_header_name)]
+    name: Annotated[str, follows(modified_header_name)]
     value: Annotated[str, follows(header_value)]
 
 
@@ -99,7 +108,7 @@ class HttpHeaderFilter(Part, frozen=True, kw_only=True):
 
     set: Annotated[tuple[HttpHeader, ...], msgspec.Meta(max_length=16)] = ()
     add: Annotated[tuple[HttpHeader, ...], msgspec.Meta(max_length=16)] = ()
-    remove: Annotated[tuple[Annotated[str, follows(changeable_header_name)], ...], msgspec.Meta(max_length=16)] = ()
+    remove: Annotated[tuple[Annotated[str, follows(modified_header_name)], ...], msgspec.Meta(max_length=16)] = ()
 
     def mistakes(self) -> list[Mistake]:
         found = repeated("set", [header.name.lower() for header in self.set], "value for the header")

@@ -289,6 +289,13 @@ def test_a_secret_does_not_show_what_it_holds() -> None:
     assert "hunter2" not in str(value)
 
 
+def test_an_object_does_not_show_the_file_that_it_was_read_from() -> None:
+    text = "apiVersion: v1\nkind: Secret\nmetadata: {name: token}\nstringData: {token: hunter2}\n"
+    read = read_file(text.encode(), "x.yaml")
+    assert read.objects[0].written.text == text
+    assert "hunter2" not in repr(read.objects)
+
+
 def test_lists_are_taken_apart_also_in_json() -> None:
     item = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "books"}}
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [item, {**item, "metadata": {"name": "edge"}}]}, indent="\t")
@@ -364,6 +371,11 @@ BROKEN: Final = {
         ROUTE + "filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [Connection]}}]\n",
         *(6, 78, "belongs to the connection", "leave it out"),
     ),
+    "Host as a header": (
+        ROUTE + "filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: host, value: a}]}}]\n",
+        *(6, 82, "Host cannot be changed", "URLRewrite"),
+    ),
+    "path with a query": (ROUTE + "matches: [{path: {value: /a?b=c}}]\n", 6, 30, "has a query", "queryParams"),
     "a rule's name twice": (ROUTE + "name: a\n  - name: a\n", 7, 5, "a second rule called 'a'", "keep or rename"),
     "name missing": ("apiVersion: v1\nkind: Namespace\nmetadata: {labels: {}}\n", 3, 11, "'name' missing", "add it"),
     "name in capitals": ("apiVersion: v1\nkind: Service\nmetadata: {name: My_App}\n", 3, 18, "'My_App' is no name", "my-app"),
