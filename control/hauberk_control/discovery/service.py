@@ -18,6 +18,7 @@ import grpc.aio
 import msgspec
 
 from hauberk_control.ca.caller import Refused, peer_identity
+from hauberk_control.ca.rates import Rate
 from hauberk_control.discovery.claims import ClaimRefused, Directory, UnknownGateway, WrongNode, check_claims, read_node
 from hauberk_control.discovery.session import Configuration, ProtocolViolation, Session
 from hauberk_control.discovery.snapshots import Configurations
@@ -35,6 +36,9 @@ FIRST_REQUEST_SECONDS: Final = 10.0
 MOST_STREAMS_AN_IDENTITY: Final = 256
 # Over all: several times what one control is meant to serve.
 MOST_STREAMS: Final = 10_000
+# Lines about those who are refused: enough to see what goes on, too few to fill a disk.
+_LINES_PER_SECOND: Final = 10.0
+_LINES_AT_ONCE: Final = 100.0
 # What a proxy says lands in the log shortened.
 _LONGEST_LOGGED: Final = 500
 
@@ -73,6 +77,7 @@ class DiscoveryService:
         self._trust_domain: Final = trust_domain
         self._identifier: Final = identifier
         self._clock: Final = clock
+        self._lines: Final = Rate(_LINES_PER_SECOND, _LINES_AT_ONCE, time.monotonic)
         # One thread: translation is Python, and more would only take turns.
         self._translator: Final = ThreadPoolExecutor(1, thread_name_prefix="translate")
         self._lock: Final = threading.Lock()
@@ -122,9 +127,15 @@ class DiscoveryService:
                     self._streams.discard(stream)
         except TimeoutError:
             refused = _Refused(grpc.StatusCode.DEADLINE_EXCEEDED, f"no request within {FIRST_REQUEST_SECONDS:.0f} s")
-            await _refuse(context, caller, refused)
+            await self._refuse(context, caller, refused)
         except _Refused as refused:
-            await _refuse(context, caller, refused)
+            await self._refuse(context, caller, refused)
+
+    async def _refuse(self, context: Any, caller: str, refused: _Refused) -> NoReturn:
+        if self.may_log():
+            LOG.warning("discovery: %s from %s is refused: %s", caller, context.peer(), refused.message)
+        await context.abort(refused.code, refused.message)
+        raise AssertionError("abort raises")
 
     def _identify(self, context: Any) -> tuple[SpiffeId, float]:
         """Who calls, and for how many more seconds the certificate says so. Raises: _Refused."""
@@ -190,6 +201,10 @@ class DiscoveryService:
     def generation(self) -> int:
         """Of the store that counts now."""
         return self._configurations.generation
+
+    def may_log(self) -> bool:
+        """Whether one more line may go into the log for what proxies do."""
+        return self._lines.take()
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -292,6 +307,8 @@ class _Stream:
         refusal = self._session.refusal
         assert refusal is not None
         self._refused_at = self._service.now()
+        if not self._service.may_log():
+            return
         LOG.warning(
             "discovery: %s %s refused version %s and serves on with version %s: %s",
             self.node.role,
@@ -312,12 +329,6 @@ class _Stream:
 
     def _log_strange_names(self) -> None:
         strange = self._session.take_strange_names()
-        if strange:
+        if strange and self._service.may_log():
             names = ", ".join(repr(name[:100]) for name in strange)
             LOG.warning("discovery: %s asks for resources that it is not meant to have: %s", self.node.identity, names)
-
-
-async def _refuse(context: Any, caller: str, refused: _Refused) -> NoReturn:
-    LOG.warning("discovery: %s from %s is refused: %s", caller, context.peer(), refused.message)
-    await context.abort(refused.code, refused.message)
-    raise AssertionError("abort raises")

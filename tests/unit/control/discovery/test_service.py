@@ -6,21 +6,25 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final, NoReturn
 
+import grpc
+import grpc.aio
 import pytest
 import trio
 from mesh_world import Control, Meant, MeshWorld, node_document, open_control, snapshot_to
 
+from hauberk_control.ca.rates import Rate
 from hauberk_control.discovery import service as service_module
 from hauberk_control.discovery.status import ProxyStatus
 from hauberk_core.agent.discovery.mirror import Candidate, Mirror
 from hauberk_core.agent.discovery.stream import DiscoveryStream, StreamEnded, open_stream
 from hauberk_core.agent.grpc_bridge import AsyncioThread, open_asyncio_thread
+from hauberk_core.agent.identity.client import channel_options
 from hauberk_core.agent.identity.workload import WorkloadIdentity
 from hauberk_core.agent.logs import LOG
 from hauberk_core.model import FilterChain, Listener, Snapshot
 from hauberk_core.model.transport import Certificate, TransportConfig
 from hauberk_core.wire_proto.discovery_pb2 import DeltaDiscoveryRequest, Node
-from hauberk_core.wire_proto.service import CONFIGURATION_TYPE, NODE_FIELD
+from hauberk_core.wire_proto.service import CONFIGURATION_TYPE, METHOD_PATH, NODE_FIELD
 
 PATIENCE: Final = 10.0
 
@@ -370,6 +374,35 @@ async def test_requests_against_the_protocol_end_the_stream(
             async with open_stream(thread, control.address, identity, first) as stream:
                 await stream.receive()
     assert log.text.count("is refused") == 2
+
+
+async def _say_nothing(address: str, identity: WorkloadIdentity) -> grpc.StatusCode:
+    credentials = grpc.ssl_channel_credentials(identity.trust_pem, identity.key_pem, identity.certificate_pem)
+    async with grpc.aio.secure_channel(address, credentials, channel_options()) as channel:
+        call = channel.stream_stream(METHOD_PATH)()
+        code: grpc.StatusCode = await call.code()
+        return code
+
+
+async def test_who_says_nothing_is_not_kept(
+    world: MeshWorld, control: Control, thread: AsyncioThread, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(service_module, "FIRST_REQUEST_SECONDS", 0.1)
+    with trio.fail_after(PATIENCE):
+        code = await thread.run(_say_nothing, control.address, world.identity("reviews"))
+
+    assert code == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert "no request within" in log.text
+
+
+async def test_refusals_do_not_fill_the_log(
+    world: MeshWorld, control: Control, thread: AsyncioThread, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(control.service, "_lines", Rate(0.0, 5, lambda: 0.0))
+    identity, node = world.identity("reviews"), node_message(node_document("payments-v1"))
+    for _ in range(20):
+        await expect_refused(thread, control, identity, node)
+    assert log.text.count("is refused") == 5
 
 
 async def test_streams_of_one_identity_are_bounded(
