@@ -191,6 +191,12 @@ WRONG = {
         "the transport is not the mesh's",
         "remove it",
     ),
+    "server names in the mesh": (
+        listening(FilterChain(route_table="shop", transport=mesh(identities=()), server_names=("a.test",))),
+        f"{CHAIN}.server_names",
+        "a chain is not chosen by server names",
+        "listeners of their own",
+    ),
     "a mesh peer without certificate": (
         reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=mesh(certificates=()))),
         "clusters.reviews.transport.certificates",
