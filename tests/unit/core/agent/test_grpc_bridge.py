@@ -7,7 +7,8 @@ import trio
 import trio.lowlevel
 import trio.testing
 
-from hauberk_core.agent.grpc_bridge import MOST_CALLS, AsyncioThread, BridgeClosed, open_asyncio_thread
+from hauberk_core.agent import grpc_bridge
+from hauberk_core.agent.grpc_bridge import AsyncioThread, BridgeClosed, open_asyncio_thread
 
 
 @pytest.fixture
@@ -171,7 +172,8 @@ async def test_a_full_channel_holds_a_coroutine_up(thread: AsyncioThread) -> Non
     assert got == list(range(50))
 
 
-async def test_many_calls_at_once_wait_for_each_other(thread: AsyncioThread) -> None:
+async def test_many_calls_at_once_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grpc_bridge, "MOST_CALLS", 20)
     at_once = most = 0
 
     async def at_home() -> None:
@@ -182,11 +184,12 @@ async def test_many_calls_at_once_wait_for_each_other(thread: AsyncioThread) -> 
         at_once -= 1
 
     async def ask() -> None:
-        await asyncio.gather(*[thread.call_trio(at_home) for _ in range(MOST_CALLS + 500)])
+        await asyncio.gather(*[thread.call_trio(at_home) for _ in range(200)])
 
     with trio.fail_after(30):
-        await thread.run(ask)
-    assert most <= MOST_CALLS
+        async with open_asyncio_thread() as thread:
+            await thread.run(ask)
+    assert 1 < most <= 20
 
 
 async def test_the_end_of_the_block_ends_what_is_left_on_the_thread() -> None:
@@ -236,6 +239,36 @@ async def test_who_waits_when_the_thread_ends_is_told() -> None:
             await started.wait()
 
     assert len(told) == 1
+
+
+async def test_a_thread_that_does_not_end_is_left_behind_and_who_waits_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(grpc_bridge, "_FAREWELL_SECONDS", 0.2)
+    release = threading.Event()
+    told = trio.Event()
+
+    async def block() -> None:
+        release.wait(20)
+
+    async def wait(thread: AsyncioThread) -> None:
+        with pytest.raises(BridgeClosed):
+            await thread.run(block)
+        told.set()
+
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            async with open_asyncio_thread() as thread:
+                nursery.start_soon(wait, thread)
+                await trio.testing.wait_all_tasks_blocked()
+            await told.wait()
+            with pytest.raises(BridgeClosed):
+                await thread.run(answer, 1)
+        assert "does not end" in caplog.text
+        release.set()
+        for each in threading.enumerate():
+            if each.name == "asyncio":
+                await trio.to_thread.run_sync(each.join)
 
 
 async def test_an_error_in_the_block_comes_out_and_the_thread_ends() -> None:
