@@ -51,7 +51,7 @@ class SpanExporter:
         Args: random - gives numbers in [0, 1).
         Raises: OSError, ssl.SSLError if a certificate or trust file cannot be loaded.
         """
-        self.shown_url: Final = _without_secrets(settings.url)
+        self.shown_url: Final = settings.shown_url()
         """Where to, for people."""
         self._settings: Final = settings
         self._meters: Final = meters
@@ -201,8 +201,3 @@ def _retry_after(answer: PostAnswer) -> float:
     except (ValueError, OverflowError):
         return 0.0
     return min(max(at - time.time(), 0.0), LONGEST_RETRY_AFTER)
-
-
-def _without_secrets(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"

@@ -56,6 +56,11 @@ class ExportSettings(NamedTuple):
     delay: float
     """Seconds that a span waits for others."""
 
+    def shown_url(self) -> str:
+        """The URL for people, without what may be a secret: user, password, query."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
+
 
 def read_settings(environ: Mapping[str, str], service: str) -> tuple[ExportSettings | None, list[str]]:
     """The settings, or None where nothing is to be exported; and warnings for a person.

@@ -43,5 +43,5 @@ def make_exporter(settings: ExportSettings, meters: SpanMeters) -> "SpanExporter
         return SpanExporter(complete, meters, version(), random.random)
     except (OSError, ssl.SSLError) as error:
         raise ExportImpossible(
-            f"a certificate for {settings.url} cannot be loaded: {error}; see OTEL_EXPORTER_OTLP_CERTIFICATE"
+            f"a certificate for {settings.shown_url()} cannot be loaded: {error}; see OTEL_EXPORTER_OTLP_CERTIFICATE"
         ) from error

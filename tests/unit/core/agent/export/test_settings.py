@@ -132,3 +132,8 @@ def test_files_that_are_there_are_used(tmp_path: Path) -> None:
     file = tmp_path / "trust.pem"
     file.write_text("")
     assert read(OTEL_EXPORTER_OTLP_CERTIFICATE=str(file)).trust_file == str(file)
+
+
+def test_secrets_in_the_url_are_not_shown() -> None:
+    settings = read(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="https://user:secret@c.test:4318/v1/traces?token=secret")
+    assert settings.shown_url() == "https://c.test:4318/v1/traces"
