@@ -47,6 +47,7 @@ def _add_inbound(build: Build, port: int, listen: int, app: int) -> None:
     node = build.node
     name = f"inbound|{port}||"
     labels = destination_labels(node.name, node.namespace, node.labels)
+    labels["reporter"] = "destination"
     service = _own_service(build, port)
     if service is not None:
         labels["destination_service"] = host_name(service)

@@ -16,6 +16,7 @@ from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_READ, Str
 _HANDSHAKE_RECORD: Final = b"\x16"
 
 
+@mypyc_attr(native_class=False)
 class PlaintextRefused(OSError):
     """The peer did not begin TLS, and nothing else is taken here."""
 

@@ -39,6 +39,7 @@ _MEANINGS: Final = {
 }
 
 
+@mypyc_attr(native_class=False)
 class CertificateRefused(OSError):
     """The peer's certificate, or that it has none, is why the handshake failed here."""
 

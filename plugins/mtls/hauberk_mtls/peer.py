@@ -7,6 +7,8 @@ play no part.
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from hauberk_core.identity import SpiffeError, SpiffeUri, parse_uri
 from hauberk_core.net.x509 import first_certificate, read_peer
 
@@ -14,6 +16,7 @@ from hauberk_core.net.x509 import first_certificate, read_peer
 _MOST_NAMED: Final = 3
 
 
+@mypyc_attr(native_class=False)
 class IdentityRefused(OSError):
     """The certificate is believed, but it is not the certificate of anybody who is expected."""
 

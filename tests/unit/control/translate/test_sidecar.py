@@ -54,6 +54,7 @@ def test_what_comes_in_goes_to_the_workload() -> None:
     assert cluster.transport.security == "plain"
     assert cluster.labels["destination_service_name"] == "reviews"
     assert cluster.labels["destination_principal"] == SERVING.identity
+    assert cluster.labels["reporter"] == "destination"
 
 
 @pytest.mark.parametrize(
