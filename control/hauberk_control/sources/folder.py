@@ -19,6 +19,7 @@ from hauberk_core.agent.watch import POLL_SECONDS, Stamp, poll_pause, stamp_of
 from hauberk_core.model.document import MOST_ERRORS
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.resources.read import Pieces, ReadFile, read_file
+from hauberk_core.resources.registry import CORE_KINDS, Kinds
 from hauberk_core.resources.yaml import LARGEST_FILE
 
 PATIENCE_SECONDS: Final = 0.25
@@ -67,13 +68,13 @@ class _File:
             self.content = None
 
 
-def load_folder(path: Path) -> Loaded:
-    """Read a folder once, as it is."""
+def load_folder(path: Path, kinds: Kinds = CORE_KINDS) -> Loaded:
+    """Read a folder once, as it is. Args: kinds - what may be in it."""
     scan = scan_folder(path)
     objects: list[Object] = []
     errors = list(scan.errors)
     for file, stamp in scan.stamps.items():
-        content = _read(file, stamp, (), {})
+        content = _read(file, stamp, (), {}, kinds)
         if content is not None:
             objects += content.objects
             errors += content.errors
@@ -86,8 +87,9 @@ class FolderSource(Source):
     A change is visible some 50 ms after it was written, in a folder of at most a hundred files.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kinds: Kinds = CORE_KINDS) -> None:
         self.path: Final = path
+        self._kinds: Final = kinds
         self._files: Final[dict[str, _File]] = {}
         self._scan_errors: tuple[ConfigError, ...] = ()
         self._told: Loaded | None = None
@@ -136,7 +138,7 @@ class FolderSource(Source):
                     changed = True
                 continue
             if file.content is None:
-                file.content = await trio.to_thread.run_sync(_read, path, file.seen, file.objects, file.pieces)
+                file.content = await trio.to_thread.run_sync(_read, path, file.seen, file.objects, file.pieces, self._kinds)
             if file.content is not None and (trusting or now - file.since >= file.content.wait):
                 file.objects, file.errors, file.pieces, _ = file.content
                 file.stamp = file.seen
@@ -162,7 +164,7 @@ def _load(objects: Iterable[Object], errors: list[ConfigError]) -> Loaded:
     return Loaded(store, tuple(told[:MOST_ERRORS]))
 
 
-def _read(path: str, stamp: Stamp, before: tuple[Object, ...], known: Pieces) -> _Content | None:
+def _read(path: str, stamp: Stamp, before: tuple[Object, ...], known: Pieces, kinds: Kinds) -> _Content | None:
     """Read a file; None if it no longer looks as it did.
 
     Args: before - its objects so far; known - what the last reading found.
@@ -186,7 +188,7 @@ def _read(path: str, stamp: Stamp, before: tuple[Object, ...], known: Pieces) ->
         refusal = ConfigError(origin=path, message=message, hint="delete the file if they are to go")
         return _Content(before, (refusal,), known, PATIENCE_SECONDS)
     wait = 0.0 if data.endswith(b"\n") or path.endswith(".json") else DOUBT_SECONDS
-    return _compare(read_file(data, path, known), before, path, wait)
+    return _compare(read_file(data, path, known, kinds), before, path, wait)
 
 
 def _compare(read: ReadFile, before: tuple[Object, ...], origin: str, wait: float) -> _Content:

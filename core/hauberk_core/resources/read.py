@@ -14,7 +14,7 @@ from hauberk_core.model.shape import FromText, FromValue, check_shape, suggest, 
 from hauberk_core.model.tree import Node, Tree
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.part import Part
-from hauberk_core.resources.registry import UnknownKind, find_kind
+from hauberk_core.resources.registry import CORE_KINDS, Kinds, UnknownKind
 from hauberk_core.resources.written import Written
 from hauberk_core.resources.yaml import LARGEST_FILE, YamlText
 
@@ -55,13 +55,13 @@ Pieces = Mapping[str, Piece]
 """By their texts: of a file that is edited most stays as it was, and is not read again."""
 
 
-def read_file(data: bytes, origin: str, known: Pieces = MappingProxyType({})) -> ReadFile:
+def read_file(data: bytes, origin: str, known: Pieces = MappingProxyType({}), kinds: Kinds = CORE_KINDS) -> ReadFile:
     """Read all objects of a file.
 
     Args: data - YAML with any number of documents, or JSON where `origin` ends in `.json`; origin - the file's name; known - what
-        the last reading of this file returned.
+        the last reading of this file returned, with the same `kinds`.
     """
-    reader = _Reader(origin)
+    reader = _Reader(origin, kinds)
     try:
         if origin.endswith(".json"):
             reader.read_json(data)
@@ -75,8 +75,9 @@ def read_file(data: bytes, origin: str, known: Pieces = MappingProxyType({})) ->
 class _Reader:
     """Gathers the objects of one file."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, kinds: Kinds) -> None:
         self._origin: Final = origin
+        self._kinds: Final = kinds
         self._objects: Final[list[ReadObject]] = []
         self._errors: Final[list[ConfigError]] = []
         self._passed_over: Final[dict[str, tuple[int, int]]] = {}
@@ -171,7 +172,7 @@ class _Reader:
         if told["kind"].endswith(_LIST) and "items" in root.value:
             return _LIST
         try:
-            found = find_kind(told["apiVersion"], told["kind"])
+            found = self._kinds.find(told["apiVersion"], told["kind"])
         except UnknownKind as unknown:
             self._report(tree, (unknown.field,), *unknown.fault)
             return None
@@ -196,7 +197,11 @@ class _Reader:
             self._report(tree, (), message, "split it into several files")
             return
         tree.root = without_nulls(tree.root, type_info(kind))
-        found = check_shape(tree, kind)
+        try:
+            found = check_shape(tree, kind)
+        except TypeError as error:  # a plugin's kind has a field of a type that the walk does not know
+            self._report(tree, (), f"objects of this kind cannot be read: {error}", "report it to the plugin's author")
+            return
         if found:
             self.note(found)
             return
