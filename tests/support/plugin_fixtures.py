@@ -2,8 +2,9 @@
 
 import types
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
-from typing import Any, Final, cast
+from typing import Any, Final
+
+import pluggy
 
 from hauberk_core.model import Duration, JsonObject, PluginConfig
 from hauberk_core.model.plugin import Phase
@@ -27,19 +28,19 @@ class GivenEntry:
         return self._half
 
 
-def half(api: str | None = "1", **hooks: Callable[..., object]) -> types.ModuleType:
-    """A module that implements hooks."""
+def half(api: str | None = "1", marker: pluggy.HookimplMarker = hookimpl, **hooks: Callable[..., object]) -> types.ModuleType:
+    """A module that implements hooks. Args: marker - of the half that it is."""
     module = types.ModuleType("a_plugin")
     if api is not None:
         vars(module)["HAUBERK_API"] = api
     for name, function in hooks.items():
-        vars(module)[name] = hookimpl(function)
+        vars(module)[name] = marker(function)
     return module
 
 
 def host(halves: dict[str, object], off: frozenset[str] = frozenset()) -> PluginHost:
     """A host of the given data halves, by name."""
-    return data_host(cast("list[EntryPoint]", [GivenEntry(name, given) for name, given in halves.items()]), off)
+    return data_host([GivenEntry(name, given) for name, given in halves.items()], off)
 
 
 def filters_host(**made: Callable[[dict[str, Any]], object]) -> PluginHost:

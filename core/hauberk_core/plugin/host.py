@@ -8,7 +8,7 @@ be switched off by name.
 import os
 from collections.abc import Iterable, Mapping
 from importlib import metadata
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import pluggy
 
@@ -18,6 +18,25 @@ from hauberk_core.plugin.errors import PluginMissing
 
 OFF_VARIABLE: Final = "HAUBERK_PLUGINS_OFF"
 """Names of plugins that are switched off, separated by commas; `*`: all. Inherited by workers."""
+
+
+class Entry(Protocol):
+    """What is asked of an entry point."""
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+
+    @property
+    def value(self) -> str:
+        """What is loaded."""
+
+    @property
+    def dist(self) -> Any:
+        """The distribution that brought it, with name and version, or None."""
+
+    def load(self) -> Any:
+        """Import it. Raises: whatever its module does."""
 
 
 class Description(NamedTuple):
@@ -54,7 +73,7 @@ class PluginHost:
         half: Literal["data", "control"],
         hooks: type,
         api: str,
-        entries: Iterable[metadata.EntryPoint],
+        entries: Iterable[Entry],
         off: frozenset[str] = frozenset(),
     ) -> None:
         """Load what `entries` name; those that are switched off are not imported.
@@ -113,7 +132,7 @@ class PluginHost:
         results: list[object] = caller(**arguments)
         return results[0] if results else None
 
-    def _load(self, entry: metadata.EntryPoint) -> Description:
+    def _load(self, entry: Entry) -> Description:
         package = "" if entry.dist is None else entry.dist.name
         version = "" if entry.dist is None else entry.dist.version
         found = Description(entry.name, self._half, package, version, "", (), "refused", "")
@@ -155,7 +174,7 @@ class PluginHost:
         return ""
 
 
-def data_host(entries: Iterable[metadata.EntryPoint] | None = None, off: frozenset[str] | None = None) -> PluginHost:
+def data_host(entries: Iterable[Entry] | None = None, off: frozenset[str] | None = None) -> PluginHost:
     """The data halves that are installed, or those that are given."""
     from hauberk_core.plugin import data
 
@@ -168,7 +187,7 @@ def data_host(entries: Iterable[metadata.EntryPoint] | None = None, off: frozens
     )
 
 
-def control_host(entries: Iterable[metadata.EntryPoint] | None = None, off: frozenset[str] | None = None) -> PluginHost:
+def control_host(entries: Iterable[Entry] | None = None, off: frozenset[str] | None = None) -> PluginHost:
     """The control halves that are installed, or those that are given."""
     from hauberk_core.plugin import control
 
