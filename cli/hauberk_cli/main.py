@@ -9,7 +9,8 @@ import click
 
 from hauberk_cli.errors import CommandError, tell
 from hauberk_cli.exit_codes import INTERRUPTED, OK
-from hauberk_cli.lazy_group import LazyCommand, LazyGroup
+from hauberk_cli.lazy_group import LazyCommand
+from hauberk_cli.plugin.group import ExtensibleGroup
 
 _COMMANDS: Final = {
     "proxy": LazyCommand("hauberk_cli.proxy.command", "proxy", "Run a proxy, from one line or from a configuration file."),
@@ -22,7 +23,7 @@ _COMMANDS: Final = {
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=ExtensibleGroup,
     lazy_commands=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done; 1 what was checked is wrong; 2 the command line is wrong; 3 could not start; 130 Ctrl-C.",
