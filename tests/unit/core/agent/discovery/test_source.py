@@ -65,6 +65,8 @@ def identity(world: MeshWorld) -> Identity:
 def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
     """What was logged."""
     monkeypatch.setattr(LOG, "propagate", True)
+    # Other people's logging configurations switch off every logger that they do not know.
+    monkeypatch.setattr(LOG, "disabled", False)
     caplog.set_level(logging.INFO, LOG.name)
     return caplog
 
