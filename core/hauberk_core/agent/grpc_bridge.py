@@ -230,12 +230,18 @@ async def open_asyncio_thread() -> AsyncIterator[AsyncioThread]:
 
     Cancellation: safe; what runs over there is cancelled and waited for, within a few seconds.
     """
+    failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         thread = AsyncioThread(nursery)
         try:
             await thread._open()
             yield thread
+        except Exception as error:
+            failure = error
         finally:
             # Coroutines that wait for trio are cancelled first, and then the tasks they had there end.
             await thread._close()
             nursery.cancel_scope.cancel()
+    # Outside, because the nursery is nobody else's business: it would make a group of it.
+    if failure is not None:
+        raise failure
