@@ -18,6 +18,8 @@ from hauberk_core.resources.registry import CORE_KINDS, Kinds, UnknownKind
 from hauberk_core.resources.written import Written
 from hauberk_core.resources.yaml import LARGEST_FILE, YamlText
 
+MOST_DOCUMENTS: Final = 20_000
+"""Documents in a file; a file of nothing but marks would otherwise take half a minute."""
 MOST_OBJECTS: Final = 20_000
 """Objects in a file, lists taken apart."""
 
@@ -96,7 +98,11 @@ class _Reader:
     def read_yaml(self, data: bytes, known: Pieces) -> None:
         """Read a YAML file. Raises: ConfigErrors if it is no text."""
         text = YamlText.of(data, self._origin)
-        for start, end in text.pieces():
+        for number, (start, end) in enumerate(text.pieces()):
+            if number == MOST_DOCUMENTS:
+                message = f"the file has more than {MOST_DOCUMENTS} documents; this one and those behind it are not read"
+                self.note([text.error_at(start, (), message, "split it into several files")])
+                break
             line, _ = text.place(start)
             shown = text.text[start:end]
             objects, flaws = len(self._objects), self._flaws

@@ -580,6 +580,14 @@ def test_a_file_beyond_the_bound_is_refused_in_both_notations() -> None:
         assert "larger than" in error.message
 
 
+def test_a_file_of_too_many_documents_is_read_up_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hauberk_core.resources.read.MOST_DOCUMENTS", 2)
+    read = read_file("---\n".join([GOOD.replace("good", name) for name in "abcd"]).encode(), "x.yaml")
+    assert [value.metadata.name for value, _, _, _ in read.objects] == ["a", "b"]
+    (error,) = read.errors
+    assert (error.line, error.message) == (8, "the file has more than 2 documents; this one and those behind it are not read")
+
+
 @given(st.lists(st.sampled_from([*BOOKS.encode().split(b"\n"), b"- x", b"}", b"  y: [", b"\xff", b"a: &a *a"]), max_size=30))
 def test_lines_in_any_order_are_objects_or_mistakes(lines: list[bytes]) -> None:
     for origin in ("x.yaml", "x.json"):
