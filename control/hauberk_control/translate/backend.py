@@ -67,11 +67,14 @@ def bind(rule: RulePlan, reach: Callable[[BackendPlan], Destination | None]) -> 
     """
     if not rule.backends:
         return rule.route
-    shares: list[tuple[Fraction, str, BackendPlan]] = []
+    shares: list[tuple[Fraction | int, str, BackendPlan]] = []
     for plan in rule.backends:
         found = reach(plan)
         weight = plan.reference.weight
         parts = found.shares if found is not None else (("", 1),)
+        if len(parts) == 1:
+            shares.append((weight, parts[0][0], plan))
+            continue
         total = sum([count for _, count in parts])
         for cluster, count in parts:
             shares.append((Fraction(weight * count, total), cluster, plan))

@@ -30,31 +30,51 @@ class Reached(NamedTuple):
     labels: Mapping[str, str]
 
 
+class Members(NamedTuple):
+    """The objects that say where a service is."""
+
+    entries: tuple[WorkloadEntry, ...]
+    slices: tuple[EndpointSlice, ...]
+
+
 class Endpoints:
     """The endpoints of a store's services."""
 
     def __init__(self, store: Store, policies: Policies) -> None:
         self._policies: Final = policies
-        self._entries: Final[dict[str, list[WorkloadEntry]]] = {}
+        self._entries: Final[dict[tuple[str, str, str], list[WorkloadEntry]]] = {}
+        """By namespace and each of their labels, so that a service looks only at those that share one with its selector."""
         self._slices: Final[dict[tuple[str, str], list[EndpointSlice]]] = {}
         for entry in store.of(WorkloadEntry):
-            self._entries.setdefault(entry.metadata.namespace, []).append(entry)
+            for name, value in entry.spec.labels.items():
+                self._entries.setdefault((entry.metadata.namespace, name, value), []).append(entry)
         for piece in store.of(EndpointSlice):
             self._slices.setdefault((piece.metadata.namespace, piece.service()), []).append(piece)
 
-    def behind(self, service: Service, port: ServicePort) -> tuple[tuple[Reached, ...], tuple[Finding, ...]]:
+    def of(self, service: Service) -> Members:
+        """The objects that say where a service is."""
+        namespace = service.metadata.namespace
+        slices = self._slices.get((namespace, service.metadata.name), [])
+        return Members(tuple(self._selected(namespace, service.spec.selector)), tuple(slices))
+
+    def behind(self, service: Service, port: ServicePort, members: Members) -> tuple[tuple[Reached, ...], tuple[Finding, ...]]:
         """The endpoints of one port, each address once, and what is wrong with those left out."""
         reached: dict[str, Reached] = {}
         found: list[Finding] = []
-        namespace = service.metadata.namespace
-        if service.spec.selector:
-            for entry in self._entries.get(namespace, ()):
-                labels = entry.spec.labels
-                if all(labels.get(name) == value for name, value in service.spec.selector.items()):
-                    self._add_entry(entry, port, reached, found)
-        for piece in self._slices.get((namespace, service.metadata.name), ()):
+        for entry in members.entries:
+            self._add_entry(entry, port, reached, found)
+        for piece in members.slices:
             _add_slice(piece, service, port, reached, found)
         return tuple(reached.values()), tuple(found)
+
+    def _selected(self, namespace: str, selector: Mapping[str, str]) -> list[WorkloadEntry]:
+        """The workloads that have all labels of a selector; an empty one selects none."""
+        candidates = [self._entries.get((namespace, name, value), []) for name, value in selector.items()]
+        return [
+            entry
+            for entry in min(candidates, key=len, default=[])
+            if all(entry.spec.labels.get(name) == value for name, value in selector.items())
+        ]
 
     def _add_entry(self, entry: WorkloadEntry, port: ServicePort, reached: dict[str, Reached], found: list[Finding]) -> None:
         number = _entry_port(entry, port)

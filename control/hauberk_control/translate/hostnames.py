@@ -28,9 +28,11 @@ def intersect(listener: str | None, routes: Iterable[str]) -> tuple[str, ...]:
 
 
 def most_specific(host: str, patterns: Iterable[str | None]) -> str | None:
-    """Of the patterns that cover `host` (`*`: every name) the longest; None stands for every name."""
+    """Of the patterns that cover `host` (`*`: every name) itself, else the longest; None stands for every name."""
     best: str | None = None
     for pattern in patterns:
+        if pattern == host:
+            return pattern
         if pattern is not None and covers(pattern, host) and (best is None or len(pattern) > len(best)):
             best = pattern
     return best

@@ -33,7 +33,9 @@ class Policies:
         self._namespaces: Final[dict[str, PeerAuthentication]] = {}
         self._workloads: Final[dict[str, list[PeerAuthentication]]] = {}
         self.findings: tuple[Finding, ...] = ()
-        for policy in sorted(store.of(PeerAuthentication), key=lambda policy: seniority(policy.metadata)):
+        self.all: Final = tuple(sorted(store.of(PeerAuthentication), key=lambda policy: seniority(policy.metadata)))
+        """The oldest first."""
+        for policy in self.all:
             self._add(policy)
 
     def _add(self, policy: PeerAuthentication) -> None:

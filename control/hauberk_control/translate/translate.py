@@ -59,6 +59,10 @@ class Translator:
         with self._lock:
             return self._look_at(store)
 
+    def __len__(self) -> int:
+        """How many results are kept for the next store."""
+        return len(self._memories)
+
     def _look_at(self, store: Store) -> View:
         view = self._view
         if view is None or view.store is not store:

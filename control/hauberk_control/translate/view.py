@@ -35,12 +35,18 @@ class Memories:
         self.plans: Final = Memory[RoutePlan]()
         self.pems: Final = Memory[CertificatePem | WrongSecret]()
         self.attachments: Final = Memory[Attachment]()
+        self.reached: Final = Memory[tuple[tuple[Reached, ...], tuple[Finding, ...]]]()
         self.destinations: Final = Memory[Destination]()
         self.places: Final = Memory[Place]()
 
+    def __len__(self) -> int:
+        """How many values are kept."""
+        kept = (self.plans, self.pems, self.attachments, self.reached, self.destinations, self.places)
+        return sum([len(memory) for memory in kept])
+
     def next_generation(self) -> None:
         """The store has changed."""
-        for memory in (self.plans, self.pems, self.attachments, self.destinations, self.places):
+        for memory in (self.plans, self.pems, self.attachments, self.reached, self.destinations, self.places):
             memory.next_generation()
 
 
@@ -128,7 +134,9 @@ class View:
         key = (service.metadata.namespace, service.metadata.name, port.port)
         found = self._reached.get(key)
         if found is None:
-            found = self._endpoints.behind(service, port)
+            members = self._endpoints.of(service)
+            sources = (service, members, self.policies.all)
+            found = self._memories.reached.get(key, sources, lambda: self._endpoints.behind(service, port, members))
             self._reached[key] = found
         return found
 

@@ -9,8 +9,10 @@ from typing import Final
 HEAVIEST: Final = 1_000_000
 
 
-def whole_weights(shares: Sequence[Fraction]) -> list[int]:
+def whole_weights(shares: Sequence[Fraction | int]) -> list[int]:
     """Whole numbers in the proportion of `shares`, exactly where they fit; a positive share never becomes none."""
+    if all(isinstance(share, int) and share <= HEAVIEST for share in shares):
+        return [int(share) for share in shares]
     scale = Fraction(math.lcm(*[share.denominator for share in shares])) if shares else Fraction(1)
     largest = max(shares, default=Fraction(0)) * scale
     if largest > HEAVIEST:
