@@ -1,7 +1,9 @@
 """Two real proxies in a mesh of certificate files: client, proxy, mutual TLS, proxy, backend."""
 
+import json
 import socket
 import ssl
+import subprocess
 import threading
 import urllib.request
 from collections import Counter
@@ -188,3 +190,31 @@ def test_a_proxy_whose_plugin_is_switched_off_refuses_the_mesh(
         proxy.configure(_serving(reviews_files, backend, "strict"))
         proxy.wait_logged("no plugin secures transports of the kind 'mesh'")
         assert _get(proxy.port) == 200
+
+
+def test_the_example_does_what_its_page_says(backend: RecordingBackend, admin: int, tmp_path: Path, repository: Path) -> None:
+    example = repository / "examples" / "mtls"
+    subprocess.run([str(example / "identities.sh")], cwd=tmp_path, check=True, timeout=60)
+
+    def snapshot(name: str, ports: dict[int, int]) -> JsonObject:
+        text = (example / name).read_text()
+        for written, free in ports.items():
+            text = text.replace(f"127.0.0.1:{written}", f"127.0.0.1:{free}")
+        for file in tmp_path.iterdir():
+            text = text.replace(f'"{file.name}"', json.dumps(str(file)))
+        read: JsonObject = json.loads(text)
+        return read
+
+    with live_proxy(snapshot("reviews.json", {15006: 0, 9080: backend.port})) as called:
+        inbound = called.ports()["inbound"]
+        with live_proxy(snapshot("gateway.json", {8080: 0, 15006: inbound})) as calling:
+            assert _get(calling.port) == 200
+        page = (repository / "docs" / "how-to" / "mtls.md").read_text()
+        [command] = [line for line in page.splitlines() if line.startswith("openssl s_client")]
+        words = command.replace("127.0.0.1:15006", f"127.0.0.1:{inbound}").split()
+        judged = subprocess.run(words, cwd=tmp_path, input="", capture_output=True, text=True, timeout=60, check=True)
+        assert "Verification: OK" in judged.stdout
+        assert "New, TLSv1.3" in judged.stdout
+        curl = ["curl", "--silent", "--show-error", f"http://127.0.0.1:{inbound}/"]
+        refused = subprocess.run(curl, capture_output=True, text=True, timeout=60, check=False)
+        assert "Connection reset by peer" in refused.stderr
