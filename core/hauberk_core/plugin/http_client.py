@@ -19,6 +19,8 @@ from hauberk_core.plugin.services import HttpAnswer, HttpClient, HttpFailed
 MOST_REQUESTS: Final = 256
 # Unused connections kept for one service.
 MOST_IDLE: Final = 16
+# Services that connections are kept to; beyond so many all are closed and it begins anew.
+MOST_SERVICES: Final = 64
 # Servers close theirs after 5 s and more; one that we close first is never met half closed.
 IDLE_SECONDS: Final = 4.0
 # An answer to a question about one request.
@@ -57,6 +59,8 @@ class TrioHttpClient(HttpClient):
         timeout: float = 2.0,  # noqa: ASYNC109 - the face promises it
     ) -> HttpAnswer:
         parts = _parse(method, url)
+        for name, value in headers:
+            check_field(name, value)
         try:
             with trio.fail_after(timeout):
                 # By exchange, not by task: a filter may ask several services at once.
@@ -64,6 +68,13 @@ class TrioHttpClient(HttpClient):
                     return await self._ask(method, parts, headers, body)
         except trio.TooSlowError:
             raise HttpFailed(f"{parts.netloc} did not answer within {timeout} s") from None
+
+    def close(self) -> None:
+        """Close the connections that are kept; questions under way go on."""
+        for idle in self._idle.values():
+            for connection in idle:
+                connection.stream.socket.close()
+        self._idle.clear()
 
     def _slot(self) -> "_Slot":
         return _Slot(self._limiter)
@@ -92,6 +103,8 @@ class TrioHttpClient(HttpClient):
         return None
 
     def _keep(self, service: str, connection: _Connection) -> None:
+        if service not in self._idle and len(self._idle) >= MOST_SERVICES:
+            self.close()
         idle = self._idle.setdefault(service, [])
         if len(idle) >= MOST_IDLE:
             idle.pop(0).stream.socket.close()
@@ -186,7 +199,6 @@ def _new_request(method: str, parts: SplitResult, headers: Sequence[tuple[str, s
     fields = Headers()
     fields.add("Host", parts.netloc)
     for name, value in headers:
-        check_field(name, value)
         fields.add(name, value)
     query = f"?{parts.query}" if parts.query else ""
     request = Request(method, parts.netloc, parts.path or "/", query, 11, fields)
