@@ -55,6 +55,14 @@ class DiscoverySettings(NamedTuple):
     """Where the last good configuration is kept."""
 
 
+class _Read(NamedTuple):
+    """What resources were found to mean, so that a renewal of the identity need not find out again."""
+
+    resources: Resources
+    snapshot: Snapshot
+    pems: dict[str, CertificatePem]
+
+
 class DiscoverySource(Source):
     """Yields what control tells, and once more with each renewal of this proxy's identity.
 
@@ -84,6 +92,7 @@ class DiscoverySource(Source):
         self._identity: WorkloadIdentity | None = None
         self._identity_told: WorkloadIdentity | None = None
         """The one that the agent was given last."""
+        self._read: _Read | None = None
         self._disk_read = False
         self._mirror_ready: Final = trio.Event()
         self._pending: Candidate | None = None
@@ -188,12 +197,15 @@ class DiscoverySource(Source):
 
     async def _load(self, version: str, resources: Resources, identity: WorkloadIdentity) -> Loaded:
         self._identity_told = identity
-        snapshot, pems, warnings = await trio.to_thread.run_sync(_read, version, resources)
-        pems[WORKLOAD] = CertificatePem(identity.certificate_pem, identity.key_pem)
+        read = self._read
+        warnings: list[ConfigError] = []
+        if read is None or read.resources is not resources:
+            fresh, warnings = await trio.to_thread.run_sync(_read, version, resources)
+            self._read = read = fresh
         # Replaced, not changed: a reading of the ones before may be under way in a thread.
-        self.certificates = pems
+        self.certificates = {**read.pems, WORKLOAD: CertificatePem(identity.certificate_pem, identity.key_pem)}
         self.trust = {WORKLOAD: identity.trust_pem}
-        return Loaded(snapshot, warnings)
+        return Loaded(read.snapshot, warnings)
 
     async def _answer(self, request: DeltaDiscoveryRequest) -> None:
         # The stream that brought the candidate, or none: another one is opened only after the verdict.
@@ -292,10 +304,10 @@ class DiscoverySource(Source):
         LOG.log(logging.ERROR if refused else logging.WARNING, "%s; %s, and asking again", reason, doing)
 
 
-def _read(version: str, resources: Resources) -> tuple[Snapshot, dict[str, CertificatePem], list[ConfigError]]:
+def _read(version: str, resources: Resources) -> tuple[_Read, list[ConfigError]]:
     snapshot, pems = decode_configuration(resources, version, "control")
     snapshot = msgspec.structs.replace(snapshot, certificates={**snapshot.certificates, WORKLOAD: IN_MEMORY})
-    return snapshot, pems, check_whole(snapshot, "control")
+    return _Read(resources, snapshot, pems), check_whole(snapshot, "control")
 
 
 def _node_message(settings: DiscoverySettings) -> Node:
