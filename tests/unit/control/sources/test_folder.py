@@ -1,6 +1,5 @@
 """A folder is watched as people edit it: changes are seen at once, accidents take nothing away."""
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +9,6 @@ import trio.testing
 
 from hauberk_control.sources import folder as folder_module
 from hauberk_control.sources.folder import PATIENCE_SECONDS, FolderSource, load_folder
-from hauberk_control.sources.scan import DEEPEST_FOLDER, scan_folder
 from hauberk_control.sources.source import Loaded
 from hauberk_core.resources import Namespace
 
@@ -264,39 +262,3 @@ async def test_cancelling_loses_no_change(tmp_path: Path) -> None:
     with trio.move_on_after(0.015):
         await source.next()
     assert _names(await _next(source)) == ["a", "b"]
-
-
-def test_what_is_hidden_looping_or_no_regular_file_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / ".hauberk").mkdir()
-    (tmp_path / ".hauberk" / "state.yaml").write_text(_text("state"))
-    (tmp_path / ".draft.yaml").write_text("")
-    (tmp_path / "loop").symlink_to(tmp_path)
-    (tmp_path / "nowhere.yaml").symlink_to(tmp_path / "missing")
-    (tmp_path / "folder.yaml").mkdir()
-    os.mkfifo(tmp_path / "pipe.yaml")
-    (tmp_path / "a.yaml").write_text(_text("a"))
-    scan = scan_folder(tmp_path)
-    assert list(scan.stamps) == [str(tmp_path / "a.yaml")]
-    assert scan.errors == ()
-
-
-def test_folders_are_followed_only_so_deep(tmp_path: Path) -> None:
-    deep = tmp_path
-    for _ in range(DEEPEST_FOLDER + 1):
-        deep /= "d"
-    deep.mkdir(parents=True)
-    (deep / "a.yaml").write_text(_text("a"))
-    (deep.parent / "b.yaml").write_text(_text("b"))
-    scan = scan_folder(tmp_path)
-    assert list(scan.stamps) == [str(deep.parent / "b.yaml")]
-    (error,) = scan.errors
-    assert "nested deeper" in error.message
-
-
-def test_too_many_files_are_told_and_the_first_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hauberk_control.sources.scan.MOST_FILES", 2)
-    for name in "abc":
-        (tmp_path / f"{name}.yaml").write_text(_text(name))
-    loaded = load_folder(tmp_path)
-    assert _names(loaded) == ["a", "b"]
-    assert [error.origin for error in loaded.errors] == [str(tmp_path / "c.yaml")]
