@@ -186,7 +186,11 @@ class _Crossing:
 
     async def make(self, loop: asyncio.AbstractEventLoop) -> Any:
         """In trio: start the coroutine and wait for its end."""
-        loop.call_soon_threadsafe(self._start)
+        try:
+            loop.call_soon_threadsafe(self._start)
+        except RuntimeError as error:  # the loop is closed
+            self._coroutine.close()
+            raise BridgeClosed("the asyncio thread has ended") from error
 
         def cancel(raise_cancel: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
             self._raise_cancel = raise_cancel

@@ -51,6 +51,9 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
     validity_seconds: int = 0
     """How long certificates shall live; 0 leaves it to control."""
 
+    def __repr__(self) -> str:
+        return f"IdentitySettings({self.spiffe_id}, {self.role} {self.name}, token withheld)"
+
 
 class _Keeper:
     def __init__(

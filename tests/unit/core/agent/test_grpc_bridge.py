@@ -271,6 +271,17 @@ async def test_a_thread_that_does_not_end_is_left_behind_and_who_waits_is_told(
                 await trio.to_thread.run_sync(each.join)
 
 
+async def test_a_loop_that_is_closed_already_is_told(thread: AsyncioThread) -> None:
+    closed = asyncio.new_event_loop()
+    closed.close()
+    thread._loop, running = closed, thread._loop
+    try:
+        with pytest.raises(BridgeClosed):
+            await thread.run(answer, 1)
+    finally:
+        thread._loop = running
+
+
 async def test_an_error_in_the_block_comes_out_and_the_thread_ends() -> None:
     with pytest.raises(LookupError):
         async with open_asyncio_thread():

@@ -158,6 +158,10 @@ async def test_it_starts_again_from_disk_without_token_and_without_control(
     assert load_identity(settings.state_folder) == first.latest
 
 
+def test_the_token_is_in_no_message(settings: IdentitySettings) -> None:
+    assert "token-1" not in repr(settings) + str(settings)
+
+
 async def test_started_means_that_there_is_one(clock: Any, control: FakeControl, settings: IdentitySettings) -> None:
     kept = Kept()
     async with trio.open_nursery() as nursery:
