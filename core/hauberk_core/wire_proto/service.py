@@ -17,5 +17,3 @@ NODE_FIELD: Final = "hauberk.dev/node"
 
 # What an agent can hand to a worker in one go (`agent.wire.LARGEST_FRAME`): more could not be served.
 LARGEST_RESPONSE: Final = 64 * 1024 * 1024
-# The node document, and a name with its version for each of some 40,000 resources that a reconnecting proxy has.
-LARGEST_REQUEST: Final = 4 * 1024 * 1024
