@@ -21,8 +21,8 @@ def run_mesh_agent(
 ) -> int:
     """Run a proxy of a mesh until SIGTERM or Ctrl-C.
 
-    It joins with the token, or goes on with the identity and the configuration that its state folder holds. Control may be away at
-    any time and for any time: what is in force serves on.
+    It joins with the token, or goes on with the identity and the configuration that its state folder holds. Control may be away
+    at any time and for any time: what is in force serves on.
 
     Args: options - instead of those that follow from the bootstrap document; started - called when all workers serve the first
     configuration.
