@@ -13,6 +13,7 @@ from hauberk_core.resources import (
     GatewayClass,
     HTTPRoute,
     PeerAuthentication,
+    PluginPolicy,
     Service,
     WorkloadEntry,
 )
@@ -39,7 +40,7 @@ def view_statuses(view: View) -> dict[ObjectKey, Status]:
     mistakes = _by_object(view)
     several: list[Resource] = [
         resource
-        for kind in (PeerAuthentication, DestinationRule, WorkloadEntry, Service, EndpointSlice)
+        for kind in (PeerAuthentication, DestinationRule, PluginPolicy, WorkloadEntry, Service, EndpointSlice)
         for resource in store.of(kind)
     ]
     for resource in several:
@@ -50,7 +51,7 @@ def view_statuses(view: View) -> dict[ObjectKey, Status]:
 
 def _by_object(view: View) -> dict[ObjectKey, list[Finding]]:
     """What is wrong with objects that have no status of Gateway API's."""
-    several = [*view.policies.findings, *view.rules.findings]
+    several = [*view.policies.findings, *view.rules.findings, *view.plugins.findings]
     for service in view.store.of(Service):
         for port in service.spec.ports:
             several.extend(view.reached(service, port)[1])

@@ -56,6 +56,7 @@ class Build:
             bound = ()
             if not plan.refused:
                 bound = tuple([bind(rule, lambda backend: self._reach(route, backend)) for rule in plan.rules])
+                bound = self.view.plugins.on_routes(route, bound)
             self._bound[key] = bound
         return bound
 

@@ -104,12 +104,11 @@ class Endpoints:
 
 
 def _entry_port(entry: WorkloadEntry, port: ServicePort) -> int | None:
-    for name in (port.name, str(port.port)):
-        if name is not None and name in entry.spec.ports:
-            return entry.spec.ports[name]
-    if isinstance(port.target_port, str):
-        return entry.spec.ports.get(port.target_port)
-    return port.target_port or port.port
+    """Where a workload listens for a port of its service; its ports may be called as the service's or by their numbers."""
+    for name in (port.name, port.target_port, port.port):
+        if name is not None and str(name) in entry.spec.ports:
+            return entry.spec.ports[str(name)]
+    return None if isinstance(port.target_port, str) else port.target_port or port.port
 
 
 def _add_slice(

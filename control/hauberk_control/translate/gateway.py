@@ -10,6 +10,7 @@ from hauberk_control.translate.build import Build
 from hauberk_control.translate.finding import findings
 from hauberk_control.translate.gateway_listener import ListenerState
 from hauberk_control.translate.hostnames import most_specific
+from hauberk_control.translate.plugin_policy import before, merged
 from hauberk_core.model.address import Address
 from hauberk_core.model.listener import FilterChain, Listener
 from hauberk_core.model.mistake import Mistake
@@ -43,7 +44,7 @@ def build_gateway(build: Build) -> None:
             build.warn_about_node(message, "give the two ports different ones")
             continue
         serving = [state for state in states if state.serves and state.spec.port == port]
-        _add_port(build, serving, hosts, Address(build.node.address, actual))
+        _add_port(build, gateway, serving, hosts, Address(build.node.address, actual))
 
 
 def _hosts_by_listener(
@@ -62,8 +63,13 @@ def _hosts_by_listener(
 
 
 def _add_port(
-    build: Build, serving: Sequence[ListenerState], hosts: dict[str, dict[str, dict[str, tuple[Route, ...]]]], address: Address
+    build: Build,
+    gateway: Gateway,
+    serving: Sequence[ListenerState],
+    hosts: dict[str, dict[str, dict[str, tuple[Route, ...]]]],
+    address: Address,
 ) -> None:
+    policies = build.view.plugins
     name = f"port-{serving[0].spec.port}"
     chains: list[FilterChain] = []
     if serving[0].spec.protocol == "HTTP":
@@ -72,11 +78,16 @@ def _add_port(
         for state in serving:
             # Also where no route is attached: a less specific listener must not answer in its place.
             virtual_hosts.setdefault(state.spec.hostname or "*", {})
+            # Of several listeners in one chain each has its own plugins, so that they go to the routes.
+            own = policies.on_listener(gateway, state.spec.name) if len(serving) > 1 else ()
             for host, rules in hosts[state.spec.name].items():
                 if most_specific(host, patterns) == state.spec.hostname:
-                    virtual_hosts.setdefault(host, {}).update(rules)
+                    virtual_hosts.setdefault(host, {}).update({name: before(own, routes) for name, routes in rules.items()})
         build.route_tables[name] = _table(virtual_hosts.items())
-        chains.append(FilterChain(route_table=name))
+        plugins = policies.on_gateway(gateway)
+        if len(serving) == 1:
+            plugins = merged(plugins, policies.on_listener(gateway, serving[0].spec.name))
+        chains.append(FilterChain(route_table=name, plugins=plugins))
     else:
         for state in serving:
             table = f"{name}/{state.spec.name}"
@@ -86,7 +97,8 @@ def _add_port(
                 security="tls", certificates=tuple([certificate for certificate, _ in state.certificates])
             )
             server_names = (state.spec.hostname,) if state.spec.hostname else ()
-            chains.append(FilterChain(route_table=table, server_names=server_names, transport=transport))
+            plugins = merged(policies.on_gateway(gateway), policies.on_listener(gateway, state.spec.name))
+            chains.append(FilterChain(route_table=table, server_names=server_names, transport=transport, plugins=plugins))
     build.listeners[name] = Listener(address=str(address), filter_chains=tuple(chains))
 
 

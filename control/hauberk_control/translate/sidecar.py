@@ -58,7 +58,8 @@ def _add_inbound(build: Build, port: int, listen: int, app: int) -> None:
     build.clusters[name] = Cluster(endpoints=(Endpoint(address=str(Address(_LOOPBACK, app))),), labels=labels)
     build.route_tables[name] = _everything(name, (Route(name=name, backends=(WeightedCluster(cluster=name),)),))
     mode = build.view.policies.mode(node.namespace, node.labels, port)
-    chain = FilterChain(route_table=name, transport=listening_transport(mode))
+    plugins = build.view.plugins.on_service(service, port) if service is not None else ()
+    chain = FilterChain(route_table=name, transport=listening_transport(mode), plugins=plugins)
     build.listeners[name] = Listener(address=str(Address(node.address, listen)), filter_chains=(chain,))
 
 

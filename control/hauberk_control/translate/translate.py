@@ -94,7 +94,7 @@ def _translate(view: View, node: Node) -> Translation:
         clusters=clusters,
         certificates=dict.fromkeys(certificates, _IN_MEMORY),
     )
-    found: list[Finding] = [*view.policies.findings, *view.rules.findings, *build.findings]
+    found: list[Finding] = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *build.findings]
     return Translation(snapshot, MappingProxyType(certificates), (*view.locate(found), *build.problems))
 
 

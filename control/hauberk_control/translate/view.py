@@ -12,6 +12,7 @@ from hauberk_control.translate.endpoints import Endpoints, Reached
 from hauberk_control.translate.finding import Finding, findings, locate
 from hauberk_control.translate.gateway_listener import ListenerState, examine
 from hauberk_control.translate.memory import Memory
+from hauberk_control.translate.plugin_policy import PluginPolicies
 from hauberk_control.translate.reference import Grants
 from hauberk_control.translate.route_plan import BackendPlan, RoutePlan, plan_route
 from hauberk_control.translate.security import Policies
@@ -59,6 +60,7 @@ class View:
         self.grants: Final = Grants(store)
         self.policies: Final = Policies(store)
         self.rules: Final = Rules(store)
+        self.plugins: Final = PluginPolicies(store)
         self._endpoints: Final = Endpoints(store, self.policies)
         self._reached: Final[dict[tuple[str, str, int], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}
         self._listeners: Final[dict[ObjectKey, tuple[ListenerState, ...]]] = {}

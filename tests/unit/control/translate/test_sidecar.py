@@ -235,3 +235,10 @@ def test_two_proxies_of_one_store_differ_only_in_what_is_theirs() -> None:
     again = translate(store_of(REVIEWS), CALLING)
     assert translate(store, CALLING) == again
     assert translate(store, SERVING).snapshot.version != again.snapshot.version
+
+
+@pytest.mark.parametrize(("ports", "expected"), [("http-9080: 1", 1), ('"9080": 2', 2), ("other: 3", 9080)])
+def test_where_a_workload_listens_goes_by_the_name_or_number_of_the_port(ports: str, expected: int) -> None:
+    entry = workload("reviews-v1", 1, app="reviews").replace("http-9080: 1", ports)
+    (endpoint,) = told(service("reviews"), entry, node=CALLING).snapshot.clusters[CLUSTER].endpoints
+    assert endpoint.address == f"127.0.0.1:{expected}"
