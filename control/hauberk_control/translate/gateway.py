@@ -4,7 +4,10 @@ Listeners of one HTTP port are one filter chain, told apart by Host; each HTTPS 
 request belongs to the most specific listener for its host, and only that listener's routes are asked for it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
 
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.finding import findings
@@ -17,6 +20,9 @@ from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.route import Route, RouteTable, VirtualHost
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.resources import Gateway
+
+# Of a redirect that names a scheme and no port (Gateway API, HTTPRequestRedirectFilter).
+_WELL_KNOWN_PORTS: Final = {"http": 80, "https": 443}
 
 
 def build_gateway(build: Build) -> None:
@@ -55,11 +61,22 @@ def _hosts_by_listener(
     for route, parent in build.view.gateway_routes(gateway):
         attachment = build.view.attachment(route, parent, gateway)
         for listener, hosts in attachment.listeners:
-            rules = build.routes(route)
+            rules = tuple([_on_this_machine(rule, build.node.ports) for rule in build.routes(route)])
             if rules:
                 for host in hosts:
                     by_listener[listener].setdefault(host, {})[f"{route.metadata.namespace}/{route.metadata.name}"] = rules
     return by_listener
+
+
+def _on_this_machine(rule: Route, ports: Mapping[int, int]) -> Route:
+    """A rule whose redirect, if it is one, names the port by which this machine's clients reach the one that is meant."""
+    redirect = rule.redirect
+    if redirect is None:
+        return rule
+    meant = redirect.port or _WELL_KNOWN_PORTS.get(redirect.scheme, 0)
+    if ports.get(meant, meant) == meant:
+        return rule
+    return msgspec.structs.replace(rule, redirect=msgspec.structs.replace(redirect, port=ports[meant]))
 
 
 def _add_port(

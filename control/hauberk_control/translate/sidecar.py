@@ -3,6 +3,7 @@
 Each host of the mesh is worked out by itself, so that a proxy can be given only those that it calls.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,8 +19,10 @@ from hauberk_control.translate.service import (
     host_names,
     other_protocol,
 )
+from hauberk_core.model import syntax
 from hauberk_core.model.address import Address
 from hauberk_core.model.cluster import Cluster, Endpoint
+from hauberk_core.model.errors import quote
 from hauberk_core.model.listener import FilterChain, Listener
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.route import Route, RouteTable, ValueMatch, VirtualHost, WeightedCluster
@@ -31,6 +34,7 @@ from hauberk_core.resources.kubernetes.service import ServicePort
 _LOOPBACK: Final = "127.0.0.1"
 _HTTP_PROXY: Final = "http-proxy"
 _HTTP_PORT: Final = 80
+_TARGET: Final = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+:[0-9]{1,5}")
 
 
 def build_sidecar(build: Build) -> None:
@@ -81,9 +85,12 @@ def _add_outbound(build: Build, target: str, listen: int) -> None:
     """A listener for one port of one service, `service.namespace:port`."""
     host, _, number = target.rpartition(":")
     service_name, _, namespace = host.partition(".")
-    service = build.view.store.service(namespace, service_name)
-    port = service.port(int(number)) if service is not None and number.isdecimal() else None
     name = f"outbound|{target}"
+    if _TARGET.fullmatch(target) is None or syntax.resource_name(name) is not None:
+        build.warn_about_node(f"{quote(target)} is no port of a service", "write it as service.namespace:port")
+        return
+    service = build.view.store.service(namespace, service_name)
+    port = service.port(int(number)) if service is not None else None
     table = RouteTable()
     if service is None or port is None:
         build.warn_about_node(f"there is no port {target} of a service to call", "add the Service; until then the answer is 404")

@@ -393,3 +393,21 @@ def test_clients_certificates_that_cannot_be_checked_keep_the_listener_closed(is
     )
     translation = told(validated, secret("shop", *issued), secret("all", *issued, namespace="certs"), GRANT, ROUTE, REVIEWS)
     assert translation.snapshot.listeners == {}
+
+
+@pytest.mark.parametrize(
+    ("redirect", "ports", "expected"),
+    [
+        ("{scheme: https}", {80: 8080, 443: 8443}, 8443),
+        ("{scheme: https}", {}, 0),
+        ("{scheme: https, port: 444}", {443: 8443, 444: 9444}, 9444),
+        ("{scheme: https, port: 444}", {443: 8443}, 444),
+        ("{hostname: other.test}", {80: 8080}, 0),
+    ],
+)
+def test_a_redirect_leads_to_the_port_that_clients_reach_here(redirect: str, ports: dict[int, int], expected: int) -> None:
+    rules = f"[{{filters: [{{type: RequestRedirect, requestRedirect: {redirect}}}]}}]"
+    snapshot = told(GATEWAY, route("shop", rules=rules), node=gateway_node(ports=ports)).snapshot
+    found = ask(snapshot, "port-80").redirect
+    assert found is not None
+    assert found.port == expected

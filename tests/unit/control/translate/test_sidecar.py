@@ -242,3 +242,12 @@ def test_where_a_workload_listens_goes_by_the_name_or_number_of_the_port(ports: 
     entry = workload("reviews-v1", 1, app="reviews").replace("http-9080: 1", ports)
     (endpoint,) = told(service("reviews"), entry, node=CALLING).snapshot.clusters[CLUSTER].endpoints
     assert endpoint.address == f"127.0.0.1:{expected}"
+
+
+@pytest.mark.parametrize(
+    "target", ["reviews", "reviews.default", "reviews.default:http", "a b.default:1", "reviews.default:999999", ""]
+)
+def test_a_wish_that_names_no_port_of_a_service_is_told(target: str) -> None:
+    translation = told(REVIEWS, node=sidecar_node(outbound={target: 15010}))
+    assert translation.snapshot.listeners == {}
+    assert "is no port of a service" in translation.problems[0].message
