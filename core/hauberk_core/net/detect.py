@@ -21,7 +21,6 @@ class PlaintextRefused(OSError):
     """The peer did not begin TLS, and nothing else is taken here."""
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
 class DetectingStream(Stream):
     """An accepted connection that turns out, by its handshake, to be inside TLS or plain; `settled` then is which."""
 

@@ -44,7 +44,6 @@ class CertificateRefused(OSError):
     """The peer's certificate, or that it has none, is why the handshake failed here."""
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
 class TlsStream(Stream):
     """A TCP connection that speaks TLS once it stands."""
 
