@@ -43,6 +43,7 @@ from hauberk_control.local.messages import (
 from hauberk_control.local.rows import condition_rows
 from hauberk_control.local.server import open_local_socket
 from hauberk_control.local.workloads import Workloads, WorkloadTaken, account_of
+from hauberk_control.plugins import PluginTranslation
 from hauberk_control.ports import keep_ports
 from hauberk_control.sources.folder import FolderSource
 from hauberk_control.sources.source import Loaded
@@ -52,6 +53,7 @@ from hauberk_core.agent.grpc_bridge import open_asyncio_thread
 from hauberk_core.agent.logs import LOG
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
 from hauberk_core.model.errors import ConfigError
+from hauberk_core.plugin.host import control_host
 from hauberk_core.resources import Gateway, Service
 
 
@@ -82,7 +84,8 @@ class Control:
         self._workloads: Final = Workloads()
         self._tokens: Final = JoinTokens()
         self._translator: Final = Translator()
-        self._configurations: Final = Configurations[Store](self._translator.translate)
+        plugins = PluginTranslation(self._translator.translate, control_host())
+        self._configurations: Final = Configurations[Store](plugins.translate)
         self._discovery: Final = DiscoveryService(self._configurations, self, options.trust_domain)
         self._authority: Authority
         self._mesh_address = ""

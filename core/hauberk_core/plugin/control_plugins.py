@@ -74,6 +74,8 @@ def _problem(plugin: str, hook: str, error: Exception) -> ConfigError:
 
 
 def _add(snapshot: Snapshot, attached: Attached) -> Snapshot:
+    if not attached.listener and not attached.routes and not attached.clusters:
+        return snapshot
     listeners = snapshot.listeners
     if attached.listener:
         listeners = {name: _to_listener(listener, attached.listener) for name, listener in listeners.items()}
