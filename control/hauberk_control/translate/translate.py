@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+import msgspec
+
 from hauberk_control.store import Store
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.finding import Finding
@@ -24,6 +26,8 @@ from hauberk_core.model.transport import Certificate
 
 # 96 bits: short enough to read, long enough that no two configurations share it by chance.
 _DIGEST_OCTETS: Final = 12
+# Translations of one store that are kept for further proxies of the same description.
+_MOST_TRANSLATIONS: Final = 64
 # Stands where a certificate from a file would name it; the agent looks at its own memory first.
 _IN_MEMORY: Final = Certificate(chain_file="(in memory)", key_file="(in memory)")
 
@@ -48,11 +52,21 @@ class Translator:
         self._lock: Final = threading.Lock()
         self._memories: Final = Memories()
         self._view: View | None = None
+        self._translations: Final[dict[bytes, Translation]] = {}
+        """Of the store looked at, by what a proxy says of itself: the replicas of a gateway are all told the same."""
 
     def translate(self, store: Store, node: Node) -> Translation:
         """What `node` is told of `store`."""
+        described = msgspec.msgpack.encode(node, order="deterministic")
         with self._lock:
-            return _translate(self._look_at(store), node)
+            view = self._look_at(store)
+            translation = self._translations.get(described)
+            if translation is None:
+                translation = _translate(view, node)
+                if len(self._translations) >= _MOST_TRANSLATIONS:
+                    self._translations.clear()
+                self._translations[described] = translation
+            return translation
 
     def view(self, store: Store) -> View:
         """The store as translation looks at it."""
@@ -69,6 +83,7 @@ class Translator:
             self._memories.next_generation()
             view = View(store, self._memories)
             self._view = view
+            self._translations.clear()
         return view
 
 

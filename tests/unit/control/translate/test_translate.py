@@ -168,6 +168,18 @@ def test_an_edit_leaves_everything_else_the_same_objects() -> None:
     assert all(after.clusters[name] is cluster for name, cluster in before.clusters.items())
 
 
+def test_replicas_of_a_proxy_share_one_translation_and_others_have_their_own() -> None:
+    translator = Translator()
+    store = store_of(*VALID)
+    first = translator.translate(store, gateway_node())
+    assert translator.translate(store, gateway_node()) is first
+    assert translator.translate(store, gateway_node(ports={})) is not first
+    for port in range(100):
+        node = gateway_node(ports={80: 9000 + port})
+        assert translator.translate(store, node).snapshot.listeners["port-80"].address == f"127.0.0.1:{9000 + port}"
+    assert translator.translate(store_of(*VALID[:3]), gateway_node()) == translate(store_of(*VALID[:3]), gateway_node())
+
+
 def test_a_problem_moves_with_its_object() -> None:
     translator = Translator()
     first = translator.translate(store_of(*VALID, WRONG[0]), gateway_node()).problems[0]
