@@ -57,7 +57,7 @@ class Translator:
 
     def translate(self, store: Store, node: Node) -> Translation:
         """What `node` is told of `store`."""
-        described = msgspec.msgpack.encode(node, order="deterministic")
+        described = msgspec.msgpack.encode(node)
         with self._lock:
             view = self._look_at(store)
             translation = self._translations.get(described)
