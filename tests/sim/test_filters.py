@@ -450,6 +450,23 @@ def test_a_filter_that_still_runs_is_closed_behind_its_call(build: "Build") -> N
     assert made.closed == 1
 
 
+def test_the_last_connections_of_a_listener_keep_its_filters(build: "Build") -> None:
+    closed: list[str] = []
+    scenario = build(chain={"plugins": (use("it"),)}, plugins=filters_host(it=lambda config: Marking("a", closed)))
+    endpoint = scenario.serve()
+    client = scenario.browser()
+    assert scenario.exchange(client, endpoint).endswith(b"ok")
+    scenario.apply(msgspec.structs.replace(scenario.snapshot, listeners={}))
+    assert closed == []
+    scenario.get(client)
+    assert b"x-way: a\r\n" in endpoint.connection().received()
+    endpoint.connection().send(scenario.ok)
+    assert b"x-way: a\r\n" in client.received()
+    assert client.saw_end()
+    scenario.advance(3)
+    assert closed == ["a"]
+
+
 def test_a_request_is_routed_by_the_snapshot_it_began_with(build: "Build") -> None:
     made = Waiting("request")
     scenario = with_filter(build, made)

@@ -9,6 +9,7 @@ from hauberk_core.net.poller import READ
 from hauberk_core.net.transport import Listening, Security
 from hauberk_core.net.wheel import Timer, TimerOwner
 from hauberk_core.observe.meters import ListenerMeters
+from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.proxy.chain import Chain
 from hauberk_core.proxy.downstream import ConnectionListener, DownstreamConnection
 
@@ -39,6 +40,8 @@ class ListenerRuntime(ConnectionListener):
         self._timer: Final = Timer(_Resume(self))
         self._open = False
         self._closed = False
+        self._held: list[ChainFilters] = []
+        """Filters that the last connections of a closed listener may still need."""
 
     def configure(self, chains: list[Chain], security: Security | None) -> None:
         """Serve by these chains from now on.
@@ -85,6 +88,12 @@ class ListenerRuntime(ConnectionListener):
                 break
         self._closed = True
         self._open = False
+        if self.connections:
+            # They may send another request before they go, when the configuration that the filters belong to is gone.
+            for chain in self.chains:
+                if chain.filters is not None:
+                    chain.filters.hold()
+                    self._held.append(chain.filters)
         self._loop.wheel.drop(self._timer)
         self._loop.release(self._descriptor, self.listening)
 
@@ -126,6 +135,11 @@ class ListenerRuntime(ConnectionListener):
         self.connections.pop(connection, None)
         if connection.established:
             self.meters.connection_closed()
+        if self._held and not self.connections:
+            held = self._held
+            self._held = []
+            for filters in held:
+                filters.release()
 
     def handshake_failed(self) -> None:
         self.meters.handshake_failed()
