@@ -57,7 +57,7 @@ REQUEST: Final = b"GET /x HTTP/1.1\r\nHost: reviews\r\n\r\n"
 Result = TypeVar("Result")
 
 
-class Faults(FaultLog, PluginFaults):
+class Faults(FaultLog):
     """Keeps what is reported."""
 
     def __init__(self) -> None:
@@ -65,6 +65,13 @@ class Faults(FaultLog, PluginFaults):
 
     def fault(self, where: str, error: Exception) -> None:
         self.seen.append(error)
+
+
+class FaultsOfPlugins(PluginFaults):
+    """Keeps what is reported."""
+
+    def __init__(self) -> None:
+        self.seen: list[Exception] = []
 
     def plugin_failed(self, plugin: str, where: str, error: Exception) -> None:
         self.seen.append(error)
@@ -92,7 +99,7 @@ class Worker:
         self.core: Final = ProxyCore(
             world.loop, SocketTransport(), self.meters, None, NoNames(), OtherCodecs(), lambda: 0.5, os.urandom, Waiting()
         )
-        pool = PluginPool(lambda: plugin_fixtures.host(plugins), self._services, self._step_meter, world.faults)
+        pool = PluginPool(lambda: plugin_fixtures.host(plugins), self._services, self._step_meter, world.plugin_faults)
         self._assembly: Final = Assembly(pool)
         self._bound: Final[BoundListener] = bind_one("web", "127.0.0.1:0")
         self._target: Target | None = None
@@ -160,6 +167,7 @@ class World:
 
     def __init__(self) -> None:
         self.faults: Final = Faults()
+        self.plugin_faults: Final = FaultsOfPlugins()
         self.loop: Final = Loop(Clock(), new_poller(), self.faults)
         self.authority: Final = MeshAuthority()
         self._workers: Final[list[Worker]] = []
@@ -202,6 +210,7 @@ class World:
         assert self.loop.descriptors() == 0
         self.loop.poller.close()
         assert self.faults.seen == []
+        assert self.plugin_faults.seen == []
 
 
 @contextmanager

@@ -262,7 +262,7 @@ class TlsStream(Stream):
         except ssl.SSLWantWriteError:
             self._notify_waits_for_writing = True
         except ssl.SSLError as error:
-            if error.reason == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY":
+            if _reason(error) == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY":
                 self._failure = _explained(error)
         except (OSError, ValueError):
             return
@@ -301,10 +301,17 @@ def _explained(error: ssl.SSLError) -> OSError:
     """The same failure in words for a person."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return CertificateRefused(f"the peer's certificate is not believed: {error.verify_message}")
-    reason = error.reason
+    reason = _reason(error)
     if reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
         return CertificateRefused(f"TLS failed: {_MEANINGS[reason]}")
     if not reason:
         return error if not isinstance(error, ssl.SSLEOFError) else OSError(_MEANINGS["UNEXPECTED_EOF_WHILE_READING"])
     meaning = _MEANINGS.get(reason)
     return OSError(f"TLS failed: {meaning or reason.lower().replace('_', ' ')}")
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """OpenSSL's name of the failure; empty if it gave none."""
+    # The attribute may be None, whatever its type says, and compiled code would hold it to that.
+    reason: str | None = getattr(error, "reason", None)
+    return reason or ""
