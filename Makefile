@@ -95,6 +95,14 @@ fuzz: $(READY) ## every fuzzer, FUZZ_SECONDS (60) each
 	  $(BIN)/python "$$fuzzer" --seconds $(FUZZ_SECONDS)
 	done
 
+# SOAK_PYTHON names the interpreter: the checkout's, or the one that has the compiled wheel.
+SOAK_PYTHON ?= $(BIN)/python
+SOAK_REQUESTS ?= 1000000
+
+.PHONY: soak
+soak: $(READY) ## a million requests: memory and descriptors stay flat
+	@PYTHONPATH=tests/support $(SOAK_PYTHON) -P tests/e2e/soak.py --requests $(SOAK_REQUESTS)
+
 .PHONY: bench
 bench: $(READY) ## hauberk beside Envoy, nginx and haproxy
 	$(BIN)/python -m bench

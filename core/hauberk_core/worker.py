@@ -80,6 +80,9 @@ def main() -> int:
         sys.stderr.write(f"a worker is started by its agent, not by hand ({error}); run: hauberk proxy --help\n")
         return 2
     configure_logging(f"worker {arguments.number}: ")
+    # Python reports what raises where nobody can catch it, for example a server name that is no ASCII within a handshake. Clients
+    # can provoke that at will; the log must not grow with it.
+    sys.unraisablehook = LoggedFaults().unraisable
     # Interrupting is between the person and the agent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     trio.run(Worker(arguments).run, strict_exception_groups=True)
@@ -269,6 +272,11 @@ class LoggedFaults(FaultLog):
         self._next = now + _FAULT_SECONDS
         self._withheld = 0
         LOG.error("a fault of the proxy in %s%s", where, withheld, exc_info=error)
+
+    def unraisable(self, fault: "sys.UnraisableHookArgs") -> None:
+        """Python's hook for exceptions that nobody can catch."""
+        if isinstance(fault.exc_value, Exception):
+            self.fault(repr(fault.object)[:200], fault.exc_value)
 
 
 if __name__ == "__main__":

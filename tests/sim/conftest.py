@@ -1,6 +1,6 @@
 """A proxy with one route to one cluster, on virtual time; scenarios change what they need."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 import pytest
@@ -152,3 +152,15 @@ def any_proxy(request: pytest.FixtureRequest, build: Build) -> Scenario:
         return build(seed=int(kind[5:]))
     client_side, endpoint_side = kind.split(" to ")
     return build(chain={"codec": client_side}, cluster={"codec": endpoint_side})
+
+
+@pytest.fixture(scope="session")
+def scenarios() -> Callable[[int | None, int], Scenario]:
+    """Makes plain proxies for tests that need many: by their seed, and a bit for h11 on either side."""
+
+    def make(seed: int | None, codecs: int) -> Scenario:
+        chain = {"codec": "h11" if codecs & 1 else "strict"}
+        cluster = {"codec": "h11" if codecs & 2 else "strict"}
+        return Scenario(make_snapshot(cluster, chain), seed)
+
+    return make

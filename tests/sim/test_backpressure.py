@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hauberk_core.net.connection import HIGH_MARK, READ_BULK_BYTES
-from hauberk_core.sim.network import WINDOW_BYTES
+from hauberk_core.sim.network import WINDOW_BYTES, Fate
 
 if TYPE_CHECKING:
     from tests.sim.conftest import Scenario
@@ -66,8 +66,6 @@ def test_slow_endpoint_holds_the_client(any_proxy: "Scenario", framing: str) -> 
 
 
 def test_body_that_comes_before_a_connection_is_held_within_bounds(any_proxy: "Scenario") -> None:
-    from hauberk_core.sim.network import Fate
-
     any_proxy.network.doom(any_proxy.books, Fate.BLACK_HOLE)
     client = any_proxy.browser()
     client.send(b"PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY)

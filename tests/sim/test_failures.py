@@ -269,6 +269,40 @@ def test_idle_connection_that_speaks_or_ends_is_not_used(any_proxy: "Scenario", 
     assert len(endpoint.connections()) == 2
 
 
+# While nobody reads.
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_client_that_leaves_while_its_endpoint_does_not_keep_up(any_proxy: "Scenario", how: str) -> None:
+    endpoint = any_proxy.serve()
+    client = any_proxy.browser()
+    client.send(b"PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9000000\r\n\r\n")
+    endpoint.connection().pause()
+    client.send(b"x" * 1_500_000)
+    assert client.unsent() > 0
+    getattr(client, how)()
+    # Reading is paused: it is noticed when the endpoint goes on. (A close waits behind what is to be sent.)
+    any_proxy.run()
+    endpoint.connection().resume()
+    assert not endpoint.connection().is_connected()
+    assert any_proxy.log() == [(499, "client_gone")]
+
+
+def test_endpoint_that_breaks_while_its_client_does_not_keep_up(any_proxy: "Scenario") -> None:
+    endpoint = any_proxy.serve()
+    client = any_proxy.browser()
+    any_proxy.get(client)
+    client.pause()
+    endpoint.connection().send(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 1_500_000)
+    assert endpoint.connection().unsent() > 0
+    endpoint.connection().reset()
+    any_proxy.run()
+    assert any_proxy.log() == []
+    client.resume()
+    assert client.saw_reset()
+    assert any_proxy.log() == [(200, "upstream_reset")]
+
+
 # Limits.
 
 

@@ -204,6 +204,19 @@ def test_route_timeout_while_the_body_still_comes(build: "Build") -> None:
     assert scenario.exchange(client, endpoint).endswith(b"ok")
 
 
+def test_route_timeout_whose_request_never_ends(build: "Build") -> None:
+    scenario = build(route={"timeout": Duration(2.0)})
+    scenario.serve()
+    client = scenario.browser()
+    client.send(PUT + b"half")
+    scenario.advance(2.1)
+    assert b"upstream_timeout" in client.received()
+    scenario.advance(70)
+    assert client.saw_end()
+    assert scenario.core.active() == 0
+    assert scenario.log() == [(504, "upstream_timeout")]
+
+
 def test_timeouts_may_be_off(build: "Build") -> None:
     never = Duration(0.0)
     scenario = build(chain={"timeouts": HttpTimeouts(head=never, idle=never, stall=never, handshake=never)})

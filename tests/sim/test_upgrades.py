@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hauberk_core.model import Duration
 from hauberk_core.sim.peer import Peer, ScriptedEndpoint
 
 if TYPE_CHECKING:
@@ -141,8 +142,6 @@ def test_tunnel_that_stands_still_is_closed(any_proxy: "Scenario") -> None:
 
 
 def test_route_timeouts_end_with_the_switch(build: "Build") -> None:
-    from hauberk_core.model import Duration
-
     scenario = build(route={"timeout": Duration(5.0), "backend_timeout": Duration(3.0)})
     client, endpoint = switched(scenario)
     scenario.advance(20)

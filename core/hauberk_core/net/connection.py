@@ -110,6 +110,12 @@ class Connection(Handler):
             self._relay.forget()
             self.loop.release(self.descriptor, self.stream)
 
+    def close_in_order(self) -> None:
+        """Close now; if everything is sent, a peer inside TLS is told that nothing was cut off (RFC 8446 section 6.1)."""
+        if self.established and not self.closed and not self._unsent and self.stream.is_secure():
+            self.stream.shutdown_write()
+        self.close()
+
     def close_when_sent(self) -> None:
         """Close as soon as everything queued has been taken by the kernel.
 

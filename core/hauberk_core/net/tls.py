@@ -297,6 +297,12 @@ def _is_readable(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
+def _reason(error: ssl.SSLError) -> str:
+    """OpenSSL's word for what happened, or empty: where `ssl` has none it breaks its own types, which compiled code minds."""
+    reason: object = getattr(error, "reason", None)
+    return reason if isinstance(reason, str) else ""
+
+
 def _explained(error: ssl.SSLError) -> OSError:
     """The same failure in words for a person."""
     if isinstance(error, ssl.SSLCertVerificationError):

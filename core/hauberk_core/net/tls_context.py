@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.pem import load_certificate
+from hauberk_core.net.server_name import choose_chain
 from hauberk_core.net.x509 import read_certificate
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -37,7 +38,7 @@ def listener_context(chains: Sequence[SecureChain]) -> ssl.SSLContext:
 
     Raises: ssl.SSLError, ValueError if something cannot be loaded, or if the chains differ in what they must share.
     """
-    default = _default_chain(chains)
+    default = choose_chain([chain.server_names for chain in chains], "")
     entry: ssl.SSLContext | None = None
     choices: list[_ChainChoice] = []
     for index, chain in enumerate(chains):
@@ -64,7 +65,7 @@ def listener_context(chains: Sequence[SecureChain]) -> ssl.SSLContext:
         choices.append(_ChainChoice(chain.server_names, names, others))
     if entry is None:
         raise ValueError("a listener that speaks TLS needs a filter chain")
-    entry.sni_callback = _Selector(choices, default).select
+    entry.sni_callback = _Selector(choices).select
     return entry
 
 
@@ -89,25 +90,6 @@ def client_context(transport: TransportConfig, certificate: CertificateAndKey | 
     return context
 
 
-def choose_chain(patterns: Sequence[Sequence[str]], asked: str, default: int) -> int:
-    """Which filter chain serves a server name: the one that names it, exactly or by the longest wildcard, else `default`.
-
-    Args: patterns - the server names of each chain; `*.example.test` stands for any number of labels.
-    """
-    name = asked.lower()
-    best = default
-    longest = 0
-    for index, names in enumerate(patterns):
-        for written in names:
-            pattern = written.lower()
-            if pattern == name:
-                return index
-            if len(pattern) > longest and pattern.startswith("*.") and name.endswith(pattern[1:]) and len(name) >= len(pattern):
-                best = index
-                longest = len(pattern)
-    return best
-
-
 def choose_certificate(names: dict[str, int], asked: str) -> int:
     """Which certificate has the name: exact before `*.`, which covers one label (RFC 9525 section 6.3); 0 if none."""
     name = asked.lower()
@@ -127,28 +109,19 @@ class _ChainChoice(NamedTuple):
 
 
 class _Selector:
-    def __init__(self, choices: list[_ChainChoice], default: int) -> None:
+    def __init__(self, choices: list[_ChainChoice]) -> None:
         self._choices: Final = choices
         self._patterns: Final = [choice.server_names for choice in choices]
-        self._default: Final = default
 
     def select(self, connection: ssl.SSLObject, asked: str | None, _entry: ssl.SSLContext) -> int | None:
         if asked:
             if isinstance(connection, ssl.SSLSocket):
                 connection.server_hostname = asked
-            choice = self._choices[choose_chain(self._patterns, asked, self._default)]
+            choice = self._choices[choose_chain(self._patterns, asked)]
             context = choice.contexts[choose_certificate(choice.names, asked)]
             if context is not None:
                 connection.context = context
         return None
-
-
-def _default_chain(chains: Sequence[SecureChain]) -> int:
-    """The chain for clients that ask for no name, or for one that no chain has."""
-    for index, chain in enumerate(chains):
-        if not chain.server_names:
-            return index
-    return 0
 
 
 def _server_context(transport: TransportConfig, chain: bytes, key: bytes, trust_pem: bytes) -> ssl.SSLContext:

@@ -348,8 +348,7 @@ class ClusterRuntime(NameWatcher):
                 continue
             for host in hosts:
                 text = f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
-                if text not in endpoints:
-                    endpoints[text] = known.get(text) or UpstreamEndpoint(host, address.port, text, address.host)
+                endpoints[text] = known.get(text) or UpstreamEndpoint(host, address.port, text, address.host)
         self.cluster.set_endpoints(list(endpoints.values()), resolving)
 
 

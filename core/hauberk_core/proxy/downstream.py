@@ -164,7 +164,7 @@ class DownstreamConnection(Connection):
         elif self._lingering < 0 and not self._closing and (self._head_began or not (self._served or self.draining)):
             self.refuse(Reason.REQUEST_TIMEOUT, f"no complete head within {self.chain.head_timeout} s (timeouts.head)")
         else:
-            self.close()
+            self.close_in_order()
 
     def _exchange_timed_out(self, exchange: Exchange) -> None:
         stall = self.chain.stall_timeout

@@ -6,6 +6,7 @@ from mypy_extensions import mypyc_attr
 
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.poller import READ
+from hauberk_core.net.server_name import choose_chain
 from hauberk_core.net.transport import Listening, Security
 from hauberk_core.net.wheel import Timer, TimerOwner
 from hauberk_core.observe.meters import ListenerMeters
@@ -32,6 +33,8 @@ class ListenerRuntime(ConnectionListener):
         self.meters: Final = meters
         self.chains: list[Chain] = []
         self.default_chain: Chain | None = None
+        """The chain of a client that asks for no name."""
+        self._server_names: list[tuple[str, ...]] = []
         self.security: Security | None = None
         self.connections: Final[dict[DownstreamConnection, bool]] = {}
         """The open connections of this listener, in the order of their arrival."""
@@ -52,11 +55,8 @@ class ListenerRuntime(ConnectionListener):
         before = self.chains
         self.chains = chains
         self.security = security
-        default: Chain | None = None
-        for chain in chains:
-            if default is None or not chain.config.server_names:
-                default = chain
-        self.default_chain = default
+        self._server_names = [chain.config.server_names for chain in chains]
+        self.default_chain = self.chain_for("")
         if before != chains:
             for connection in list(self.connections):
                 if connection.chain not in chains:
@@ -150,19 +150,7 @@ class ListenerRuntime(ConnectionListener):
             self._loop.poller.modify(self._descriptor, READ)
 
     def chain_for(self, server_name: str) -> Chain | None:
-        """The chain that names `server_name`, exactly or by the longest wildcard, else the one without names."""
-        name = server_name.lower()
-        best: Chain | None = None
-        longest = -1
-        for chain in self.chains:
-            for pattern in chain.config.server_names:
-                wanted = pattern.lower()
-                if wanted == name:
-                    return chain
-                if wanted.startswith("*.") and name.endswith(wanted[1:]) and len(name) >= len(wanted) and len(wanted) > longest:
-                    best = chain
-                    longest = len(wanted)
-        return self.default_chain if best is None else best
+        return self.chains[choose_chain(self._server_names, server_name)] if self.chains else None
 
 
 class _Resume(TimerOwner):

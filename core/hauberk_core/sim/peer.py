@@ -77,6 +77,10 @@ class Peer:
         self._run()
         return self._saw_reset
 
+    def is_open(self) -> bool:
+        """Whether this side has not been closed by its script, whatever the other does."""
+        return not self._stream.closed
+
     def is_connected(self) -> bool:
         """Whether both sides are still open."""
         self._run()
@@ -95,7 +99,7 @@ class Peer:
     def act(self) -> bool:
         """Do what can be done now. Returns whether anything was."""
         stream = self._stream
-        if stream.closed or stream.other is None:
+        if stream.closed or not stream.readiness():
             return False
         moved = False
         if self._unsent:
@@ -159,6 +163,10 @@ class ScriptedEndpoint:
     def address(self) -> str:
         """`host:port`."""
         return self._listening.address
+
+    def is_open(self) -> bool:
+        """Whether connects are accepted."""
+        return not self._listening.closed
 
     def close(self) -> None:
         """Refuse connects from now on; what is open stays."""

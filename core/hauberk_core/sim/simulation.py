@@ -2,7 +2,7 @@
 
 import random
 import tempfile
-from typing import Final
+from typing import Final, Self
 
 from hauberk_core.http.h11_codec import H11Client, H11Server
 from hauberk_core.http.machine import ClientMachine, ServerMachine
@@ -31,7 +31,7 @@ from hauberk_core.sim.clock import VirtualClock
 from hauberk_core.sim.network import WINDOW_BYTES, VirtualNetwork
 from hauberk_core.sim.peer import Peer, ScriptedEndpoint
 from hauberk_core.sim.poller import VirtualPoller
-from hauberk_core.sim.stream import VirtualTransport
+from hauberk_core.sim.stream import VirtualListening, VirtualTransport
 from hauberk_core.sim.waiting import ScriptedWaiting
 
 PROXY_HOST: Final = "192.0.2.10"
@@ -98,7 +98,7 @@ class Simulation:
             self.close()
             raise
 
-    def __enter__(self) -> "Simulation":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -157,6 +157,12 @@ class Simulation:
         endpoint = ScriptedEndpoint(self.network.listen(address), self.run)
         self._endpoints.append(endpoint)
         return endpoint
+
+    def listening(self, name: str) -> VirtualListening:
+        """What the listener of this name accepts from. Raises: KeyError."""
+        listening = self._listenings[name][1]
+        assert isinstance(listening, VirtualListening)
+        return listening
 
     def run(self) -> None:
         """Let everybody act until nobody can, without time passing.
@@ -219,6 +225,10 @@ class ScriptedResolver(Resolver):
     def watched(self) -> set[str]:
         """Names that somebody watches."""
         return {name for name, watchers in self._watchers.items() if watchers}
+
+    def watchers(self, name: str) -> list[NameWatcher]:
+        """Who watches the name."""
+        return list(self._watchers.get(name, []))
 
     def watch(self, name: str, watcher: NameWatcher) -> None:
         watchers = self._watchers.setdefault(name, [])

@@ -143,7 +143,6 @@ class UpstreamConnection(Connection):
             self.abandon()
             return
         self.read_size = READ_HEAD_BYTES
-        self.resume_reading()
         if self.owner is not None:
             self.owner.returned(self)
 
@@ -151,7 +150,10 @@ class UpstreamConnection(Connection):
         """Close; nobody hears of it but the pool. One that is still connecting goes on, for others to use."""
         self.requester = None
         if self.established:
-            self.close()
+            if self.is_idle:
+                self.close_in_order()
+            else:
+                self.close()
 
     def close_tunnel(self) -> None:
         """Both sides of a tunnel ended: close as soon as the endpoint has taken what is still on its way."""

@@ -42,3 +42,18 @@ def test_repeated_faults_are_counted_not_logged(caplog: pytest.LogCaptureFixture
     for _ in range(1000):
         faults.fault("a connection", RuntimeError("again"))
     assert caplog.text.count("RuntimeError: again") == 1
+
+
+def test_what_nobody_can_catch_is_logged_at_the_same_rate(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unlucky:
+        def __del__(self) -> None:
+            raise RuntimeError("nobody catches this")
+
+    monkeypatch.setattr(LOG, "propagate", True)
+    monkeypatch.setattr(sys, "unraisablehook", LoggedFaults().unraisable)
+    for _ in range(100):
+        Unlucky()
+    assert caplog.text.count("RuntimeError: nobody catches this") == 1
+    assert "Unlucky.__del__" in caplog.text

@@ -1,4 +1,3 @@
-
 """The agent with its workers: real ones before a real backend, and scripted ones that refuse or die as they are told."""
 
 import logging

@@ -1,4 +1,3 @@
-
 """Noticing changes of a configuration file, and nothing but changes."""
 
 import os

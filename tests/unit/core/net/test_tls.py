@@ -362,7 +362,7 @@ def test_reading_paused_and_resumed_again_and_again_loses_nothing(
 # Ending.
 
 
-@pytest.mark.parametrize("how", ["close_when_sent", "end_writing"])
+@pytest.mark.parametrize("how", ["close_when_sent", "close_in_order", "end_writing"])
 @pytest.mark.parametrize("size", [0, 10, 3 * MEBIBYTE])
 def test_the_end_is_said_by_close_notify(ends: Ends, run_until: "RunUntil", version: ssl.TLSVersion, how: str, size: int) -> None:
     connection, theirs = ends.server(_server_context(version))
@@ -371,6 +371,10 @@ def test_the_end_is_said_by_close_notify(ends: Ends, run_until: "RunUntil", vers
     connection.queue(b"b" * size)
     if how == "close_when_sent":
         connection.close_when_sent()
+    elif how == "close_in_order":
+        connection.flush()
+        run_until(lambda: not connection.unsent())
+        connection.close_in_order()
     else:
         connection.end_writing()
     run_until(peer.over)

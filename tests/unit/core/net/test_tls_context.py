@@ -7,15 +7,12 @@ import weakref
 
 import pytest
 import trustme
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.tls_context import (
     CertificateAndKey,
     SecureChain,
     choose_certificate,
-    choose_chain,
     client_context,
     listener_context,
 )
@@ -181,25 +178,6 @@ def test_a_bundle_may_carry_comments() -> None:
     _client(trust=b"# Autorit\xe9 de test\n" + TRUST + b"\n# end\n")
     with pytest.raises((ssl.SSLError, ValueError)):
         _client(trust=b"# nothing else")
-
-
-LABELS = st.sampled_from(["a", "b", "example", "test"])
-NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
-PATTERNS = st.builds(lambda wild, name: f"*.{name}" if wild else name, st.booleans(), NAMES)
-
-
-@given(patterns=st.lists(st.lists(PATTERNS, max_size=3), max_size=3), asked=NAMES)
-def test_choosing_a_chain_agrees_with_the_rule_said_plainly(patterns: list[list[str]], asked: str) -> None:
-    """Exact first, then the longest wildcard, the earliest of equals, else the default."""
-    candidates: list[tuple[int, int, int]] = []
-    for index, names in enumerate(patterns):
-        for pattern in names:
-            if pattern == asked:
-                candidates.append((-1000, index, index))
-            elif pattern.startswith("*.") and asked.endswith("." + pattern[2:]):
-                candidates.append((-len(pattern), index, index))
-    expected = min(candidates)[2] if candidates else -1
-    assert choose_chain(patterns, asked, -1) == expected
 
 
 def test_a_certificates_wildcard_covers_one_label() -> None:
