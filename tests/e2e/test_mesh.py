@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-
-from tests.support.laptop_mesh import Load, Mesh, running_mesh, wait_until
+from laptop_mesh import Load, Mesh, running_mesh, wait_until
 
 pytestmark = pytest.mark.e2e
 
