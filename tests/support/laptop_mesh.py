@@ -134,7 +134,7 @@ def running_mesh(folder: Path, *options: str) -> Iterator[Mesh]:
     log = folder.parent / "up.log"
     with log.open("w") as output:
         command = [sys.executable, "-m", "hauberk_cli", "up", *options, str(folder)]
-        up = subprocess.Popen(command, stdout=output, stderr=output)
+        up = subprocess.Popen(command, stdout=output, stderr=output, text=True)
     mesh = Mesh(folder, up, log)
     try:
         found: list[str] = []

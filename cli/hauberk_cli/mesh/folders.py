@@ -7,11 +7,12 @@ from hauberk_control.local.messages import FOLDER_NAME
 
 def private_folder(path: Path) -> Path:
     """Make `path`, for its owner alone. Raises: OSError."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
     path.chmod(0o700)
     return path
 
 
 def proxy_folder(mesh: Path, role: str, namespace: str, name: str) -> Path:
     """A proxy's own folder: identity, last good configuration, bootstrap document, log. Raises: OSError."""
-    return private_folder(mesh / FOLDER_NAME / "proxies" / f"{role}.{namespace}.{name}")
+    proxies = private_folder(private_folder(mesh / FOLDER_NAME) / "proxies")
+    return private_folder(proxies / f"{role}.{namespace}.{name}")

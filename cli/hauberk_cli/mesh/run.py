@@ -4,6 +4,7 @@ import re
 import signal
 import urllib.error
 import urllib.request
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -103,9 +104,9 @@ class _Run:
                 nursery.cancel_scope.cancel()
         scope.cancel()
 
-    async def _end_at_signal(self, signals: object, scope: trio.CancelScope) -> None:
-        async for number in signals:  # type: ignore[attr-defined]
-            self._status = 128 + int(number)
+    async def _end_at_signal(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+        async for number in signals:
+            self._status = 128 + number
             scope.cancel()
             return
 

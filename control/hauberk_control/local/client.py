@@ -13,6 +13,7 @@ MESH_VARIABLE: Final = "HAUBERK_MESH"
 """Names the folder of resources whose control is meant."""
 
 _READ_OCTETS: Final = 64 * 1024
+_OTHER_VERSIONS: Final = "control and this command are of different versions, so start the mesh again"
 _AnswerT = TypeVar("_AnswerT", bound=msgspec.Struct)
 
 
@@ -69,13 +70,14 @@ class ControlConnection:
             line = await self._line()
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise ControlAway("control ended the connection") from error
-        answer = msgspec.json.decode(line, type=Answer)
+        try:
+            answer: Answer = msgspec.json.decode(line, type=Answer)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ControlAway(f"control answered what this command does not know ({error}); {_OTHER_VERSIONS}") from error
         if isinstance(answer, Refused):
             raise ControlRefused(answer.message)
         if not isinstance(answer, expected):
-            raise ControlAway(
-                f"control answered with a {type(answer).__name__}; control and this command are of different versions"
-            )
+            raise ControlAway(f"control answered with a {type(answer).__name__}; {_OTHER_VERSIONS}")
         return answer
 
     async def wait_end(self) -> None:

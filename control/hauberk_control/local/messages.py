@@ -1,11 +1,8 @@
 """What is said over the local socket: one JSON object a line, a request and its answer in turn."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-
-from hauberk_control.translate.node import Port
-from hauberk_core.resources.names import Label, Labels, Subdomain
 
 SOCKET_NAME: Final = "control.sock"
 FOLDER_NAME: Final = ".hauberk"
@@ -13,39 +10,41 @@ FOLDER_NAME: Final = ".hauberk"
 # A line names each service of the mesh; the largest meshes have some ten thousand.
 LARGEST_LINE: Final = 4 * 1024 * 1024
 
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="op"):
     pass
 
 
 class RegisterWorkload(_Message, frozen=True, kw_only=True, tag="register_workload"):
-    """Be a workload of the mesh for as long as this connection stands; nobody is sent to it before `WorkloadReady`. Answer: `Joined`."""
+    """Be a workload for as long as this connection stands; nobody is sent to it before `WorkloadReady`. Answer: `Joined`."""
 
-    service: Subdomain
-    version: Label = ""
-    namespace: Label = "default"
-    service_account: Subdomain = ""
+    service: str
+    version: str = ""
+    namespace: str = "default"
+    service_account: str = ""
     """Empty: as the service."""
-    name: Subdomain
+    name: str
     """Of this one instance, unique in its namespace."""
     address: str = "127.0.0.1"
     ports: dict[Port, Port] = {}
     """For each port of the service, where the workload's sidecar listens."""
-    labels: Labels = {}
+    labels: dict[str, str] = {}
 
 
 class WorkloadReady(_Message, frozen=True, kw_only=True, tag="workload_ready"):
     """The workload that this connection registered takes requests now. Answer: `Noted`."""
 
-    namespace: Label
-    name: Subdomain
+    namespace: str
+    name: str
 
 
 class JoinGateway(_Message, frozen=True, kw_only=True, tag="join_gateway"):
     """Run the proxy of a Gateway. Answer: `Joined`."""
 
-    namespace: Label
-    name: Subdomain
+    namespace: str
+    name: str
 
 
 class AskServices(_Message, frozen=True, kw_only=True, tag="services"):

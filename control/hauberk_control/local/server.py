@@ -12,6 +12,7 @@ import msgspec
 import trio
 
 from hauberk_control.local.messages import LARGEST_LINE, Answer, Refused, RegisterWorkload, Request
+from hauberk_control.local.names import name_fault
 from hauberk_core.agent.logs import LOG
 
 # Each running workload holds one connection; a laptop does not run more.
@@ -51,8 +52,7 @@ async def open_local_socket(path: Path, service: LocalService) -> AsyncIterator[
             yield
             nursery.cancel_scope.cancel()
     finally:
-        listener.close()
-        path.unlink(missing_ok=True)
+        _end(listener, path)
 
 
 def _make_private(folder: Path) -> None:
@@ -64,6 +64,12 @@ def _make_private(folder: Path) -> None:
         folder.chmod(0o700)
     except OSError as error:
         raise LocalSocketError(f"{folder} cannot be made: {error.strerror}") from error
+
+
+def _end(listener: trio.socket.SocketType, path: Path) -> None:
+    # Without a checkpoint: it has to happen in a cancelled task too.
+    listener.close()
+    path.unlink(missing_ok=True)
 
 
 def _listen(path: Path) -> trio.socket.SocketType:
@@ -133,8 +139,11 @@ async def _converse(stream: trio.SocketStream, service: LocalService, limit: tri
 def _answer(service: LocalService, line: bytes, registered: Callable[[RegisterWorkload], None]) -> Answer:
     try:
         request = _decoder.decode(line)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return Refused(message=f"this is no request: {error}")
+    fault = name_fault(request)
+    if fault is not None:
+        return Refused(message=fault)
     answer = service.answer(request)
     if isinstance(request, RegisterWorkload) and not isinstance(answer, Refused):
         registered(request)
