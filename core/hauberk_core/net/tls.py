@@ -314,10 +314,3 @@ def _explained(error: ssl.SSLError) -> OSError:
         return error if not isinstance(error, ssl.SSLEOFError) else OSError(_MEANINGS["UNEXPECTED_EOF_WHILE_READING"])
     meaning = _MEANINGS.get(reason)
     return OSError(f"TLS failed: {meaning or reason.lower().replace('_', ' ')}")
-
-
-def _reason(error: ssl.SSLError) -> str:
-    """OpenSSL's name of the failure; empty if it gave none."""
-    # The attribute may be None, whatever its type says, and compiled code would hold it to that.
-    reason: str | None = getattr(error, "reason", None)
-    return reason or ""
