@@ -238,6 +238,10 @@ class FilteredExchange(Exchange):
 
     def forward_response_end(self, trailers: Headers | None) -> None:
         """The response's end has passed."""
+        connection = self._connection
+        if connection is not None and not connection.is_reading():
+            # It was paused for a step that waited, and now it may be given back.
+            connection.resume_reading()
         super().response_end(trailers)
 
     def upstream_failed(self, reason: Reason, detail: str) -> None:
