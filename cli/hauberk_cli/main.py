@@ -14,11 +14,23 @@ from hauberk_cli.plugin.group import ExtensibleGroup
 
 _COMMANDS: Final = {
     "proxy": LazyCommand("hauberk_cli.proxy.command", "proxy", "Run a proxy, from one line or from a configuration file."),
-    "up": LazyCommand("hauberk_cli.mesh.command", "up", "Run a mesh from a folder of YAML: control and gateways."),
-    "run": LazyCommand("hauberk_cli.mesh.command", "run", "Run a process as a workload of the mesh."),
-    "status": LazyCommand("hauberk_cli.mesh.command", "status", "Show what control makes of each object."),
-    "proxies": LazyCommand("hauberk_cli.mesh.command", "proxies", "Show the connected proxies, and what they refused."),
-    "control": LazyCommand("hauberk_cli.mesh.command", "control", "Run the control service alone."),
+    "up": LazyCommand(
+        "hauberk_cli.mesh.command", "up", "Run a mesh from a folder of YAML: control, and a proxy for each Gateway."
+    ),
+    "run": LazyCommand("hauberk_cli.mesh.command", "run", "Run a process as a workload of the mesh, with a sidecar beside it."),
+    "status": LazyCommand(
+        "hauberk_cli.mesh.command", "status", "Show what control makes of each object, and the mistakes in its files."
+    ),
+    "proxies": LazyCommand(
+        "hauberk_cli.mesh.command",
+        "proxies",
+        "Show every connected proxy: what it serves, whether that is the latest, and what it last refused.",
+    ),
+    "control": LazyCommand(
+        "hauberk_cli.mesh.command",
+        "control",
+        "Run the control service of a mesh: a folder of YAML becomes what each proxy serves.",
+    ),
     "config": LazyCommand("hauberk_cli.config.command", "config", "Check configuration files; print their schema."),
     "plugin": LazyCommand("hauberk_cli.plugin.command", "plugin", "Show which plugins are installed, and which can be used."),
     "demo": LazyCommand("hauberk_cli.demo.command", "demo", "Run a small bookshop behind a gateway, to look around."),

@@ -5,6 +5,8 @@ from typing import Final, Literal
 
 import click
 
+from hauberk_cli.mesh.needs import need
+
 _FOLDER: Final = click.Path(path_type=Path, exists=True, file_okay=False, readable=True)
 _MESH: Final = click.option(
     "--mesh", type=_FOLDER, help="The mesh's folder of resources; else $HAUBERK_MESH, or the one this folder is in."
@@ -31,6 +33,7 @@ def control(folder: Path, trust_domain: str, validity: str) -> int:
       hauberk control samples/bookshop
       hauberk control --validity 10m samples/bookshop
     """
+    need(("control",))
     from hauberk_cli.mesh.control import run_control
 
     return run_control(folder, trust_domain, validity)
@@ -51,6 +54,7 @@ def up(folder: Path, validity: str) -> int:
     Examples:
       hauberk up samples/bookshop
     """
+    need(("mesh", "control"))
     from hauberk_cli.mesh.up import run_up
 
     return run_up(folder, validity)
@@ -59,10 +63,15 @@ def up(folder: Path, validity: str) -> int:
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--service", required=True, help="The Service that this process is an instance of.")
 @click.option("--version", default="", help="Its version: the label `version`.")
-@click.option("--namespace", default="default", show_default=True)
+@click.option("--namespace", default="default", show_default=True, help="The namespace of service and workload.")
 @click.option("--service-account", default="", help="Who it is.  [default: as the service]")
 @click.option(
-    "--port", "ports", required=True, multiple=True, type=click.IntRange(1, 65535), help="The service's port that it serves."
+    "--port",
+    "ports",
+    required=True,
+    multiple=True,
+    type=click.IntRange(1, 65535),
+    help="The service's port that it serves; may be given several times.",
 )
 @_MESH
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
@@ -79,14 +88,15 @@ def run(
     """Run a process as a workload of the mesh, with a sidecar beside it.
 
     The process finds in PORT where to listen (of several --port: PORT_9080 and so on), in REVIEWS_SERVICE_HOST and
-    REVIEWS_SERVICE_PORT where a service called reviews answers, and in HTTP_PROXY a proxy that knows every service by name. It need
-    not know of the mesh. The exit code is the process's own.
+    REVIEWS_SERVICE_PORT where a service called reviews answers, and in HTTP_PROXY a proxy that knows every service by name. It
+    need not know of the mesh. The exit code is the process's own.
 
     \b
     Examples:
       hauberk run --service reviews --version v2 --port 9080 -- ./reviews
       hauberk run --service web --port 80 -- python -m http.server
     """
+    need(("mesh",))
     from hauberk_cli.mesh.run import Workload, run_workload
 
     return run_workload(Workload(service, version, namespace, service_account, ports, command), mesh)

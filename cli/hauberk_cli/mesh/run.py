@@ -177,9 +177,10 @@ async def _wait_listening(ports: list[int]) -> None:
 async def _wait_ready(admin: int, sidecar: Child) -> None:
     url = f"http://{LOOPBACK}:{admin}/healthz/ready"
     with trio.move_on_after(_START_SECONDS):
-        while not await trio.to_thread.run_sync(_is_ready, url):
+        while True:
+            if await trio.to_thread.run_sync(_is_ready, url):
+                return
             await trio.sleep(_LOOK_SECONDS)
-        return
     raise ControlRefused(f"the sidecar was not ready within {_START_SECONDS:.0f} s; its log: {sidecar.log}")
 
 
