@@ -7,7 +7,11 @@ import click
 from hauberk_cli.lazy_group import LazyCommand, LazyGroup
 
 _COMMANDS: Final = {
-    "list": LazyCommand("hauberk_cli.plugin.listing", "list_plugins", "List the installed plugins, and say which are refused."),
+    "list": LazyCommand(
+        "hauberk_cli.plugin.listing",
+        "list_plugins",
+        "List the installed plugins: version, API, hooks, and whether each is on, off, or refused with its reason.",
+    ),
 }
 
 
