@@ -30,8 +30,8 @@ CHANGES: Final = 200
 class Clients:
     """Threads that ask, one request after the other, until told to stop, and count every answer and every failure.
 
-    A client does as HTTP asks: it sends nothing behind an answer with `Connection: close`. Being refused a connection is
-    counted apart: it loses no request.
+    A client does as HTTP asks: it sends nothing behind an answer with `Connection: close`. Being refused a connection, or reset
+    while connecting, is counted apart: it loses no request.
     """
 
     def __init__(self, port: int, threads: int, keep_alive: bool) -> None:
@@ -60,7 +60,8 @@ class Clients:
             try:
                 if connection.sock is None:
                     connection.connect()
-            except ConnectionRefusedError:
+            except (ConnectionRefusedError, ConnectionResetError):
+                connection.close()
                 with self._lock:
                     self.refused += 1
                 time.sleep(0.01)  # a client that is refused comes back later, not at once
