@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hauberk_core.model.errors import ConfigError, ConfigErrors, Path
 from hauberk_core.resources import yaml as reader
+from hauberk_core.resources.read import read_file
 from hauberk_core.resources.yaml import LARGEST_FILE, Parsed, YamlText
 
 # The writer follows YAML 1.1 and leaves quotes away from some texts, such as 0E0, that are numbers in YAML 1.2.
@@ -215,3 +216,9 @@ def test_any_octets_are_values_or_mistakes(data: bytes) -> None:
     for tree, errors in _documents(data):
         assert tree is not None or errors
         assert all(error.line >= 1 and error.hint for error in errors)
+
+
+def test_empty_lines_of_carriage_returns_take_no_longer_than_others() -> None:
+    # Each more used to double the time; at this length nobody would have waited for the end.
+    read = read_file(b"\r" * 10_000 + b":", "returns.yaml")
+    assert len(read.errors) == 1
