@@ -65,6 +65,10 @@ lint: $(READY) ## style, types and import contracts
 test: lint ## lint, then every test against the checkout
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: protos
+protos: $(READY) ## compile the .proto files again
+	@cd core && ../$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. hauberk_core/wire_proto/*.proto
+
 .PHONY: wheel
 wheel: $(READY) ## build the compiled wheel into dist/
 	rm -rf dist

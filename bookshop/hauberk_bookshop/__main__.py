@@ -67,7 +67,11 @@ async def serve(settings: Settings, host: str, port: int) -> None:
 @click.argument("service", type=click.Choice(SERVICES))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="Port to serve on. [default: any free one, which is then shown]"
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    envvar="PORT",
+    help="Port to serve on; else that in PORT. [default: any free one, which is then shown]",
 )
 @click.option("--delay", metavar="SECONDS", help="Wait so long before each answer (FAULT_DELAY).")
 @click.option("--fail-rate", metavar="SHARE", help="Answer this share of requests with 503, 0 to 1 (FAULT_RATE).")

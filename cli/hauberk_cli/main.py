@@ -9,11 +9,30 @@ import click
 
 from hauberk_cli.errors import CommandError, tell
 from hauberk_cli.exit_codes import INTERRUPTED, OK
-from hauberk_cli.lazy_group import LazyCommand, LazyGroup
+from hauberk_cli.lazy_group import LazyCommand
+from hauberk_cli.plugin.group import ExtensibleGroup
 
 _COMMANDS: Final = {
     "proxy": LazyCommand("hauberk_cli.proxy.command", "proxy", "Run a proxy, from one line or from a configuration file."),
+    "up": LazyCommand(
+        "hauberk_cli.mesh.command", "up", "Run a mesh from a folder of YAML: control, and a proxy for each Gateway."
+    ),
+    "run": LazyCommand("hauberk_cli.mesh.command", "run", "Run a process as a workload of the mesh, with a sidecar beside it."),
+    "status": LazyCommand(
+        "hauberk_cli.mesh.command", "status", "Show what control makes of each object, and the mistakes in its files."
+    ),
+    "proxies": LazyCommand(
+        "hauberk_cli.mesh.command",
+        "proxies",
+        "Show every connected proxy: what it serves, whether that is the latest, and what it last refused.",
+    ),
+    "control": LazyCommand(
+        "hauberk_cli.mesh.command",
+        "control",
+        "Run the control service of a mesh: a folder of YAML becomes what each proxy serves.",
+    ),
     "config": LazyCommand("hauberk_cli.config.command", "config", "Check configuration files; print their schema."),
+    "plugin": LazyCommand("hauberk_cli.plugin.command", "plugin", "Show which plugins are installed, and which can be used."),
     "demo": LazyCommand("hauberk_cli.demo.command", "demo", "Run a small bookshop behind a gateway, to look around."),
     "version": LazyCommand("hauberk_cli.version", "version", "Tell what is installed: version, compiled or plain, platform."),
     "completion": LazyCommand("hauberk_cli.completion", "completion", "Print the completion script of a shell."),
@@ -21,7 +40,7 @@ _COMMANDS: Final = {
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=ExtensibleGroup,
     lazy_commands=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done; 1 what was checked is wrong; 2 the command line is wrong; 3 could not start; 130 Ctrl-C.",

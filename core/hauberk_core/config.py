@@ -3,6 +3,7 @@
 The one door for `hauberk config check`, for the file that `hauberk proxy` rereads, and for whatever else brings a snapshot.
 """
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from hauberk_core.model.check import find_mistakes
@@ -20,14 +21,17 @@ class Loaded(NamedTuple):
     warnings: list[ConfigError]
 
 
-def load_snapshot(data: bytes, origin: str) -> Loaded:
+def load_snapshot(data: bytes, origin: str, look_further: Callable[[Snapshot], list[Mistake]] | None = None) -> Loaded:
     """Decode and check a configuration.
 
-    Args: origin - the file's name, or whatever tells a person where the text came from.
+    Args: origin - the file's name, or whatever tells a person where the text came from; look_further - finds what the snapshot
+        alone does not tell, for example whether its plugins are installed; called where no name leads nowhere.
     Raises: ConfigErrors, with every mistake in the document's order and at most 100; warnings are among them.
     """
     snapshot = decode_snapshot(data, origin)
     mistakes = _all_mistakes(snapshot)
+    if look_further is not None and all(mistake.severity != "error" for mistake in mistakes):
+        mistakes += look_further(snapshot)
     if not mistakes:
         return Loaded(snapshot, [])
     # An error must not fall to the bound because warnings stand before it.

@@ -18,10 +18,13 @@ from hauberk_core.agent.assembly import Assembly, AssemblyError
 from hauberk_core.agent.drain import longest_drain
 from hauberk_core.agent.link import Link
 from hauberk_core.agent.logs import LOG, configure_logging
-from hauberk_core.agent.wire import Ack, Delta, Drain, Hello, Nack, WireError
+from hauberk_core.agent.span_sender import SpanSender
+from hauberk_core.agent.wire import Ack, Delta, Drain, Hello, Message, Nack, WireError
+from hauberk_core.agent.worker_plugins import WorkerPlugins
 from hauberk_core.http.machine import ClientMachine, ServerMachine
 from hauberk_core.model.listener import HttpLimits
 from hauberk_core.model.snapshot import AccessLog
+from hauberk_core.model.span import EXPORTED_AS
 from hauberk_core.net.clock import Clock
 from hauberk_core.net.loop import FaultLog, Loop
 from hauberk_core.net.poller import new_poller
@@ -30,6 +33,8 @@ from hauberk_core.net.sockets import SocketTransport
 from hauberk_core.observe.access_log import AccessLogWriter
 from hauberk_core.observe.cells import Cells
 from hauberk_core.observe.meters import ProxyMeters
+from hauberk_core.observe.span_meters import SpanMeters
+from hauberk_core.plugin.tasks import TaskWaiting
 from hauberk_core.proxy.core import OtherCodecs, ProxyCore, new_access_log
 from hauberk_core.resolver import SystemResolver
 
@@ -51,6 +56,8 @@ class Arguments(NamedTuple):
     """Descriptor of the socket to the agent."""
     cells: int
     """Descriptor of the counters' file."""
+    spans: int = 0
+    """1: the agent exports spans."""
 
     @classmethod
     def parse(cls, words: list[str]) -> "Arguments":
@@ -60,7 +67,7 @@ class Arguments(NamedTuple):
             name, _, value = word.partition("=")
             values[name] = int(value)
         try:
-            return cls(values["--number"], values["--link"], values["--cells"])
+            return cls(values["--number"], values["--link"], values["--cells"], values.get("--spans", 0))
         except KeyError as error:
             raise ValueError(f"{error} is missing") from error
 
@@ -87,12 +94,15 @@ class Worker:
 
     def __init__(self, arguments: Arguments) -> None:
         self._link: Final = Link(socket.socket(fileno=arguments.link))
-        self._assembly: Final = Assembly()
+        self._sending: Final = trio.Lock()
         cells = Cells(arguments.cells)
         os.close(arguments.cells)
         self._meters: Final = ProxyMeters(cells)
+        self._spans: Final = SpanSender(self._send, SpanMeters(cells)) if arguments.spans else None
         self._loop: Final = Loop(Clock(), new_poller(), LoggedFaults())
         self._slow: trio.Nursery
+        plugins = WorkerPlugins(self._loop.clock, cells, self._export)
+        self._assembly: Final = Assembly(plugins.pool)
         self._core: Final = ProxyCore(
             self._loop,
             SocketTransport(),
@@ -102,6 +112,7 @@ class Worker:
             H11Codecs(),
             random.random,
             os.urandom,
+            TaskWaiting(self._loop, self._start_slow),
         )
         self._log_config: AccessLog | None = None
         self._log_descriptor = -1
@@ -117,6 +128,8 @@ class Worker:
             nursery.start_soon(self._follow_agent)
             nursery.start_soon(self._follow_signals)
             nursery.start_soon(self._keep_house)
+            if self._spans is not None:
+                nursery.start_soon(self._spans.run)
             await self._drain.wait()
             await self._finish()
             nursery.cancel_scope.cancel()
@@ -124,6 +137,15 @@ class Worker:
     def spawn_slow(self, function: Callable[[str], Awaitable[None]], name: str) -> None:
         """Run something that waits in a task beside the loop. Its faults are logged and touch nobody else."""
         self._slow.start_soon(self._run_slow, function, name)
+
+    def _start_slow(self, function: Callable[..., Awaitable[None]], *arguments: object) -> None:
+        self._slow.start_soon(function, *arguments)
+
+    def _export(self, kind: str, data: bytes) -> bool:
+        """Queue what a plugin exports for the agent. Returns whether it was taken."""
+        if kind != EXPORTED_AS or self._spans is None:
+            return False
+        return self._spans.queue.put(data)
 
     async def _run_slow(self, function: Callable[[str], Awaitable[None]], name: str) -> None:
         try:
@@ -133,12 +155,12 @@ class Worker:
 
     async def _follow_agent(self) -> None:
         try:
-            await self._link.send(Hello(os.getpid()))
+            await self._send(Hello(os.getpid()))
             while (received := await self._link.receive()) is not None:
                 message, descriptors = received
                 match message:
                     case Delta():
-                        await self._link.send(self._serve(message, descriptors))
+                        await self._send(self._serve(message, descriptors))
                     case Drain():
                         self._begin_drain(message.seconds)
                     case _:
@@ -148,6 +170,11 @@ class Worker:
         except (OSError, WireError) as error:
             LOG.error("the link to the agent broke: %s; draining", error)
         self._begin_drain(self._drain_seconds)
+
+    async def _send(self, message: Message) -> None:
+        """Send to the agent, one after the other. Raises: as `Link.send`."""
+        async with self._sending:
+            await self._link.send(message)
 
     async def _follow_signals(self) -> None:
         with trio.open_signal_receiver(signal.SIGTERM) as signals:
@@ -210,6 +237,8 @@ class Worker:
                 while self._log.statistics().pending_bytes:
                     await trio.sleep(_DRAIN_LOOK_SECONDS)
                     self._log.flush()
+        if self._spans is not None:
+            await self._spans.finish()
 
 
 class H11Codecs(OtherCodecs):

@@ -1,4 +1,4 @@
-"""The fuzzers of HTTP run, stop in time, and notice a finding."""
+"""The fuzzers that share a harness run, stop in time, and notice a finding."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize("name", ["fuzz_head.py", "fuzz_chunks.py"])
+@pytest.mark.parametrize("name", ["fuzz_head.py", "fuzz_chunks.py", "fuzz_yaml.py"])
 def test_a_few_rounds(name: str) -> None:
     done = subprocess.run(
         [sys.executable, FOLDER / name, "--seconds", "2", "--seed", "1"], capture_output=True, timeout=60, check=False

@@ -1,4 +1,4 @@
-"""The proxy without sockets, two other parsers to judge what it forwards, and third-party corpora.
+"""The proxy without sockets, two other parsers to judge what it forwards, workers of a mesh, and third-party corpora.
 
 Set HAUBERK_CORPORA to a folder that holds `http11probe`, `llhttp` and `gunicorn`, each with a `cases.jsonl`. Without it the tests
 that need it are skipped; with HAUBERK_REQUIRE_CORPORA=1 they fail instead, so that no release passes by skipping them.
@@ -7,7 +7,7 @@ that need it are skipped; with HAUBERK_REQUIRE_CORPORA=1 they fail instead, so t
 import base64
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 import h11
 import httptools
 import pytest
+from mesh_workers import World, world
+from recording_backend import RecordingBackend, recording_backend
 
 from hauberk_core.http.events import COUNTED, Data, End, Fault, Request, Response
 from hauberk_core.http.h1_client import H1Client
@@ -273,3 +275,17 @@ def load(corpus: str) -> list[tuple[dict[str, Any], bytes]]:
 @pytest.fixture(scope="session")
 def corpus() -> Callable[[str], list[tuple[dict[str, Any], bytes]]]:
     return load
+
+
+@pytest.fixture
+def mesh_world() -> Iterator[World]:
+    """A loop for workers of a mesh, and their authority."""
+    with world() as made:
+        yield made
+
+
+@pytest.fixture
+def backend() -> Iterator[RecordingBackend]:
+    """What the requests are for."""
+    with recording_backend() as made:
+        yield made

@@ -137,10 +137,10 @@ def test_certificates_change_under_load_without_an_error(proxy: Proxy) -> None:
     proxy.serve([Chained("to-a", certificates[0])])
     stop = threading.Event()
     context = client_context()
+    served: list[str] = []
 
-    def keep_alive() -> int:
+    def keep_alive() -> None:
         """Requests on one connection that outlives every change."""
-        served = 0
         with (
             socket.create_connection(proxy.address, timeout=PATIENCE_SECONDS) as sock,
             context.wrap_socket(sock, server_hostname="a.test") as tls,
@@ -149,16 +149,13 @@ def test_certificates_change_under_load_without_an_error(proxy: Proxy) -> None:
             while not stop.is_set():
                 tls.sendall(REQUEST)
                 assert location(read_head(tls)) == "to-a"
-                served += 1
+                served.append("kept")
             assert tls.getpeercert(binary_form=True) == before
-        return served
 
-    def come_and_go() -> int:
-        served = 0
+    def come_and_go() -> None:
         while not stop.is_set():
             assert ask(proxy.address, "a.test", context)[0] == "to-a"
-            served += 1
-        return served
+            served.append("new")
 
     workers = [proxy.submit(keep_alive) for _ in range(3)] + [proxy.submit(come_and_go) for _ in range(2)]
     seen = set()
@@ -171,10 +168,11 @@ def test_certificates_change_under_load_without_an_error(proxy: Proxy) -> None:
         # New connections get the new one at once.
         assert shown.strip() in certificate[0].decode().replace("\r", "")
     assert len(seen) == 10
-    proxy.until(lambda: proxy.counted()[0] > 50)
+    proxy.until(lambda: proxy.counted()[0] > 50 and len(served) > 1000)
     stop.set()
     proxy.until(lambda: all(worker.done() for worker in workers))
-    assert sum(worker.result() for worker in workers) > 1000
+    for worker in workers:
+        worker.result()
     assert proxy.counted()[2] == 0
 
 

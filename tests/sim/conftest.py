@@ -17,6 +17,7 @@ from hauberk_core.model import (
     WeightedCluster,
 )
 from hauberk_core.observe.record import Record
+from hauberk_core.plugin.host import PluginHost
 from hauberk_core.sim.peer import Peer, ScriptedEndpoint
 from hauberk_core.sim.simulation import Simulation
 
@@ -98,6 +99,7 @@ class Build(Protocol):
         chain: dict[str, Any] | None = None,
         route: dict[str, Any] | None = None,
         seed: int | None = None,
+        plugins: PluginHost | None = None,
     ) -> Scenario: ...
 
 
@@ -125,8 +127,9 @@ def build() -> Iterator[Build]:
         chain: dict[str, Any] | None = None,
         route: dict[str, Any] | None = None,
         seed: int | None = None,
+        plugins: PluginHost | None = None,
     ) -> Scenario:
-        made.append(Scenario(make_snapshot(cluster, chain, route), seed))
+        made.append(Scenario(make_snapshot(cluster, chain, route), seed, plugins=plugins))
         return made[-1]
 
     yield make

@@ -146,6 +146,7 @@ def test_another_endpoint_is_tried_before_anything_was_sent(build: "Build", fate
         assert endpoint.connection().received().endswith(b"body")
         endpoint.connection().send(scenario.ok)
         assert client.received().endswith(b"ok")
+    assert scenario.other in {record.upstream_tried for record in scenario.records}
     assert scenario.log() == [(200, "")] * 4
 
 

@@ -43,11 +43,21 @@ def forward_to(*ports: int, cluster: JsonObject | None = None, chain: JsonObject
 class LiveProxy:
     """`hauberk proxy --config`, listening once this is made. Ports are the system's choice."""
 
-    def __init__(self, folder: Path, snapshot: JsonObject, workers: int = 1) -> None:
+    def __init__(self, folder: Path, snapshot: JsonObject, workers: int = 1, options: tuple[str, ...] = ()) -> None:
         self.config: Final = folder / "proxy.json"
         self.configure(snapshot)
         self._log: Final = folder / "stderr"
-        command = [sys.executable, "-m", "hauberk_cli", "proxy", "--config", str(self.config), "--workers", str(workers)]
+        command = [
+            sys.executable,
+            "-m",
+            "hauberk_cli",
+            "proxy",
+            "--config",
+            str(self.config),
+            "--workers",
+            str(workers),
+            *options,
+        ]
         with self._log.open("w") as errors:
             # A session of its own, as a shell's job would have: signals that a test sends reach this process alone.
             self.process: Final = subprocess.Popen(
@@ -120,10 +130,10 @@ class LiveProxy:
 
 
 @contextlib.contextmanager
-def live_proxy(snapshot: JsonObject, workers: int = 1) -> Iterator[LiveProxy]:
-    """A proxy with this configuration, for as long as the context lasts."""
+def live_proxy(snapshot: JsonObject, workers: int = 1, options: tuple[str, ...] = ()) -> Iterator[LiveProxy]:
+    """A proxy with this configuration and these options of the command, for as long as the context lasts."""
     with tempfile.TemporaryDirectory(prefix="hauberk-test-") as folder:
-        proxy = LiveProxy(Path(folder), snapshot, workers)
+        proxy = LiveProxy(Path(folder), snapshot, workers, options)
         try:
             yield proxy
         finally:

@@ -22,6 +22,7 @@ from hauberk_core.net.sockets import SocketListening, SocketTransport
 from hauberk_core.net.tls_context import CertificateAndKey, SecureChain, listener_context
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.meters import ProxyMeters
+from hauberk_core.plugin.waiting import Waiting
 from hauberk_core.proxy.core import NameWatcher, OtherCodecs, ProxyCore, Resolver
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.compiled import CompiledTable
@@ -86,8 +87,9 @@ class Proxy:
         self.faults = Faults()
         self.loop = Loop(Clock(), new_poller(), self.faults)
         self.meters = ProxyMeters(Cells(self._file.fileno()))
-        entropy = os.urandom
-        self.core = ProxyCore(self.loop, SocketTransport(), self.meters, None, NoNames(), OtherCodecs(), lambda: 0.5, entropy)
+        self.core = ProxyCore(
+            self.loop, SocketTransport(), self.meters, None, NoNames(), OtherCodecs(), lambda: 0.5, os.urandom, Waiting()
+        )
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.address: tuple[str, int] = self._socket.getsockname()
         self._listening = SocketListening(self._socket)
@@ -109,6 +111,10 @@ class Proxy:
                 else dict.fromkeys([("web", index) for index in range(len(chains))], context),
                 client_contexts={},
                 access_log=None,
+                filters={},
+                guards={},
+                server_securities={},
+                client_securities={},
             )
         )
 

@@ -11,6 +11,8 @@ from hauberk_cli.exit_codes import CHECK_FAILED, OK
 from hauberk_core.config import load_snapshot
 from hauberk_core.model.document import LARGEST_DOCUMENT
 from hauberk_core.model.errors import ConfigError, ConfigErrors
+from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.snapshot import Snapshot
 
 _COLOURS: Final = {"error": "red", "warning": "yellow"}
 
@@ -52,9 +54,27 @@ def _check_file(file: Path) -> list[ConfigError]:
         hint = "check the name, and whether you may read it"
         return [ConfigError(origin=origin, message=f"cannot be read: {error.strerror}", hint=hint)]
     try:
-        return load_snapshot(data, origin).warnings
+        return load_snapshot(data, origin, _plugin_mistakes).warnings
     except ConfigErrors as errors:
         return errors.errors
+
+
+def _plugin_mistakes(snapshot: Snapshot) -> list[Mistake]:
+    """What the plugins installed beside this command say to their part."""
+    # Most configurations name no plugin and need not wait until they are found.
+    from hauberk_core.plugin.check import find_plugin_mistakes
+    from hauberk_core.plugin.host import data_host
+
+    return find_plugin_mistakes(snapshot, data_host()) if _names_plugins(snapshot) else []
+
+
+def _names_plugins(snapshot: Snapshot) -> bool:
+    chains = [chain for listener in snapshot.listeners.values() for chain in listener.filter_chains]
+    routes = [route for table in snapshot.route_tables.values() for host in table.virtual_hosts for route in host.routes]
+    transports = [chain.transport for chain in chains] + [cluster.transport for cluster in snapshot.clusters.values()]
+    plugins = [place.plugins for place in chains] + [place.plugins for place in routes]
+    plugins += [cluster.plugins for cluster in snapshot.clusters.values()]
+    return any(plugins) or any(transport.security not in ("plain", "tls") for transport in transports)
 
 
 def _show(error: ConfigError) -> None:

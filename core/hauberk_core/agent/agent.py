@@ -9,13 +9,15 @@ import os
 import resource
 import signal
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from hauberk_core.agent.admin import AdminServer
 from hauberk_core.agent.counters import Counters
 from hauberk_core.agent.drain import longest_drain
+from hauberk_core.agent.export.settings import ExportSettings, read_settings
+from hauberk_core.agent.export.start import ExportImpossible, make_exporter
 from hauberk_core.agent.log_file import LogFileError, open_log_file
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.options import AgentOptions
@@ -23,15 +25,20 @@ from hauberk_core.agent.pages import make_pages
 from hauberk_core.agent.process import UpdateRefused
 from hauberk_core.agent.secrets import read_secrets, secret_files
 from hauberk_core.agent.sockets import BindError, ListenerSockets
-from hauberk_core.agent.source import Source
+from hauberk_core.agent.source import Source, SourceFailed
 from hauberk_core.agent.state import AgentState
 from hauberk_core.agent.supervisor import StartFailed, Supervisor
 from hauberk_core.agent.target import Target
+from hauberk_core.agent.tracing import why_not, with_tracing
 from hauberk_core.agent.watch import SETTLE_SECONDS, Stamps, poll_pause, take_stamps
 from hauberk_core.agent.wire import WireError
 from hauberk_core.model.address import Address
 from hauberk_core.model.errors import ConfigErrors
 from hauberk_core.model.snapshot import Snapshot
+from hauberk_core.observe.span_meters import SpanMeters
+
+if TYPE_CHECKING:
+    from hauberk_core.agent.export.exporter import SpanExporter
 
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
@@ -40,6 +47,8 @@ EXIT_INTERRUPTED: Final = 130
 _ROTATION_PATIENCE: Final = 1.0
 # Descriptors a process may need: half a million connections, each with one to its endpoint.
 _MOST_FILES: Final = 1 << 20
+# After a drain, for the spans of the last exchanges.
+_LAST_SPANS_SECONDS: Final = 1.0
 _REFUSALS: Final = (ConfigErrors, BindError, LogFileError, UpdateRefused, WireError)
 
 
@@ -110,7 +119,10 @@ class Agent:
         self._options: Final = options
         self._counters: Final = Counters()
         self._sockets: Final = ListenerSockets(options.workers)
-        self._supervisor: Final = Supervisor(options.worker_command, options.workers, self._counters)
+        self._export_settings, self._export_warnings = _export_settings(options)
+        self._exporter: SpanExporter | None = None
+        command = options.worker_command if self._export_settings is None else (*options.worker_command, "--spans=1")
+        self._supervisor: Final = Supervisor(command, options.workers, self._counters, self._take_spans)
         self._applying: Final = trio.Lock()
         self._access_log = -1
         self._access_log_file = ""
@@ -119,7 +131,7 @@ class Agent:
         self._secret_stamps: Stamps = {}
         """Of its certificates' files, when they were read last."""
         self._number = 0
-        self.state: Final = AgentState(self._counters, self._supervisor)
+        self.state: Final = AgentState(self._counters, self._supervisor, source.checks)
         self.admin_address: Address | None = None
         """Where the admin server listens."""
         self._scope: Final = trio.CancelScope()
@@ -146,7 +158,7 @@ class Agent:
             with self._scope:
                 await self._serve(started, task_status)
         except BaseExceptionGroup as group:
-            failures, others = group.split((AgentFailed, StartFailed))
+            failures, others = group.split((AgentFailed, StartFailed, SourceFailed))
             if failures is None or others is not None:
                 raise
             raise AgentFailed(_first_message(failures)) from group
@@ -161,6 +173,8 @@ class Agent:
         # Workers hold theirs until they have taken what waits; afterwards new connections are refused at once, not left waiting.
         self._sockets.close()
         await self._supervisor.drain(seconds)
+        if self._exporter is not None:
+            await self._exporter.finish(_LAST_SPANS_SECONDS)
         self._scope.cancel()
 
     async def _serve(self, started: Callable[["Agent"], None] | None, task_status: "trio.TaskStatus[Agent]") -> None:
@@ -172,19 +186,47 @@ class Agent:
                     raise AgentFailed(str(error)) from error
                 self.admin_address = admin.address
                 nursery.start_soon(admin.serve)
-            try:
-                await self._want_next()
-                await self._apply(nursery)
-            except _REFUSALS as error:
-                raise AgentFailed(f"the configuration is refused:\n{error}") from error
+            for warning in self._export_warnings:
+                LOG.warning("%s", warning)
+            if self._export_settings is not None:
+                self._exporter = _new_exporter(self._export_settings, self._counters)
+                LOG.info("spans are exported to %s", self._exporter.shown_url)
+                nursery.start_soon(_export_spans, self._exporter)
+            nursery.start_soon(self._source.run)
+            while not await self._start(nursery):
+                pass
             if started is not None:
                 started(self)
             task_status.started(self)
             nursery.start_soon(self._follow_source)
             nursery.start_soon(self._follow_secrets)
 
+    async def _start(self, nursery: trio.Nursery) -> bool:
+        """Bring the first configuration into force; False if it was refused and the source may bring another one."""
+        try:
+            await self._want_next()
+            await self._apply(nursery)
+        except _REFUSALS as error:
+            await self._source.refused(str(error))
+            if not self._source.patient:
+                raise AgentFailed(f"the configuration is refused:\n{error}") from error
+            self._refuse("configuration", error)
+            return False
+        await self._source.accepted()
+        self.state.refusals.clear()
+        return True
+
+    async def _run_workers(self, target: Target, task_status: trio.TaskStatus[None]) -> None:
+        try:
+            await self._supervisor.run(target, task_status)
+        except BaseExceptionGroup as group:
+            if (failed := group.subgroup(StartFailed)) is not None:
+                await self._source.refused(_first_message(failed))
+            raise
+
     async def _want_next(self) -> None:
-        self._wanted, warnings = await self._source.next()
+        snapshot, warnings = await self._source.next()
+        self._wanted = with_tracing(snapshot, self._export_settings)
         for warning in warnings:
             LOG.warning("%s", warning)
 
@@ -195,8 +237,10 @@ class Agent:
                 await self._apply(None)
             except _REFUSALS as error:
                 self._refuse("configuration", error)
+                await self._source.refused(str(error))
             else:
                 self.state.refusals.clear()
+                await self._source.accepted()
 
     async def _follow_secrets(self) -> None:
         """Reread certificates and trust bundles when their files change."""
@@ -224,6 +268,10 @@ class Agent:
                 reported = {}
                 self.state.refusals.clear()
 
+    def _take_spans(self, spans: list[bytes]) -> None:
+        if self._exporter is not None:
+            self._exporter.take(spans)
+
     def _refuse(self, what: str, error: Exception) -> None:
         self.state.refusals[what] = str(error)
         LOG.error("%s refused; what was in force serves on\n%s", what, error)
@@ -235,10 +283,11 @@ class Agent:
         Raises: one of _REFUSALS; everything is then as it was. StartFailed, inside a group, if the workers do not come up.
         """
         async with self._applying:
+            source = self._source
             snapshot = self._wanted
             before = self.state.target
-            self._secret_stamps = take_stamps(secret_files(snapshot, self._source.folder, self._source.certificates))
-            secrets = await trio.to_thread.run_sync(read_secrets, snapshot, self._source.folder, self._source.certificates)
+            self._secret_stamps = take_stamps(secret_files(snapshot, source.folder, source.certificates, source.trust))
+            secrets = await trio.to_thread.run_sync(read_secrets, snapshot, source.folder, source.certificates, source.trust)
             if before is not None and before.snapshot == snapshot and before.secrets.resources == secrets.resources:
                 return
             addresses = {name: listener.address for name, listener in snapshot.listeners.items()}
@@ -249,7 +298,7 @@ class Agent:
                 access_log, file = self._open_access_log(snapshot)
                 target = Target(self._number + 1, snapshot, secrets, change.by_name, access_log)
                 if start_in is not None:
-                    await start_in.start(self._supervisor.run, target)
+                    await start_in.start(self._run_workers, target)
                 else:
                     await self._supervisor.roll_out(target)
             except BaseException:
@@ -278,6 +327,29 @@ class Agent:
             os.close(self._access_log)
         self._access_log = descriptor
         self._access_log_file = file
+
+
+def _export_settings(options: AgentOptions) -> tuple[ExportSettings | None, list[str]]:
+    """How to export spans, None where nobody makes any; and warnings."""
+    settings, warnings = read_settings(options.environ, options.service_name)
+    problem = "" if settings is None else why_not(options.environ)
+    if problem:
+        return None, [*warnings, f"no spans are made, although an endpoint for them is given: {problem}"]
+    return settings, warnings
+
+
+def _new_exporter(settings: ExportSettings, counters: Counters) -> "SpanExporter":
+    try:
+        return make_exporter(settings, SpanMeters(counters.own_cells()))
+    except ExportImpossible as error:
+        raise AgentFailed(str(error)) from error
+
+
+async def _export_spans(exporter: "SpanExporter") -> None:
+    try:
+        await exporter.run()
+    except Exception:
+        LOG.exception("spans are exported no more; the traffic goes on")
 
 
 def _report(target: Target, before: Target | None, addresses: dict[str, Address]) -> None:

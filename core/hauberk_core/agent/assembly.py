@@ -16,7 +16,10 @@ from hauberk_core.model.snapshot import AccessLog
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.sockets import SocketListening
 from hauberk_core.net.tls_context import SecureChain, client_context, listener_context
-from hauberk_core.net.transport import Listening
+from hauberk_core.net.transport import Listening, Security
+from hauberk_core.plugin.errors import PluginMissing
+from hauberk_core.plugin.identity import Identity
+from hauberk_core.plugin.pool import PluginPool, PluginStep
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.table import compile_table
@@ -25,6 +28,9 @@ Material = tuple[tuple[str, ...], TransportConfig, tuple[bytes, ...], bytes]
 """What a filter chain or a cluster brings into a TLS context: server names, settings, certificates, trust."""
 ContextKey = tuple[bool, tuple[Material, ...]]
 """All that a TLS context is made of, first whether it is a server's. Equal ones are one context."""
+
+OWN_SECURITIES: Final = ("plain", "tls")
+"""How connections are secured without a plugin."""
 
 
 class AssemblyError(Exception):
@@ -37,12 +43,14 @@ class State:
     def __init__(self) -> None:
         self.listeners: dict[str, Listener] = {}
         self.sockets: dict[str, SocketListening] = {}
-        self.route_tables: dict[str, CompiledTable] = {}
+        self.route_tables: dict[str, tuple[RouteTable, CompiledTable]] = {}
         self.clusters: dict[str, Cluster] = {}
         self.certificates: dict[str, bytes] = {}
         self.trust: dict[str, bytes] = {}
         self.access_log: AccessLog | None = None
         self.contexts: dict[ContextKey, ssl.SSLContext] = {}
+        self.securities: dict[ContextKey, Security] = {}
+        """What plugins secure, by what it was made of."""
         self._bound: dict[str, tuple[Listener, Listening]] = {}
 
     def bound_listeners(self) -> dict[str, tuple[Listener, Listening]]:
@@ -66,6 +74,7 @@ class State:
         other.trust = dict(self.trust)
         other.access_log = self.access_log
         other.contexts = self.contexts
+        other.securities = self.securities
         other._bound = self._bound
         return other
 
@@ -76,6 +85,7 @@ class Step:
     def __init__(self, state: State) -> None:
         self.state: Final = state
         self.opened: Final[list[SocketListening]] = []
+        self.plugins: PluginStep | None = None
         self.access_log: int = -1
         """A descriptor for the access log's file, or -1 if it stays. Whoever keeps or drops the step closes it."""
         self.update: ProxyUpdate
@@ -84,8 +94,9 @@ class Step:
 class Assembly:
     """Holds what is in force, and puts deltas on top."""
 
-    def __init__(self) -> None:
+    def __init__(self, plugins: PluginPool) -> None:
         self._state = State()
+        self._plugins: Final = plugins
 
     def prepare(self, delta: Delta, descriptors: list[int]) -> Step:
         """Build the state that follows; nothing is in force yet.
@@ -100,18 +111,25 @@ class Assembly:
                 _remove(step.state, name)
             for name, data in delta.set.items():
                 _set(step.state, name, data)
-            step.update = _make_update(step.state, delta.version)
+            step.plugins = self._plugins.prepare(step.state.listeners, step.state.route_tables, step.state.clusters)
+            step.update = _make_update(step.state, delta.version, step.plugins, self._plugins)
         except Exception as error:
             self.drop(step)
+            if isinstance(error, PluginMissing):
+                raise AssemblyError(f"{error}; {error.hint}") from error
             raise AssemblyError(str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}") from error
         return step
 
     def keep(self, step: Step) -> None:
         """The proxy has accepted the step."""
         self._state = step.state
+        if step.plugins is not None:
+            self._plugins.keep(step.plugins)
 
     def drop(self, step: Step) -> None:
         """The step is not to be; close what came with it."""
+        if step.plugins is not None:
+            step.plugins.release()
         for sock in step.opened:
             sock.close()
         if step.access_log >= 0:
@@ -157,14 +175,14 @@ def _set(state: State, name: str, data: bytes) -> None:
     if isinstance(value, Listener):
         state.listeners[rest] = value
     elif isinstance(value, RouteTable):
-        state.route_tables[rest] = compile_table(value)
+        state.route_tables[rest] = (value, compile_table(value))
     elif isinstance(value, Cluster):
         state.clusters[rest] = value
     elif isinstance(value, AccessLog):
         state.access_log = value
 
 
-def _make_update(state: State, version: str) -> ProxyUpdate:
+def _make_update(state: State, version: str, plugins: PluginStep, pool: PluginPool) -> ProxyUpdate:
     contexts: dict[ContextKey, ssl.SSLContext] = {}
     server_contexts: dict[tuple[str, int], ssl.SSLContext] = {}
     for name, listener in state.listeners.items():
@@ -181,14 +199,31 @@ def _make_update(state: State, version: str) -> ProxyUpdate:
             client_contexts[name] = _context(state, contexts, (False, (_material(state, (), cluster.transport),)))
     # Only those in use are kept for the next time.
     state.contexts = contexts
+    securities: dict[ContextKey, Security] = {}
+    server_securities: dict[tuple[str, int], Security] = {}
+    client_securities: dict[str, Security] = {}
+    for name, listener in state.listeners.items():
+        for index, chain in enumerate(listener.filter_chains):
+            if chain.transport.security not in OWN_SECURITIES:
+                key = (True, (_material(state, chain.server_names, chain.transport),))
+                server_securities[name, index] = _security(state, securities, key, pool)
+    for name, cluster in state.clusters.items():
+        if cluster.transport.security not in OWN_SECURITIES:
+            key = (False, (_material(state, (), cluster.transport),))
+            client_securities[name] = _security(state, securities, key, pool)
+    state.securities = securities
     return ProxyUpdate(
         version=version,
         listeners=state.bound_listeners(),
-        route_tables=state.route_tables,
+        route_tables={name: compiled for name, (_, compiled) in state.route_tables.items()},
         clusters=state.clusters,
         server_contexts=server_contexts,
         client_contexts=client_contexts,
         access_log=state.access_log,
+        filters=plugins.filters,
+        guards=plugins.guards,
+        server_securities=server_securities,
+        client_securities=client_securities,
     )
 
 
@@ -212,3 +247,14 @@ def _context(state: State, contexts: dict[ContextKey, ssl.SSLContext], key: Cont
             context = client_context(chain.transport, chain.certificates[0] if chain.certificates else None, chain.trust_pem)
     contexts[key] = context
     return context
+
+
+def _security(state: State, securities: dict[ContextKey, Security], key: ContextKey, pool: PluginPool) -> Security:
+    """What a plugin secures a filter chain or a cluster with; the same for the same material."""
+    security = securities.get(key) or state.securities.get(key)
+    if security is None:
+        is_listener, ((_, transport, certificates, trust),) = key
+        pem = msgspec.msgpack.decode(certificates[0], type=CertificatePem) if certificates else CertificatePem(b"", b"")
+        security = pool.security(transport, Identity(is_listener, pem.chain, pem.key, trust))
+    securities[key] = security
+    return security

@@ -5,7 +5,7 @@ import tempfile
 from typing import Final
 
 from hauberk_core.agent.logs import LOG
-from hauberk_core.observe.cells import create_cells
+from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.cells_reader import CellsReader, Reading
 from hauberk_core.observe.exposition import render
 from hauberk_core.observe.folded import FoldedCells
@@ -29,6 +29,14 @@ class Counters:
             raise
         self._living.append(reader)
         return descriptor, reader
+
+    def own_cells(self) -> Cells:
+        """Cells that the agent itself counts in, for as long as it lives."""
+        descriptor, _ = self.open()
+        try:
+            return Cells(descriptor)
+        finally:
+            os.close(descriptor)
 
     def fold(self, reader: CellsReader) -> None:
         """The worker is gone: keep what it counted, release its cells."""

@@ -1,6 +1,8 @@
 """How an agent is to run: what the configuration does not say."""
 
+import os
 import sys
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -16,3 +18,7 @@ class AgentOptions(NamedTuple):
     """What exchanges in flight get after the first Ctrl-C: somebody sits there and waits."""
     worker_command: tuple[str, ...] = (sys.executable, "-P", "-m", "hauberk_core.worker")
     """How to start a worker. `-P` keeps the current folder out of the module path: nobody shall slip a module into the proxy."""
+    environ: Mapping[str, str] = os.environ
+    """Where the export of spans is read from, by OpenTelemetry's standard names (`agent.export.settings`)."""
+    service_name: str = "hauberk"
+    """What spans are from (`service.name`), unless the environment says it."""

@@ -3,20 +3,22 @@
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
 
 from hauberk_core.agent.link import Link
 from hauberk_core.agent.target import Target
-from hauberk_core.agent.wire import PROTOCOL, Ack, Drain, Hello, Message, Nack, WireError
+from hauberk_core.agent.wire import PROTOCOL, Ack, Drain, Hello, Message, Nack, Spans, WireError
 from hauberk_core.observe.cells_reader import CellsReader
 
 # Python and its modules take 0.3 s on an idle machine; one that is a hundred times slower is in no state to serve.
 START_SECONDS: Final = 30.0
 # 40,000 routes are compiled in about 5 s. A worker that takes longer does not serve either: its loop stands still meanwhile.
 ANSWER_SECONDS: Final = 30.0
+# What a dead worker has sent waits in the kernel and is read at once, unless something else holds its end of the link open.
+LAST_WORDS_SECONDS: Final = 1.0
 
 
 class WorkerGone(Exception):
@@ -42,6 +44,34 @@ class WorkerProcess:
         """The configuration it serves with."""
         self._link: Final = link
         self._talking: Final = trio.Lock()
+        # One question at a time, and so one answer.
+        self._answers_in, self._answers = trio.open_memory_channel[Message](1)
+        self._end = "it ended"
+        self._silent: Final = trio.Event()
+
+    async def listen(self, take_spans: Callable[[list[bytes]], None]) -> None:
+        """Take what the worker sends, for as long as it may send anything: spans at once, answers for whoever asked.
+
+        Nothing that it sends may wait, because a worker that waits for us does not answer.
+        """
+        try:
+            while (received := await self._link.receive()) is not None:
+                message = received[0]
+                if isinstance(message, Spans):
+                    take_spans(message.spans)
+                else:
+                    self._answers_in.send_nowait(message)
+        except trio.WouldBlock:
+            self._end = "it said more than it was asked"
+        except (OSError, WireError, trio.ClosedResourceError) as error:
+            self._end = str(error)
+        finally:
+            self._answers_in.close()
+            self._silent.set()
+
+    async def wait_silent(self) -> None:
+        """Wait until everything that the worker has sent is taken: soon after its end."""
+        await self._silent.wait()
 
     async def wait_hello(self) -> None:
         """Wait until the worker runs.
@@ -102,16 +132,15 @@ class WorkerProcess:
 
     async def _receive(self) -> Message:
         try:
-            received = await self._link.receive()
-        except (OSError, WireError) as error:
-            raise WorkerGone(str(error)) from error
-        if received is None:
-            raise WorkerGone("it ended")
-        return received[0]
+            return await self._answers.receive()
+        except (trio.EndOfChannel, trio.ClosedResourceError):
+            raise WorkerGone(self._end) from None
 
     async def wait_ended(self) -> str:
-        """Wait for the end of the process. Returns how it ended, for a person."""
+        """Wait for the end of the process, and for its last words. Returns how it ended, for a person."""
         code = await self.process.wait()
+        with trio.move_on_after(LAST_WORDS_SECONDS):
+            await self.wait_silent()
         if code >= 0:
             return f"it exited with status {code}"
         name = signal.strsignal(-code) or "unknown"
@@ -126,6 +155,7 @@ class WorkerProcess:
     def close_link(self) -> None:
         """Close the agent's end."""
         self._link.close()
+        self._answers.close()
 
 
 async def start_worker(command: Sequence[str], index: int, cells: int, reader: CellsReader) -> WorkerProcess:

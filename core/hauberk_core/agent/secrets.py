@@ -6,13 +6,15 @@ What is read stays in memory, in the agent and in the workers that present it; i
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
 
 from hauberk_core.agent.wire import CERTIFICATE, TRUST, CertificatePem
-from hauberk_core.model.errors import ConfigError, ConfigErrors, write_path
+from hauberk_core.model.errors import ConfigError, ConfigErrors, quote, write_path
 from hauberk_core.model.snapshot import Snapshot
+from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.pem import load_certificate
 from hauberk_core.net.tls_context import load_trust
 from hauberk_core.net.x509 import CertificateFacts, read_certificate
@@ -30,10 +32,13 @@ class Secrets(NamedTuple):
     """Of each certificate, by its name in the snapshot."""
 
 
-def read_secrets(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem]) -> Secrets:
+def read_secrets(
+    snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem], trust: Mapping[str, bytes] = MappingProxyType({})
+) -> Secrets:
     """Read every file that the snapshot names. Blocks, so call it in a thread.
 
-    Args: folder - what relative names are relative to; in_memory - certificates that need no file, by name.
+    Args: folder - what relative names are relative to; in_memory - certificates that need no file, by name; trust - bundles that
+    need no file, by what the snapshot calls it.
     Raises: ConfigErrors with every file that is missing or wrong.
     """
     errors: list[ConfigError] = []
@@ -49,9 +54,22 @@ def read_secrets(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, Certi
             errors.append(ConfigError(path=write_path(("certificates", name)), message=error.message, hint=error.hint))
         else:
             resources[f"{CERTIFICATE}/{name}"] = msgspec.msgpack.encode(held)
+    for name in _own_identities(snapshot):
+        try:
+            held = in_memory.get(name)
+            if held is None:
+                message = f"the mesh's transport presents {quote(name)}, and this proxy has no such identity"
+                hint = "run it as a part of a mesh, or name a certificate's files under this name"
+                raise _WrongFileError(message, hint)
+            facts[name] = _check_certificate(held)
+        except _WrongFileError as error:
+            errors.append(ConfigError(path=f"identity {name}", message=error.message, hint=error.hint))
+        else:
+            resources[f"{CERTIFICATE}/{name}"] = msgspec.msgpack.encode(held)
     for file in _trust_files(snapshot):
         try:
-            resources[f"{TRUST}/{file}"] = _check_trust(folder / file)
+            bundle = trust.get(file)
+            resources[f"{TRUST}/{file}"] = _check_trust(_read(folder / file) if bundle is None else bundle, file)
         except _WrongFileError as error:
             errors.append(ConfigError(path=f"trust_file {file}", message=error.message, hint=error.hint))
     if errors:
@@ -59,7 +77,9 @@ def read_secrets(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, Certi
     return Secrets(resources, facts)
 
 
-def secret_files(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem]) -> list[Path]:
+def secret_files(
+    snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem], trust: Mapping[str, bytes] = MappingProxyType({})
+) -> list[Path]:
     """Every file that `read_secrets` reads."""
     files: dict[Path, None] = {}
     for name, certificate in snapshot.certificates.items():
@@ -67,19 +87,31 @@ def secret_files(snapshot: Snapshot, folder: Path, in_memory: Mapping[str, Certi
             files[folder / certificate.chain_file] = None
             files[folder / certificate.key_file] = None
     for file in _trust_files(snapshot):
-        files[folder / file] = None
+        if file not in trust:
+            files[folder / file] = None
     return list(files)
+
+
+def _own_identities(snapshot: Snapshot) -> list[str]:
+    """Names that the mesh's transports present and that are no files of the snapshot: what the proxy got from the mesh."""
+    names: dict[str, None] = {}
+    for transport in _transports(snapshot):
+        if transport.security == "mesh":
+            for name in transport.certificates:
+                if name not in snapshot.certificates:
+                    names[name] = None
+    return list(names)
 
 
 def _trust_files(snapshot: Snapshot) -> list[str]:
-    files: dict[str, None] = {}
-    for listener in snapshot.listeners.values():
-        for chain in listener.filter_chains:
-            files[chain.transport.trust_file] = None
-    for cluster in snapshot.clusters.values():
-        files[cluster.transport.trust_file] = None
+    files = {transport.trust_file: None for transport in _transports(snapshot)}
     files.pop("", None)
     return list(files)
+
+
+def _transports(snapshot: Snapshot) -> list[TransportConfig]:
+    chains = [chain for listener in snapshot.listeners.values() for chain in listener.filter_chains]
+    return [chain.transport for chain in chains] + [cluster.transport for cluster in snapshot.clusters.values()]
 
 
 class _WrongFileError(Exception):
@@ -119,11 +151,10 @@ def _check_certificate(pem: CertificatePem) -> CertificateFacts:
     return facts
 
 
-def _check_trust(path: Path) -> bytes:
-    pem = _read(path)
+def _check_trust(pem: bytes, name: str) -> bytes:
     try:
         load_trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), pem)
     except (ssl.SSLError, ValueError) as error:
-        message = f"{path} holds no certificate that OpenSSL can load"
+        message = f"{name} holds no certificate that OpenSSL can load"
         raise _WrongFileError(message, "name a PEM bundle of authorities") from error
     return pem

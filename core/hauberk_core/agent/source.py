@@ -4,10 +4,12 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import ClassVar, Final
 
 import trio
 
+from hauberk_core.agent.state import Check
 from hauberk_core.agent.watch import POLL_SECONDS, SETTLE_SECONDS, Stamp, stamp_of, take_stamp
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.config import Loaded, check_whole, load_snapshot
@@ -22,13 +24,37 @@ PATIENCE_SECONDS: Final = 0.25
 _NOTHING: Final = Stamp(0, 0, 0, 0, 0)
 
 
+class SourceFailed(Exception):
+    """There is no configuration to be had, now or later; the message is for a person and says what to do."""
+
+
 class Source:
-    """Yields the configuration, again whenever it changes."""
+    """Yields the configuration, again whenever it changes, and hears what became of it."""
 
     folder: Path
     """What the configuration's file names are relative to."""
     certificates: Mapping[str, CertificatePem]
     """Certificates held in memory, under their names in the snapshot: their files are not read."""
+    trust: Mapping[str, bytes] = MappingProxyType({})
+    """Trust bundles held in memory, PEM, under the names that the snapshot has for their files."""
+    patient: ClassVar[bool] = False
+    """Whether an agent whose very first configuration is refused waits for another one, rather than giving up."""
+
+    async def run(self) -> None:
+        """Do what must be done beside, for as long as the agent runs; returning early is no end of anything.
+
+        Raises: SourceFailed.
+        """
+
+    async def accepted(self) -> None:
+        """What `next` returned last is in force. Always called, or `refused`, before `next` is called again."""
+
+    async def refused(self, reason: str) -> None:
+        """What `next` returned, or raised, last did not come into force; what was there before serves on."""
+
+    def checks(self) -> list[Check]:
+        """What `/readyz?verbose` tells of this source."""
+        return []
 
     async def next(self) -> Loaded:
         """Wait for a configuration that differs from the last one; the first call waits for nothing.

@@ -1,5 +1,6 @@
 """What an agent knows of itself, for those who ask: readiness, the configuration in force, the last one refused."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from hauberk_core.agent.counters import Counters
@@ -19,7 +20,8 @@ class Check(NamedTuple):
 class AgentState:
     """Read by the admin server, written by the agent."""
 
-    def __init__(self, counters: Counters, supervisor: Supervisor) -> None:
+    def __init__(self, counters: Counters, supervisor: Supervisor, source_checks: Callable[[], list[Check]] = list) -> None:
+        """Begin with nothing. Args: source_checks - tells how the source of the configuration stands."""
         self.counters: Final = counters
         self.supervisor: Final = supervisor
         self.target: Target | None = None
@@ -29,6 +31,7 @@ class AgentState:
         self.refusals: dict[str, str] = {}
         """Why the latest configuration, or the latest certificates, are not in force; empty if they are."""
         self.draining = False
+        self._source_checks: Final = source_checks
 
     def checks(self) -> list[Check]:
         """Whether the proxy serves. A refused configuration is told and does not count: the one before serves on."""
@@ -42,6 +45,7 @@ class AgentState:
             Check("configuration", target is not None, configuration),
             Check("workers", ready > 0, f"{ready} of {len(places)} ready"),
             Check("serving", not self.draining, "draining" if self.draining else "accepting"),
+            *self._source_checks(),
         ]
 
     def ready(self) -> bool:

@@ -6,7 +6,7 @@ costs its own exchanges in flight and nothing else.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import trio
@@ -60,12 +60,17 @@ class _Place:
 class Supervisor:
     """The workers of one agent."""
 
-    def __init__(self, command: Sequence[str], workers: int, counters: Counters) -> None:
+    def __init__(
+        self, command: Sequence[str], workers: int, counters: Counters, take_spans: Callable[[list[bytes]], None]
+    ) -> None:
+        """Prepare. Args: take_spans - called with the spans that workers send; it must not block."""
         self._command: Final = command
+        self._take_spans: Final = take_spans
         self._counters: Final = counters
         self._places: Final = [_Place(index) for index in range(workers)]
         self._draining = False
         self._target: Target | None = None
+        self._listeners: trio.Nursery
         self._scope: Final = trio.CancelScope()
 
     def status(self) -> list[PlaceStatus]:
@@ -86,6 +91,7 @@ class Supervisor:
         self._target = target
         with self._scope:
             async with trio.open_nursery() as nursery:
+                self._listeners = nursery
                 for place in self._places:
                     nursery.start_soon(self._mind, place)
                 for place in self._places:
@@ -181,6 +187,8 @@ class Supervisor:
             finally:
                 os.close(descriptor)
             try:
+                # Ends with the link, which is closed below.
+                self._listeners.start_soon(worker.listen, self._take_spans)
                 await worker.wait_hello()
                 # The configuration may change while the worker takes this one.
                 while worker.applied is not self._target:
@@ -215,3 +223,4 @@ class Supervisor:
 async def _drain_worker(worker: WorkerProcess, seconds: float) -> None:
     await worker.drain(seconds)
     await worker.process.wait()
+    await worker.wait_silent()

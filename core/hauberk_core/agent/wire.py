@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 
 LENGTH_OCTETS: Final = 4
 # A configuration file may have 16 MiB; its certificates, and the little that re-encoding adds, fit into as much again, twice.
@@ -77,6 +77,12 @@ class Drain(msgspec.Struct, frozen=True, tag="drain"):
     seconds: float
 
 
+class Spans(msgspec.Struct, frozen=True, tag="spans"):
+    """Worker to agent, unasked: finished spans for export, each as `model.span.encode_span` writes it."""
+
+    spans: list[bytes]
+
+
 class CertificatePem(msgspec.Struct, frozen=True, array_like=True):
     """The two halves of a certificate, as PEM."""
 
@@ -87,7 +93,7 @@ class CertificatePem(msgspec.Struct, frozen=True, array_like=True):
         return f"CertificatePem({len(self.chain)} octets, key withheld)"
 
 
-Message = Hello | Delta | Ack | Nack | Drain
+Message = Hello | Delta | Ack | Nack | Drain | Spans
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final[msgspec.msgpack.Decoder[Message]] = msgspec.msgpack.Decoder(Message)

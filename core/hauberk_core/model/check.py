@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from hauberk_core.identity import SpiffeError, parse_uri
 from hauberk_core.model import syntax
 from hauberk_core.model.address import Address, parse_address
-from hauberk_core.model.check_routes import check_route_table
+from hauberk_core.model.check_routes import check_plugins, check_route_table
 from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.errors import ConfigError, Path, quote
 from hauberk_core.model.listener import FilterChain, Listener
@@ -109,6 +110,7 @@ def _check_chains(listener: Listener, snapshot: Snapshot, listener_path: Path, m
         path = (*listener_path, "filter_chains", index)
         _check_reference(chain.route_table, snapshot.route_tables, "route table", (*path, "route_table"), mistakes)
         _check_listening_transport(chain, snapshot, path, mistakes)
+        check_plugins(chain.plugins, path, mistakes)
         if chain.transport.security != listener.filter_chains[0].transport.security:
             hint = "give the plain and the TLS chains listeners with different ports"
             mistakes.append(Mistake((*path, "transport"), "one address cannot be both plain and TLS", hint))
@@ -129,6 +131,9 @@ def _check_listening_transport(chain: FilterChain, snapshot: Snapshot, path: Pat
     if transport.security == "tls" and not transport.certificates:
         message = "a listener that terminates TLS needs a certificate"
         mistakes.append(Mistake((*transport_path, "certificates"), message, suggest("", snapshot.certificates)))
+    if transport.security == "mesh" and chain.server_names:
+        message = "in the mesh a chain is not chosen by server names"
+        mistakes.append(Mistake((*path, "server_names"), message, "remove them, and give other chains listeners of their own"))
     if transport.security == "plain" and chain.server_names:
         message = "server names are known only inside TLS"
         hint = 'set transport.security to "tls", or tell hosts apart by the route table\'s virtual hosts'
@@ -139,9 +144,52 @@ def _check_listening_transport(chain: FilterChain, snapshot: Snapshot, path: Pat
             mistakes.append(Mistake((*transport_path, member), message, "remove it from this listener"))
 
 
+def _check_mesh(transport: TransportConfig, path: Path, mistakes: list[Mistake]) -> None:
+    if transport.security != "mesh":
+        for member, given in (("identities", bool(transport.identities)), ("mode", transport.mode != "strict")):
+            if given:
+                message = f"{quote(member)} is given, but the transport is not the mesh's"
+                mistakes.append(Mistake((*path, member), message, 'write "security": "mesh", or remove it'))
+        return
+    if not transport.certificates:
+        message = "a peer in the mesh must show who it is"
+        mistakes.append(Mistake((*path, "certificates"), message, 'name the proxy\'s own identity: ["workload"]'))
+    if not transport.trust_file:
+        message = "a peer in the mesh must be held against the mesh's authorities"
+        mistakes.append(Mistake((*path, "trust_file"), message, 'name what the proxy holds of them: "workload"'))
+    for index, identity in enumerate(transport.identities):
+        try:
+            parse_uri(identity)
+        except SpiffeError as error:
+            hint = "write for example spiffe://cluster.local/ns/default/sa/reviews"
+            mistakes.append(Mistake((*path, "identities", index), str(error), hint))
+
+
+def _check_calling_transport(transport: TransportConfig, snapshot: Snapshot, path: Path, mistakes: list[Mistake]) -> None:
+    _check_transport(transport, snapshot, path, mistakes)
+    if transport.server_name and (
+        transport.server_name.startswith("*") or syntax.host_pattern(transport.server_name) is not None
+    ):
+        message = f"{quote(transport.server_name)} is no server name"
+        mistakes.append(Mistake((*path, "server_name"), message, "write the name in the endpoint's certificate"))
+    if transport.security != "mesh":
+        return
+    if transport.mode != "strict":
+        message = "'mode' has a meaning for listeners only"
+        mistakes.append(Mistake((*path, "mode"), message, "remove it from this cluster"))
+    if not transport.identities:
+        message = "without identities any workload of the mesh could stand in for this one"
+        mistakes.append(Mistake((*path, "identities"), message, "name the endpoints' SPIFFE IDs"))
+    if not transport.verify:
+        message = "peers in the mesh are always verified"
+        mistakes.append(Mistake((*path, "verify"), message, "remove it, or use the security 'tls'"))
+
+
 def _check_transport(transport: TransportConfig, snapshot: Snapshot, path: Path, mistakes: list[Mistake]) -> None:
-    for index, name in enumerate(transport.certificates):
-        _check_reference(name, snapshot.certificates, "certificate", (*path, "certificates", index), mistakes)
+    _check_mesh(transport, path, mistakes)
+    if transport.security != "mesh":
+        for index, name in enumerate(transport.certificates):
+            _check_reference(name, snapshot.certificates, "certificate", (*path, "certificates", index), mistakes)
     for index, protocol in enumerate(transport.alpn):
         if protocol not in _PROTOCOLS:
             message = f"the protocol {quote(protocol)} is not spoken here"
@@ -179,11 +227,8 @@ def _check_cluster(cluster: Cluster, snapshot: Snapshot, path: Path, mistakes: l
         if first != index:
             message = f"endpoint {first} has the same address"
             mistakes.append(Mistake(place, message, "remove one; shares are set by the weights of a route's backends", "warning"))
-    _check_transport(cluster.transport, snapshot, (*path, "transport"), mistakes)
-    server_name = cluster.transport.server_name
-    if server_name and (server_name.startswith("*") or syntax.host_pattern(server_name) is not None):
-        message = f"{quote(server_name)} is no server name"
-        mistakes.append(Mistake((*path, "transport", "server_name"), message, "write the name in the endpoint's certificate"))
+    _check_calling_transport(cluster.transport, snapshot, (*path, "transport"), mistakes)
+    check_plugins(cluster.plugins, path, mistakes)
     for name, value in cluster.labels.items():
         if _LABEL_NAME.fullmatch(name) is None or len(name) > _LONGEST_LABEL or name.startswith("__"):
             message = f"{quote(name)} is no metric label"

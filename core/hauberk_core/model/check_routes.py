@@ -6,6 +6,7 @@ from collections.abc import Collection
 from hauberk_core.model import syntax
 from hauberk_core.model.errors import Path, quote
 from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import HeaderModifier, Match, Redirect, Rewrite, Route, RouteTable, VirtualHost
 from hauberk_core.model.shape import suggest
 
@@ -27,6 +28,16 @@ def check_route_table(table: RouteTable, clusters: Collection[str], path: Path, 
         _check_route_names(virtual_host, place, mistakes)
         for number, route in enumerate(virtual_host.routes):
             _check_route(route, clusters, (*place, "routes", number), mistakes)
+
+
+def check_plugins(plugins: tuple[PluginConfig, ...], path: Path, mistakes: list[Mistake]) -> None:
+    """Append the mistakes in the uses of plugins at one place; whether they are installed is for whoever has them to say."""
+    for index, plugin in enumerate(plugins):
+        place = (*path, "plugins", index)
+        _add(mistakes, (*place, "plugin"), syntax.resource_name(plugin.plugin))
+        if plugin.timeout.seconds <= 0:
+            hint = "write for example '5s'; a filter that never answers would hold its requests for ever"
+            mistakes.append(Mistake((*place, "timeout"), "a plugin's timeout must be longer than nothing", hint))
 
 
 def _add(mistakes: list[Mistake], path: Path, fault: syntax.Fault | None) -> None:
@@ -81,8 +92,7 @@ def _check_route(route: Route, clusters: Collection[str], path: Path, mistakes: 
     if 0 < route.timeout.seconds < route.backend_timeout.seconds:
         message = f"one attempt may take {route.backend_timeout}, but the whole exchange only {route.timeout}"
         mistakes.append(Mistake((*path, "backend_timeout"), message, f"write at most '{route.timeout}', or raise 'timeout'"))
-    for index, plugin in enumerate(route.plugins):
-        _add(mistakes, (*path, "plugins", index, "plugin"), syntax.resource_name(plugin.plugin))
+    check_plugins(route.plugins, path, mistakes)
 
 
 def _is_time(text: str) -> bool:
@@ -104,7 +114,10 @@ def _check_backends(route: Route, clusters: Collection[str], path: Path, mistake
         mistakes.append(Mistake((*path, "backends"), message, "give at least one backend a positive weight", "warning"))
     for index, backend in enumerate(route.backends):
         place = (*path, "backends", index)
-        if backend.cluster not in clusters:
+        if not backend.cluster:
+            message = "no cluster is named, so that this share is answered with 500"
+            mistakes.append(Mistake((*place, "cluster"), message, suggest("", clusters), "warning"))
+        elif backend.cluster not in clusters:
             message = f"no cluster is called {quote(backend.cluster)}"
             mistakes.append(Mistake((*place, "cluster"), message, suggest(backend.cluster, clusters)))
         _check_modifier(backend.request_headers, (*place, "request_headers"), mistakes)

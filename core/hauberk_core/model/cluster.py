@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from hauberk_core.model.duration import Duration
+from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.transport import TransportConfig
 
 
@@ -34,3 +35,5 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Endpoints tried for one request while nothing of it has been sent."""
     labels: dict[str, str] = {}
     """Labels of the destination in metrics, for example `destination_service_name`."""
+    plugins: tuple[PluginConfig, ...] = ()
+    """Guards of the attempts at these endpoints: circuit breakers and their kind."""

@@ -8,7 +8,8 @@ import re
 from json import JSONDecodeError, JSONDecoder
 from typing import Final
 
-from hauberk_core.model.errors import ConfigError, ConfigErrors, Path, quote, write_path
+from hauberk_core.model.errors import ConfigError, ConfigErrors, quote
+from hauberk_core.model.tree import Node, Tree
 
 LARGEST_DOCUMENT: Final = 16 << 20
 """Octets. About 40,000 routes; more in one proxy is a mistake or an attack."""
@@ -31,38 +32,17 @@ _LITERAL_HINTS: Final = {
 }
 
 
-class Node:
-    """A value, where it begins, and for objects where each of their names does."""
-
-    __slots__ = ("name_offsets", "offset", "value")
-
-    def __init__(self, offset: int, value: object) -> None:
-        self.offset: Final = offset
-        self.value = value
-        """A str, int, float, bool or None; for an object a dict, for an array a list, of nodes."""
-        self.name_offsets: dict[str, int] = {}
-
-    def plain(self) -> object:
-        """The value without places."""
-        if isinstance(self.value, dict):
-            return {name: node.plain() for name, node in self.value.items()}
-        if isinstance(self.value, list):
-            return [node.plain() for node in self.value]
-        return self.value
-
-
-class Document:
+class Document(Tree):
     """A text that was read; answers where a value stands.
 
     Raises: ConfigErrors, from the constructor, at the first mistake of syntax; nothing after that can be trusted.
     """
 
     def __init__(self, data: bytes, origin: str) -> None:
-        self.origin: Final = origin
+        super().__init__(origin, "json")
         self.duplicates: Final[list[ConfigError]] = []
         self._decoder: Final = JSONDecoder(parse_constant=_refuse_constant)
         self._path: Final[list[str | int]] = []
-        self._text = ""
         self._end = 0
         if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_VALUES:
             raise self._syntax_error(
@@ -75,43 +55,12 @@ class Document:
             raise self._syntax_error(len(self._text), "not UTF-8", "save the file in the encoding UTF-8") from None
         if self._text.startswith("\ufeff"):
             raise self._syntax_error(0, "begins with a byte order mark", "save the file as UTF-8 without BOM")
-        self.root: Final = self._value(self._skip_blanks(0))
+        self.root = self._value(self._skip_blanks(0))
         end = self._skip_blanks(self._end)
         if end != len(self._text):
             raise self._syntax_error(
                 end, "text after the end of the document", "remove it, or a closing brace too many before it"
             )
-
-    def place(self, offset: int) -> tuple[int, int]:
-        """Line and column of a character, both counted from 1."""
-        line_start = self._text.rfind("\n", 0, offset) + 1
-        return self._text.count("\n", 0, offset) + 1, offset - line_start + 1
-
-    def offset_of(self, path: Path) -> int:
-        """Where the value at `path` begins; of a path that the document does not spell out, its longest part that it does.
-
-        A name as last step that leads to an object or array gives the name's own place: that is what a person looks for.
-        """
-        node = self.root
-        offset = node.offset
-        for step in path:
-            value = node.value
-            if isinstance(step, str) and isinstance(value, dict) and step in value:
-                offset = node.name_offsets[step]
-                node = value[step]
-                if not isinstance(node.value, dict | list):
-                    offset = node.offset
-            elif isinstance(step, int) and isinstance(value, list) and 0 <= step < len(value):
-                node = value[step]
-                offset = node.offset
-            else:
-                break
-        return offset
-
-    def error_at(self, offset: int, path: Path, message: str, hint: str) -> ConfigError:
-        """A mistake at a character of this document."""
-        line, column = self.place(offset)
-        return ConfigError(origin=self.origin, line=line, column=column, path=write_path(path), message=message, hint=hint)
 
     def _syntax_error(self, offset: int, message: str, hint: str) -> ConfigErrors:
         return ConfigErrors([*self.duplicates, self.error_at(offset, tuple(self._path), message, hint)])

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from hauberk_core.model.duration import Duration
+from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.transport import TransportConfig
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -49,6 +50,8 @@ class FilterChain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The HTTP/1.1 machine: ours, or h11 behind the same seam (more lenient)."""
     limits: HttpLimits = HttpLimits()
     timeouts: HttpTimeouts = HttpTimeouts()
+    plugins: tuple[PluginConfig, ...] = ()
+    """For every request of these connections; their filters see it before it is routed."""
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

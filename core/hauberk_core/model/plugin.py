@@ -1,8 +1,10 @@
 """A plugin's own configuration, carried unread by the core."""
 
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import msgspec
+
+from hauberk_core.model.duration import Duration
 
 # Deeper than any hand-written configuration, and far from the interpreter's recursion limit in whatever code walks it.
 DEEPEST: Final = 32
@@ -53,9 +55,24 @@ class JsonObject:
         return f"JsonObject({self.text})"
 
 
+Phase = Literal["authn", "authz", "admission", "traffic", "stats"]
+"""What a plugin is for decides when it has its turn: who is it, may they, is there room, where to, how was it."""
+
+PHASES: Final[tuple[Phase, ...]] = ("authn", "authz", "admission", "traffic", "stats")
+"""In the order in which requests pass them; responses pass them in reverse."""
+
+
 class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Configuration for one plugin, named by the entry point under which it was found."""
+    """One use of one plugin, named by the entry point under which it was found."""
 
     plugin: str
+    phase: Phase = "traffic"
+    """Plugins of one place have their turns in the order `authn`, `authz`, `admission`, `traffic`, `stats`."""
+    priority: Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)] = 0
+    """Within a phase the smaller comes first; of equals, the one listed first."""
+    failure: Literal["open", "closed"] = "closed"
+    """What becomes of a request whose filter fails: `open` goes on without it, `closed` answers 503."""
+    timeout: Duration = Duration(5.0)
+    """One step of an asynchronous filter; longer is a failure. At least `1ms`."""
     config: JsonObject = JsonObject("{}")
     """Whatever the plugin understands."""

@@ -71,6 +71,7 @@ class WeightedCluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """A share of a route's requests. Header changes made here apply to this share only, after the route's."""
 
     cluster: str
+    """Empty: this share is answered with 500, as Gateway API has it for a backend that does not exist."""
     weight: Weight = 1
     request_headers: HeaderModifier | None = None
     response_headers: HeaderModifier | None = None
@@ -96,6 +97,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     backend_timeout: Duration = Duration(0.0)
     """One attempt at one endpoint; `0s`: no limit."""
     plugins: tuple[PluginConfig, ...] = ()
+    """For requests that this route takes; their filters come after those of the filter chain."""
 
 
 class VirtualHost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

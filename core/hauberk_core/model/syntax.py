@@ -11,6 +11,9 @@ from hauberk_core.model.errors import quote
 
 Fault = tuple[str, str]
 
+RULE: Final = "rule"
+"""Under this name the metadata of a type may hold a function of this kind, which its texts then follow (see `shape`)."""
+
 LONGEST_PATH: Final = 1024
 """Gateway API's bound on a path in a match or filter."""
 LONGEST_HEADER_VALUE: Final = 4096

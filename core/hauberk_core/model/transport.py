@@ -1,4 +1,4 @@
-"""How the bytes of a connection are carried: in the clear, or inside TLS."""
+"""How the bytes of a connection are carried: in the clear, inside TLS, or inside the TLS by which proxies know each other."""
 
 from typing import Literal
 
@@ -18,13 +18,21 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class TransportConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The security of a listener's filter chain (it terminates TLS) or of a cluster (it originates TLS)."""
 
-    security: Literal["plain", "tls"] = "plain"
+    security: Literal["plain", "tls", "mesh"] = "plain"
+    """`mesh`: both ends prove by SPIFFE identity who they are; a plugin provides it."""
+    mode: Literal["strict", "permissive"] = "strict"
+    """Listener with `mesh` only: `permissive` also takes plain connections, told apart by their first octets."""
+    identities: tuple[str, ...] = ()
+    """With `mesh`, the SPIFFE IDs the peer may have. A cluster needs at least one; a listener without any
+    takes its whole trust domain."""
     certificates: tuple[str, ...] = ()
-    """Names from the snapshot's `certificates`: a listener picks among them by SNI, a cluster presents the first."""
+    """Names from the snapshot's `certificates`: a listener picks among them by SNI, a cluster presents the first.
+    With `mesh`, what the proxy's own identity is called; it is in no snapshot."""
     server_name: str = ""
     """Cluster only: the name sent as SNI and expected in the peer's certificate; empty: the endpoint's host."""
     trust_file: str = ""
-    """PEM bundle of the authorities believed; empty: the system's. On a listener it asks clients for a certificate."""
+    """PEM bundle of the authorities believed; empty: the system's. On a listener it asks clients for a certificate.
+    With `mesh`, the name under which the mesh's own are held in memory."""
     verify: bool = True
     """Cluster only: False accepts any certificate; for tests and one-line use, and said in the log."""
     alpn: tuple[str, ...] = ("http/1.1",)

@@ -252,6 +252,7 @@ class Connection(Handler):
                 self.loop.poller.modify(self.descriptor, wanted)
             return
         self.established = True
+        self.stream = self.stream.settled()
         self._watch()
         self.opened()
         if (self._unsent or self._ending) and not self.closed:

@@ -1,5 +1,6 @@
 """The third of the loop's three seams: which descriptors are ready."""
 
+import errno
 import select
 import selectors
 from typing import Final
@@ -60,7 +61,12 @@ class EpollPoller(Poller):
         self._epoll.modify(descriptor, interest)
 
     def unregister(self, descriptor: int) -> None:
-        self._epoll.unregister(descriptor)
+        try:
+            self._epoll.unregister(descriptor)
+        except OSError as error:
+            # `ssl` closes the descriptor of a peer that leaves while it is being wrapped, and epoll then forgets it by itself.
+            if error.errno != errno.EBADF:
+                raise
 
     def poll(self) -> list[tuple[int, int]]:
         return self._epoll.poll(0, self._BATCH)

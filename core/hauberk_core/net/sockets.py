@@ -64,6 +64,13 @@ class SocketStream(Stream):
         except BlockingIOError:
             return None
 
+    def peek(self, size: int) -> bytes | None:
+        """As `recv`, but what is returned is still there to be received."""
+        try:
+            return self.socket.recv(size, socket.MSG_PEEK)
+        except BlockingIOError:
+            return None
+
     def send(self, data: bytes) -> int:
         try:
             return self.socket.send(data)

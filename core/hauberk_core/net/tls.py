@@ -10,6 +10,8 @@ import socket
 import ssl
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from hauberk_core.net.sockets import LINGER_ZERO, SocketStream
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_READ, HANDSHAKE_WANTS_WRITE, Security, Stream
 
@@ -35,6 +37,11 @@ _MEANINGS: Final = {
     "UNSUPPORTED_PROTOCOL": "the peer offers no TLS version that is accepted here",
     "WRONG_VERSION_NUMBER": "the peer does not speak TLS",
 }
+
+
+@mypyc_attr(native_class=False)
+class CertificateRefused(OSError):
+    """The peer's certificate, or that it has none, is why the handshake failed here."""
 
 
 class TlsStream(Stream):
@@ -154,11 +161,13 @@ class TlsStream(Stream):
 
     def reset_on_close(self) -> None:
         tls = self._tls
-        if tls is not None:
-            try:
-                tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
-            except OSError:
-                return
+        if tls is None:
+            self._inner.reset_on_close()
+            return
+        try:
+            tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+        except OSError:
+            return
 
     def close(self) -> None:
         if self._closed:
@@ -181,6 +190,11 @@ class TlsStream(Stream):
         tls = self._tls
         return "" if tls is None or not self._server_side else tls.server_hostname or ""
 
+    def peer_certificate(self) -> bytes:
+        """What the peer has shown, in DER; empty if nothing."""
+        tls = self._tls
+        return b"" if tls is None else tls.getpeercert(True) or b""
+
     def _wrap(self) -> ssl.SSLSocket:
         inner = self._inner
         # For the logs, while the socket can still say it.
@@ -190,11 +204,12 @@ class TlsStream(Stream):
         inner.socket.getpeername()
         name = None
         if not self._server_side:
-            name = self._host
+            name = self._host or None
             try:
-                self._context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=name)
+                if self._context.check_hostname or name is not None:
+                    self._context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=self._host)
             except ValueError as error:
-                raise OSError(f"{name!r} cannot be asked for as a server name: {error}") from error
+                raise OSError(f"{self._host!r} cannot be asked for as a server name: {error}") from error
         # The number of the descriptor stays; only the object that owns it changes.
         return self._context.wrap_socket(
             inner.socket,
@@ -291,8 +306,10 @@ def _reason(error: ssl.SSLError) -> str:
 def _explained(error: ssl.SSLError) -> OSError:
     """The same failure in words for a person."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return OSError(f"the peer's certificate is not believed: {error.verify_message}")
+        return CertificateRefused(f"the peer's certificate is not believed: {error.verify_message}")
     reason = _reason(error)
+    if reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
+        return CertificateRefused(f"TLS failed: {_MEANINGS[reason]}")
     if not reason:
         return error if not isinstance(error, ssl.SSLEOFError) else OSError(_MEANINGS["UNEXPECTED_EOF_WHILE_READING"])
     meaning = _MEANINGS.get(reason)

@@ -29,6 +29,10 @@ class Stream:
         """
         raise NotImplementedError
 
+    def settled(self) -> "Stream":
+        """The stream to go on with once the handshake is done: another one where the handshake was to find out which."""
+        return self
+
     def recv(self, size: int) -> bytes | None:
         """Up to `size` octets; `b""` at the peer's end of stream; None if there are none yet.
 
@@ -68,6 +72,10 @@ class Stream:
 
     def server_name(self) -> str:
         """The name the peer asked for inside TLS (SNI), or empty."""
+        return ""
+
+    def peer_identity(self) -> str:
+        """The identity that the peer's certificate proved (a SPIFFE id), or empty."""
         return ""
 
     def is_secure(self) -> bool:
@@ -129,3 +137,11 @@ class Security:
         Args: host - on a client, the endpoint's host, used where no server name is configured.
         """
         raise NotImplementedError
+
+    def keeps(self, stream: Stream) -> bool:
+        """Whether a connection that was made under another configuration may go on under this one."""
+        return False
+
+    def pool_key(self) -> bytes:
+        """On a client, what connections must have in common to carry each other's requests; empty: this very object."""
+        return b""

@@ -1,7 +1,7 @@
-"""The few facts about a certificate that choosing one by name, and showing it to people, needs.
+"""The few facts about a certificate that choosing one by name, showing it to people, and knowing a peer by it need.
 
 `ssl` decodes the peer's certificate, never one's own, and a library that does costs a worker several MiB. So the certificate's
-DER is walked here as far as the subject's alternative names (RFC 5280 section 4.1). Nothing is verified: OpenSSL does that.
+DER is walked here as far as its extensions (RFC 5280 section 4.1). Nothing is verified: OpenSSL does that.
 """
 
 import datetime as dt
@@ -18,8 +18,15 @@ _GENERALIZED_TIME: Final = 0x18
 _VERSION: Final = 0xA0
 _EXTENSIONS: Final = 0xA3
 _DNS_NAME: Final = 0x82
+_URI: Final = 0x86
 _IP_ADDRESS: Final = 0x87
+_BOOLEAN: Final = 0x01
+_BIT_STRING: Final = 0x03
+_KEY_USAGE: Final = b"\x55\x1d\x0f"  # 2.5.29.15
 _SUBJECT_ALTERNATIVE_NAME: Final = b"\x55\x1d\x11"  # 2.5.29.17
+_BASIC_CONSTRAINTS: Final = b"\x55\x1d\x13"  # 2.5.29.19
+# keyCertSign and cRLSign, the sixth and seventh bit of a key usage (RFC 5280 section 4.2.1.3).
+_SIGNING_BITS: Final = 0x06
 
 _PEM_BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 _PEM_END: Final = "-----END CERTIFICATE-----"
@@ -35,10 +42,59 @@ class CertificateFacts(NamedTuple):
     not_after: dt.datetime
 
 
+class PeerFacts(NamedTuple):
+    """What a certificate says of whoever shows it."""
+
+    uris: tuple[str, ...]
+    """Its alternative names that are URIs, as they are written."""
+    is_authority: bool
+    """Whether it may sign certificates or revocation lists, or calls itself an authority."""
+
+
 def read_certificate(chain_pem: bytes) -> CertificateFacts:
     """The facts of the first certificate in a PEM file.
 
     Raises: ValueError, with a sentence for a person, if there is none or it cannot be read.
+    """
+    der = first_certificate(chain_pem)
+    try:
+        return _read_der(der)
+    except ValueError as error:
+        raise ValueError(f"the first certificate cannot be read: {error}") from error
+
+
+def read_peer(der: bytes) -> PeerFacts:
+    """The facts of a certificate that a peer has shown.
+
+    Raises: ValueError, with a sentence for a person, if it cannot be read.
+    """
+    uris: list[str] = []
+    is_authority = False
+    extensions = _extensions(_Reader(_Reader(_Reader(der).expect(_SEQUENCE)).expect(_SEQUENCE)))
+    while not extensions.at_end():
+        kind, content = _next_extension(extensions)
+        if kind == _SUBJECT_ALTERNATIVE_NAME:
+            alternatives = _Reader(_Reader(content).expect(_SEQUENCE))
+            while not alternatives.at_end():
+                tag, name = alternatives.next()
+                if tag == _URI:
+                    uris.append(name.decode("ascii", "replace"))
+        elif kind == _BASIC_CONSTRAINTS:
+            constraints = _Reader(_Reader(content).expect(_SEQUENCE))
+            # Absent means false; DER writes true as 0xFF, and whoever writes otherwise is not given the benefit of the doubt.
+            if constraints.peek() == _BOOLEAN and constraints.next()[1] != b"\x00":
+                is_authority = True
+        elif kind == _KEY_USAGE:
+            bits = _Reader(content).expect(_BIT_STRING)
+            if len(bits) > 1 and bits[1] & _SIGNING_BITS:
+                is_authority = True
+    return PeerFacts(tuple(uris), is_authority)
+
+
+def first_certificate(chain_pem: bytes) -> bytes:
+    """The first certificate of a PEM file, as DER.
+
+    Raises: ValueError, with a sentence for a person, if there is none.
     """
     text = chain_pem.decode("ascii", "replace")
     begin = text.find(_PEM_BEGIN)
@@ -46,7 +102,7 @@ def read_certificate(chain_pem: bytes) -> CertificateFacts:
     if begin < 0 or end < 0:
         raise ValueError(f"no certificate in it; a PEM file has a line {_PEM_BEGIN}")
     try:
-        return _read_der(ssl.PEM_cert_to_DER_cert(text[begin : end + len(_PEM_END)]))
+        return ssl.PEM_cert_to_DER_cert(text[begin : end + len(_PEM_END)])
     except ValueError as error:
         raise ValueError(f"the first certificate cannot be read: {error}") from error
 
@@ -103,12 +159,26 @@ def _read_der(der: bytes) -> CertificateFacts:
     validity = _Reader(body.expect(_SEQUENCE))
     not_before = _read_time(validity)
     not_after = _read_time(validity)
-    names: tuple[str, ...] = ()
+    return CertificateFacts(_read_names(_extensions(body)), serial, not_before, not_after)
+
+
+def _extensions(body: _Reader) -> _Reader:
+    """The extensions, which stand last in a certificate's body; none are an empty level."""
     while not body.at_end():
         tag, content = body.next()
         if tag == _EXTENSIONS:
-            names = _read_names(_Reader(_Reader(content).expect(_SEQUENCE)))
-    return CertificateFacts(names, serial, not_before, not_after)
+            return _Reader(_Reader(content).expect(_SEQUENCE))
+    return _Reader(b"")
+
+
+def _next_extension(extensions: _Reader) -> tuple[bytes, bytes]:
+    """Object identifier and value of the next extension."""
+    extension = _Reader(extensions.expect(_SEQUENCE))
+    kind = extension.expect(_OBJECT_IDENTIFIER)
+    tag, content = extension.next()
+    if tag != _OCTET_STRING:  # what stands between is the flag "critical"
+        content = extension.expect(_OCTET_STRING)
+    return kind, content
 
 
 def _read_time(reader: _Reader) -> dt.datetime:
@@ -125,12 +195,9 @@ def _read_time(reader: _Reader) -> dt.datetime:
 def _read_names(extensions: _Reader) -> tuple[str, ...]:
     names: list[str] = []
     while not extensions.at_end():
-        extension = _Reader(extensions.expect(_SEQUENCE))
-        if extension.expect(_OBJECT_IDENTIFIER) != _SUBJECT_ALTERNATIVE_NAME:
+        kind, content = _next_extension(extensions)
+        if kind != _SUBJECT_ALTERNATIVE_NAME:
             continue
-        tag, content = extension.next()
-        if tag != _OCTET_STRING:  # what stands between is the flag "critical"
-            content = extension.expect(_OCTET_STRING)
         alternatives = _Reader(_Reader(content).expect(_SEQUENCE))
         while not alternatives.at_end():
             tag, content = alternatives.next()

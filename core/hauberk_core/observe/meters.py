@@ -63,11 +63,10 @@ class ListenerMeters:
 class ClusterMeters:
     """Counts the exchanges of one cluster, and the connections to it."""
 
-    __slots__ = ("_by_flags", "_cells", "_http_labels", "_outcomes", "_plain", "_reporter", "_view")
+    __slots__ = ("_by_case", "_by_peer", "_cells", "_http_labels", "_is_destination", "_outcomes", "_plain", "_view")
 
     def __init__(self, cells: Cells, reporter: str, name: str, labels: dict[str, str], protocol: str) -> None:
         self._cells: Final = cells
-        self._reporter: Final = reporter
         self._view: Final = cells.view(CLUSTER, CLUSTER.label_values({"cluster": name}))
         self._http_labels: Final[dict[str, str]] = {"reporter": reporter, "request_protocol": protocol}
         if name:
@@ -75,21 +74,32 @@ class ClusterMeters:
             self._http_labels["destination_service_name"] = name
         for label, value in labels.items():
             self._http_labels[label] = value
-        # By status, negative where the exchange was secure; most outcomes have no flags, the others are found by theirs first.
+        self._is_destination: Final = self._http_labels["reporter"] == DESTINATION
+        # By status. Most outcomes have no flags and are found at once, or by their peer; the others by flags and peer first.
         self._plain: Final[dict[int, memoryview]] = {}
-        self._by_flags: Final[dict[str, dict[int, memoryview]]] = {}
+        self._by_peer: Final[dict[str, dict[int, memoryview]]] = {}
+        self._by_case: Final[dict[str, dict[int, memoryview]]] = {}
         self._outcomes = 0
 
-    def finished(self, status: int, flags: str, secure: bool, request_bytes: int, response_bytes: int, duration: float) -> None:
+    def finished(
+        self, status: int, flags: str, client: str, endpoint: str, request_bytes: int, response_bytes: int, duration: float
+    ) -> None:
         """Count an exchange that is over.
 
-        Args: status - 0 where no response was begun; flags - Envoy's response flags, `-` for none; secure - over mutual TLS;
-            request_bytes and response_bytes - octets of the bodies; duration - seconds, from a clock that never goes back.
+        Args: status - 0 where no response was begun; flags - Envoy's response flags, `-` for none; client, endpoint - identities
+            proved by mutual TLS, or empty; request_bytes and response_bytes - octets of the bodies; duration - seconds, from a
+            clock that never goes back.
         """
-        by_status = self._plain if flags == "-" else self._by_flags.get(flags)
-        view = None if by_status is None else by_status.get(-status if secure else status)
+        peer = client if self._is_destination else endpoint
+        if flags != "-":
+            by_status = self._by_case.get(flags + " " + peer)
+        elif peer:
+            by_status = self._by_peer.get(peer)
+        else:
+            by_status = self._plain
+        view = None if by_status is None else by_status.get(status)
         if view is None:
-            view = self._outcome(status, flags, secure)
+            view = self._outcome(status, flags, peer)
         microseconds = int(duration * 1000000.0)
         view[REQUESTS] += 1
         view[DURATION + DURATIONS.index(microseconds)] += 1
@@ -125,26 +135,33 @@ class ClusterMeters:
         """A request was refused because pool and queue were full."""
         self._view[4] += 1
 
-    def _outcome(self, status: int, flags: str, secure: bool) -> memoryview:
+    def _outcome(self, status: int, flags: str, peer: str) -> memoryview:
         code = str(status)
+        principal = peer
         if self._outcomes >= OUTCOMES_PER_CLUSTER:
             # Not remembered: the cells know this series, and a hundred others come first.
             code = OTHER
             flags = OTHER
+            principal = OTHER if peer else ""
         labels = dict(self._http_labels)
         labels["response_code"] = code
         labels["response_flags"] = flags
-        if self._reporter == DESTINATION:
-            labels["connection_security_policy"] = "mutual_tls" if secure else "none"
+        if self._is_destination:
+            # As in Istio, where only the destination says how secure the request was.
+            labels["connection_security_policy"] = "mutual_tls" if peer else "none"
+        if principal:
+            labels["source_principal" if self._is_destination else "destination_principal"] = principal
         view = self._cells.view(HTTP, HTTP.label_values(labels))
         if code == OTHER:
             return view
         self._outcomes += 1
-        if flags == "-":
-            by_status = self._plain
+        if flags != "-":
+            by_status = self._by_case.setdefault(flags + " " + peer, {})
+        elif peer:
+            by_status = self._by_peer.setdefault(peer, {})
         else:
-            by_status = self._by_flags.setdefault(flags, {})
-        by_status[-status if secure else status] = view
+            by_status = self._plain
+        by_status[status] = view
         return view
 
 
@@ -174,7 +191,8 @@ class ProxyMeters:
         """The meters of a cluster.
 
         Args: labels - Istio's destination and source labels that are known; others are ignored. Where they do not say
-            `destination_service` and `destination_service_name`, the cluster's name stands in; protocol - `http` or `grpc`.
+            `destination_service` and `destination_service_name`, the cluster's name stands in, and where they do not say
+            `reporter`, the proxy's; protocol - `http` or `grpc`.
         """
         key = (name, protocol, *[part for label in sorted(labels) for part in (label, labels[label])])
         known = self._clusters.get(key)

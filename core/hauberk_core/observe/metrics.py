@@ -160,4 +160,66 @@ WORKER: Final = MetricGroup(
     ),
 )
 
-GROUPS: Final = (HTTP, LISTENER, CLUSTER, LOCAL_ANSWER, WORKER)
+SPANS: Final = MetricGroup(
+    "spans",
+    (),
+    "",
+    (
+        Metric("hauberk_spans_exported_total", COUNTER, "Spans that the collector has accepted."),
+        Metric("hauberk_span_export_failures_total", COUNTER, "Attempts to hand spans to the collector that failed."),
+    ),
+)
+
+DROPPED_SPANS: Final = MetricGroup(
+    "dropped_spans",
+    ("where",),
+    "",
+    (
+        Metric(
+            "hauberk_spans_dropped_total", COUNTER, "Spans lost, by where: worker, queue, export (given up), collector (refused)."
+        ),
+    ),
+)
+
+PLUGIN_STEPS: Final = Buckets((1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000, 100_000, 1_000_000), 1, 1000)
+"""Microseconds."""
+
+# Where the parts of a plugin's group lie.
+PLUGIN_FAILURES: Final = 0
+PLUGIN_ANSWERS: Final = 1
+PLUGIN_STEP: Final = 2
+PLUGIN_STEP_SUM: Final = PLUGIN_STEP + len(PLUGIN_STEPS.bounds) + 1
+
+PLUGIN: Final = MetricGroup(
+    "plugin",
+    ("plugin",),
+    "",
+    (
+        Metric("hauberk_plugin_failures_total", COUNTER, "Calls of a plugin that raised, took too long, or returned nonsense."),
+        Metric("hauberk_plugin_answers_total", COUNTER, "Exchanges that a plugin answered itself."),
+        Metric(
+            "hauberk_plugin_step_seconds",
+            HISTOGRAM,
+            "Time of one call of a plugin: of every asynchronous one, and of each 64th other.",
+            tuple([bound / 1_000_000 for bound in PLUGIN_STEPS.bounds]),
+            0.000001,
+        ),
+    ),
+)
+
+PLUGIN_COUNT: Final = MetricGroup(
+    "plugin_count",
+    ("plugin", "name"),
+    "",
+    (Metric("hauberk_plugin_count_total", COUNTER, "What a plugin counts under names of its own."),),
+)
+
+PLUGIN_VALUE: Final = MetricGroup(
+    "plugin_value",
+    ("plugin", "name"),
+    "",
+    (Metric("hauberk_plugin_value", HISTOGRAM, "What a plugin measures under names of its own.", _SIZE_BOUNDS),),
+)
+PLUGIN_VALUE_SUM: Final = len(SIZES.bounds) + 1
+
+GROUPS: Final = (HTTP, LISTENER, CLUSTER, LOCAL_ANSWER, WORKER, SPANS, DROPPED_SPANS, PLUGIN, PLUGIN_COUNT, PLUGIN_VALUE)

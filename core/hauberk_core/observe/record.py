@@ -7,6 +7,7 @@ class Record:
     """Filled in by the proxy while an exchange runs, read by observers at its end. Empty text: there was none."""
 
     __slots__ = (
+        "attributes",
         "authority",
         "bytes_received",
         "bytes_sent",
@@ -17,6 +18,7 @@ class Record:
         "duration",
         "method",
         "path",
+        "peer_identity",
         "protocol",
         "reason",
         "request_id",
@@ -27,7 +29,9 @@ class Record:
         "upstream_duration",
         "upstream_failure",
         "upstream_host",
+        "upstream_identity",
         "upstream_local",
+        "upstream_tried",
         "user_agent",
         "x_forwarded_for",
     )
@@ -62,13 +66,29 @@ class Record:
         self.request_id = ""
         self.upstream_host = ""
         """The endpoint's `address:port`."""
+        self.upstream_identity = ""
+        """What the endpoint proved in its certificate inside the mesh: a SPIFFE ID."""
+        self.upstream_tried = ""
+        """Endpoints that could not be reached before that one: `address:port`, with commas between them."""
         self.cluster = ""
         self.upstream_local = ""
         self.downstream_local = ""
         self.downstream_remote = ""
         self.server_name = ""
         """What the client asked for inside TLS (SNI)."""
+        self.peer_identity = ""
+        """What the client proved in its certificate inside the mesh: a SPIFFE ID."""
         self.route = ""
+        self.attributes: dict[str, object] | None = None
+        """What plugins noted, under keys that begin with the plugin's name; None: nothing."""
+
+    def noted(self) -> dict[str, object]:
+        """`attributes`, made if there are none yet."""
+        attributes = self.attributes
+        if attributes is None:
+            attributes = {}
+            self.attributes = attributes
+        return attributes
 
     def response_details(self) -> str:
         """In Envoy's manner: `via_upstream` for an endpoint's answer, else the reason's code, with details in braces."""

@@ -11,6 +11,8 @@ from hauberk_core.model.listener import FilterChain, HttpLimits
 from hauberk_core.observe.meters import ClusterMeters
 from hauberk_core.observe.record import Record
 from hauberk_core.observe.request_id import RequestIds
+from hauberk_core.plugin.chain import ChainFilters
+from hauberk_core.plugin.waiting import Waiting
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.dice import Dice
 from hauberk_core.upstream.cluster import UpstreamCluster
@@ -41,6 +43,8 @@ class Chain:
         self.owner: Final = owner
         self.config: Final = config
         self.table: CompiledTable = table
+        self.filters: ChainFilters | None = None
+        """What plugins do with its exchanges, with the table of the same configuration; None: nothing."""
         self.dice: Final = dice
         self.scheme: Final = scheme
         self.port: Final = port
@@ -62,10 +66,12 @@ class Chain:
 class ChainOwner:
     """What a chain's connections need of the proxy around them."""
 
-    def __init__(self, unrouted: ClusterMeters, request_ids: RequestIds) -> None:
+    def __init__(self, unrouted: ClusterMeters, request_ids: RequestIds, waiting: Waiting) -> None:
         self.unrouted: Final = unrouted
         """Where exchanges that reach no cluster are counted."""
         self.request_ids: Final = request_ids
+        self.waiting: Final = waiting
+        """Where asynchronous filters run."""
 
     def target(self, cluster: str) -> Target | None:
         """The cluster of this name, if there is one now."""
@@ -75,6 +81,6 @@ class ChainOwner:
         """The value of a Date field."""
         raise NotImplementedError
 
-    def report(self, record: Record, meters: ClusterMeters, secure: bool) -> None:
+    def report(self, record: Record, meters: ClusterMeters) -> None:
         """Count and log a finished exchange."""
         raise NotImplementedError

@@ -6,9 +6,11 @@ from mypy_extensions import mypyc_attr
 
 from hauberk_core.http.events import Response
 from hauberk_core.http.headers import Headers
+from hauberk_core.model.decision import Decision
 from hauberk_core.model.reason import Reason
 from hauberk_core.observe.meters import ClusterMeters
 from hauberk_core.observe.record import Record
+from hauberk_core.plugin.reply import Reply
 
 if TYPE_CHECKING:
     from hauberk_core.proxy.exchange import Exchange
@@ -56,6 +58,18 @@ class Client:
 
     def response_overtook(self, exchange: "Exchange") -> None:
         """The response is complete, the request is not, and nobody wants its rest."""
+        raise NotImplementedError
+
+    def serve(self, exchange: "Exchange", decision: Decision) -> None:
+        """The request has passed its filters: do with it what was decided."""
+        raise NotImplementedError
+
+    def answer_reply(self, exchange: "Exchange", reply: Reply, plugin: str) -> None:
+        """Answer in the endpoint's place as a plugin says."""
+        raise NotImplementedError
+
+    def give_up(self, exchange: "Exchange", error: Exception) -> None:
+        """Going on with the exchange, on nobody's behalf, raised `error`: a fault of our own. End it."""
         raise NotImplementedError
 
     def answer_error(self, exchange: "Exchange", reason: Reason, detail: str) -> None:

@@ -23,6 +23,7 @@ from hauberk_core.observe.meters import ClusterMeters, ProxyMeters
 from hauberk_core.observe.record import Record
 from hauberk_core.observe.request_id import RequestIds
 from hauberk_core.observe.text_line import TextLine
+from hauberk_core.plugin.waiting import Waiting
 from hauberk_core.proxy.chain import Chain, ChainOwner, Target
 from hauberk_core.proxy.listener import ListenerRuntime
 from hauberk_core.proxy.update import ProxyUpdate
@@ -70,7 +71,7 @@ class OtherCodecs:
 class ProxyCore(ChainOwner):
     """Follows the configuration; everything that must outlive a change (connections, pools, counters) lives here by name."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the seams of a whole proxy
         self,
         loop: Loop,
         transport: Transport,
@@ -80,8 +81,9 @@ class ProxyCore(ChainOwner):
         other_codecs: OtherCodecs,
         random: Callable[[], float],
         entropy: Callable[[int], bytes],
+        waiting: Waiting,
     ) -> None:
-        super().__init__(meters.without_cluster, RequestIds(entropy))
+        super().__init__(meters.without_cluster, RequestIds(entropy), waiting)
         self.loop: Final = loop
         self.meters: Final = meters
         self.draining = False
@@ -144,13 +146,21 @@ class ProxyCore(ChainOwner):
     def http_date(self) -> str:
         return self._date.at(self.loop.clock.wall())
 
-    def report(self, record: Record, meters: ClusterMeters, secure: bool) -> None:
+    def report(self, record: Record, meters: ClusterMeters) -> None:
         reason = record.reason
         flags = "-"
         if reason is not None:
             flags = reason.flag
             self.meters.local_answer(reason)
-        meters.finished(record.status, flags, secure, record.bytes_received, record.bytes_sent, record.duration)
+        meters.finished(
+            record.status,
+            flags,
+            record.peer_identity,
+            record.upstream_identity,
+            record.bytes_received,
+            record.bytes_sent,
+            record.duration,
+        )
         log = self._access_log
         if log is not None:
             log.write(record)
@@ -166,21 +176,31 @@ class ProxyCore(ChainOwner):
         targets: dict[str, Target] = {}
         for name, config in update.clusters.items():
             context = update.client_contexts.get(name)
+            given = update.client_securities.get(name)
             old = self._clusters.get(name)
-            if old is not None and old.context is context and _same_transport(old.config, config):
+            if (
+                old is not None
+                and old.context is context
+                and _share_connections(old.given, given)
+                and _same_transport(old.config, config)
+            ):
                 runtime = old
+                runtime.secure(given)
                 if old.config is not config:
                     runtime.configure(config)
             else:
-                runtime = self._new_cluster(name, config, context)
+                runtime = self._new_cluster(name, config, context, given)
                 runtime.configure(config)
+            runtime.cluster.guards = update.guards.get(name, ())
             clusters[name] = runtime
             targets[name] = Target(runtime.cluster, self.meters.cluster_meters(name, config.labels))
         self._clusters = clusters
         self._targets = targets
 
-    def _new_cluster(self, name: str, config: Cluster, context: ssl.SSLContext | None) -> "ClusterRuntime":
-        security: Security | None = None
+    def _new_cluster(
+        self, name: str, config: Cluster, context: ssl.SSLContext | None, given: Security | None
+    ) -> "ClusterRuntime":
+        security = given
         if context is not None:
             security = TlsSecurity(context, False, config.transport.server_name)
         factory = _ClientMachines(self._other_codecs if config.codec == "h11" else None)
@@ -194,7 +214,7 @@ class ProxyCore(ChainOwner):
             LeastRequest(self._random),
             _ClusterConnectionMeters(self.meters.cluster_meters(name, config.labels)),
         )
-        return ClusterRuntime(cluster, config, context, self._resolver, self._random)
+        return ClusterRuntime(cluster, config, context, given, self._resolver, self._random)
 
     def _apply_listeners(self, update: ProxyUpdate) -> None:
         listeners: dict[str, ListenerRuntime] = {}
@@ -224,8 +244,14 @@ class ProxyCore(ChainOwner):
         port = runtime.listening.port()
         for index, chain_config in enumerate(config.filter_chains):
             context = update.server_contexts.get((name, index))
+            # What a plugin secures is secured between proxies; behind them, as before them, is what the client spoke.
             scheme = "http" if context is None else "https"
-            chains.append(self._chain(runtime, index, chain_config, update, scheme, port))
+            chain = self._chain(runtime, index, chain_config, update, scheme, port)
+            chain.filters = update.filters.get((name, index))
+            chains.append(chain)
+            given = update.server_securities.get((name, index))
+            if given is not None and (security is None or not chain_config.server_names):
+                security = given
             if context is not None and (security is None or not chain_config.server_names):
                 security = TlsSecurity(context, True, "")
         runtime.configure(chains, security)
@@ -254,12 +280,15 @@ class ClusterRuntime(NameWatcher):
         cluster: UpstreamCluster,
         config: Cluster,
         context: ssl.SSLContext | None,
+        given: Security | None,
         resolver: Resolver,
         random: Callable[[], float],
     ) -> None:
         self.cluster: Final = cluster
         self.config: Cluster = config
         self.context: Final[ssl.SSLContext | None] = context
+        self.given: Security | None = given
+        """What a plugin secures it with."""
         self._resolver: Final = resolver
         self._random: Final = random
         self._addresses: list[Address] = []
@@ -289,6 +318,12 @@ class ClusterRuntime(NameWatcher):
         for name in names:
             self._resolver.watch(name, self)
         self._set_endpoints()
+
+    def secure(self, given: Security | None) -> None:
+        """Make the connections to come with another security of a plugin, whose connections may serve beside the open ones."""
+        if given is not None:
+            self.given = given
+            self.cluster.security = given
 
     def retire(self) -> None:
         """Nothing names the cluster any more."""
@@ -367,6 +402,16 @@ def _drain_connections(listener: ListenerRuntime) -> None:
 def _same_transport(one: Cluster, other: Cluster) -> bool:
     """Whether connections made for the one may serve the other."""
     return one.codec == other.codec and one.transport == other.transport
+
+
+def _share_connections(one: Security | None, other: Security | None) -> bool:
+    """Whether connections made with the one may carry requests beside those made with the other."""
+    if one is other:
+        return True
+    if one is None or other is None:
+        return False
+    key = one.pool_key()
+    return bool(key) and key == other.pool_key()
 
 
 def _is_numeric(host: str) -> bool:

@@ -29,10 +29,12 @@ from hauberk_core.net.transport import Stream
 from hauberk_core.net.wheel import NEVER
 from hauberk_core.observe.meters import ClusterMeters
 from hauberk_core.observe.record import Record
+from hauberk_core.plugin.reply import Reply
 from hauberk_core.proxy.chain import Chain
 from hauberk_core.proxy.client import Client
 from hauberk_core.proxy.exchange import Exchange, body_is_short
-from hauberk_core.proxy.forwarding import PHRASES, prepare_request
+from hauberk_core.proxy.filtered import FilteredExchange
+from hauberk_core.proxy.forwarding import PHRASES, prepare_request, settle_request_id
 from hauberk_core.route.decide import decide
 from hauberk_core.route.filters import modify, redirect_location, rewrite
 
@@ -268,17 +270,34 @@ class DownstreamConnection(Connection):
         now = self.loop.clock.now()
         self._progress = now
         record = Record()
+        if chain.filters is not None:
+            filtered = FilteredExchange(self._client, request, record, now, chain, chain.filters, self.stream.peer_identity())
+            self.exchange = filtered
+            self._fill(record, request)
+            settle_request_id(request, record, chain.owner.request_ids)
+            self._arm_exchange(filtered)
+            # Before the filters: what they answer is logged with its request id, and they see what the endpoint will see.
+            prepare_request(request, record, self.peer_host, chain.scheme, chain.owner.request_ids)
+            filtered.filter_request()
+            return
         exchange = Exchange(self._client, request, record, now)
         self.exchange = exchange
         self._fill(record, request)
         decision = decide(request, chain.table, chain.dice.next())
+        prepare_request(request, record, self.peer_host, chain.scheme, chain.owner.request_ids)
+        self.serve(exchange, decision)
+
+    def serve(self, exchange: Exchange, decision: Decision) -> None:
+        """Answer, or ask the endpoint, as was decided."""
+        chain = self.chain
+        request = exchange.request
+        record = exchange.record
         record.route = decision.route
         if decision.timeout > 0:
-            exchange.deadline = now + decision.timeout
+            exchange.deadline = exchange.started + decision.timeout
         self._arm_exchange(exchange)
         if request.framing != NO_BODY and (request.framing != COUNTED or request.length > READ_HEAD_BYTES):
             self.read_size = READ_BULK_BYTES
-        prepare_request(request, record, self.peer_host, chain.scheme, chain.owner.request_ids)
         if request.method == "CONNECT":
             self.answer(exchange, Reason.NOT_IMPLEMENTED, "CONNECT is not served")
             return
@@ -311,6 +330,7 @@ class DownstreamConnection(Connection):
         record.downstream_local = stream.local_address()
         record.downstream_remote = stream.peer_address()
         record.server_name = stream.server_name()
+        record.peer_identity = stream.peer_identity()
 
     # Answers of our own.
 
@@ -327,6 +347,18 @@ class DownstreamConnection(Connection):
         if reason.status == 503:
             headers.add("retry-after", "1")
         self._send_own(exchange, reason.status, headers, body)
+
+    def answer_reply(self, exchange: Exchange, reply: Reply, plugin: str) -> None:
+        """Answer `exchange` as a plugin says."""
+        record = exchange.record
+        record.reason = Reason.PLUGIN_ANSWERED
+        record.details = plugin
+        record.status = reply.status
+        headers = Headers()
+        for name, value in reply.headers:
+            headers.add(name, value)
+        headers.set("hauberk-reason", Reason.PLUGIN_ANSWERED.code)
+        self._send_own(exchange, reply.status, headers, reply.body)
 
     def _redirect(self, exchange: Exchange, decision: Decision) -> None:
         redirect = decision.redirect
@@ -345,8 +377,10 @@ class DownstreamConnection(Connection):
         late = exchange.record.reason is Reason.REQUEST_TIMEOUT
         close = self.draining or late or not rest_is_short or request.expects_continue
         response = Response(status, PHRASES.get(status, ""), 11, headers)
-        headers.add("date", self.chain.owner.http_date())
-        headers.add("content-length", str(len(body)))
+        headers.set("date", self.chain.owner.http_date())
+        if status != 304:
+            # There it would be the length of what was not sent (RFC 9110 section 8.6).
+            headers.add("content-length", str(len(body)))
         response.framing = COUNTED
         response.length = len(body)
         machine = self.machine
@@ -383,7 +417,10 @@ class DownstreamConnection(Connection):
             record.status = reason.status
             record.downstream_local = self.stream.local_address()
             record.downstream_remote = self.stream.peer_address()
-            self.chain.owner.report(record, self.chain.owner.unrouted, self.stream.is_secure())
+            record.peer_identity = self.stream.peer_identity()
+            self.chain.owner.report(record, self.chain.owner.unrouted)
+            if self.chain.filters is not None:
+                self.chain.filters.before.observe(record)
         self.exchange = None
         body = _explanation(reason, detail)
         # The machine is in no state to frame anything: the request it would answer was never understood.
@@ -587,6 +624,20 @@ class DownstreamClient(Client):
         else:
             connection._end_unread(exchange)
 
+    def serve(self, exchange: Exchange, decision: Decision) -> None:
+        self._connection.serve(exchange, decision)
+
+    def answer_reply(self, exchange: Exchange, reply: Reply, plugin: str) -> None:
+        connection = self._connection
+        if connection.closed or exchange.over:
+            exchange.client_gone(Reason.CLIENT_GONE, Reason.CLIENT_GONE.meaning)
+        else:
+            connection.answer_reply(exchange, reply, plugin)
+
+    def give_up(self, exchange: Exchange, error: Exception) -> None:
+        if not exchange.over:
+            self._connection.loop.give_up(self._connection, error)
+
     def answer_error(self, exchange: Exchange, reason: Reason, detail: str) -> None:
         connection = self._connection
         if connection.closed or exchange.over:
@@ -608,4 +659,4 @@ class DownstreamClient(Client):
     def report(self, record: Record, meters: ClusterMeters | None) -> None:
         connection = self._connection
         owner = connection.chain.owner
-        owner.report(record, owner.unrouted if meters is None else meters, connection.stream.is_secure())
+        owner.report(record, owner.unrouted if meters is None else meters)

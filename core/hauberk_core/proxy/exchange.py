@@ -34,7 +34,6 @@ class Exchange(Requester):
         "_held_trailers",
         "_meters",
         "_sending",
-        "_started",
         "deadline",
         "is_tunnel",
         "over",
@@ -43,12 +42,15 @@ class Exchange(Requester):
         "request_complete",
         "response_complete",
         "response_started",
+        "started",
     )
 
     def __init__(self, client: Client, request: Request, record: Record, started: float) -> None:
         super().__init__()
         self.request: Final = request
         self.record: Final = record
+        self.started: Final = started
+        """When its first octet came, by the loop's clock."""
         self.deadline: float = NEVER
         """When the whole exchange must be over, in the loop's seconds."""
         self.request_complete = False
@@ -57,7 +59,6 @@ class Exchange(Requester):
         self.is_tunnel = False
         self.over = False
         self._client: Final = client
-        self._started: Final = started
         self._decision: Decision | None = None
         self._cluster: UpstreamCluster | None = None
         self._meters: ClusterMeters | None = None
@@ -149,6 +150,8 @@ class Exchange(Requester):
         record = self.record
         record.upstream_host = connection.endpoint.address
         record.upstream_local = connection.stream.local_address()
+        record.upstream_identity = connection.stream.peer_identity()
+        self._note_tried()
         if decision.backend_timeout > 0:
             loop = connection.loop
             loop.wheel.arm(connection.timer, loop.now + decision.backend_timeout)
@@ -162,10 +165,16 @@ class Exchange(Requester):
         if self._held_end:
             connection.queue(machine.send_end(self._held_trailers))
 
+    def _note_tried(self) -> None:
+        tried = self.tried
+        if tried is not None:
+            self.record.upstream_tried = ",".join([endpoint.address for endpoint in tried])
+
     def refused(self, reason: Reason, detail: str) -> None:
         self._connection = None
         if self.attempts:
             self.record.upstream_failure = detail
+            self._note_tried()
         self._client.answer_error(self, reason, detail)
 
     def response(self, response: Response) -> None:
@@ -185,7 +194,7 @@ class Exchange(Requester):
             for modifier in decision.response_headers:
                 modify(response.headers, modifier)
         self.response_started = True
-        self.record.upstream_duration = connection.loop.clock.now() - self._started
+        self.record.upstream_duration = connection.loop.clock.now() - self.started
         self._client.forward_response(self, response)
         if status == SWITCHING_PROTOCOLS:
             self.is_tunnel = True
@@ -219,6 +228,8 @@ class Exchange(Requester):
             connection.pause_reading()
 
     def upstream_failed(self, reason: Reason, detail: str) -> None:
+        if self.admission is not None:
+            self._attempt_over(reason)
         self._connection = None
         self._sending = False
         if self.response_started:
@@ -248,6 +259,8 @@ class Exchange(Requester):
 
     def time_out(self, reason: Reason, detail: str) -> None:
         """The exchange took too long: give up the endpoint and tell the client, where that is still possible."""
+        if self.admission is not None:
+            self._attempt_over(reason)
         self._let_go(False)
         self.upstream_failed(reason, detail)
 
@@ -255,6 +268,8 @@ class Exchange(Requester):
         """The client closed, or broke the rules, before the exchange was over."""
         if self.over:
             return
+        if self.admission is not None:
+            self._attempt_over(reason)
         self._let_go(False)
         answered = self.response_complete and not self.is_tunnel
         if self.record.reason is None and not answered:
@@ -277,7 +292,7 @@ class Exchange(Requester):
         if not self.over:
             self.over = True
             record = self.record
-            record.duration = self._client.now() - self._started
+            record.duration = self._client.now() - self.started
             self._client.report(record, self._meters)
 
     def _finish(self) -> None:
@@ -286,7 +301,21 @@ class Exchange(Requester):
             self.end_record()
             self._client.exchange_over(self)
 
+    def _attempt_over(self, reason: Reason | None) -> None:
+        """Tell the guards that permitted it."""
+        admission = self.admission
+        self.admission = None
+        if admission is not None:
+            record = self.record
+            now = self._client.now()
+            if not self.response_started:
+                admission.done(0, reason, now)
+            else:
+                admission.done(record.status, reason, self.started + record.upstream_duration)
+
     def _let_go(self, reusable: bool) -> None:
+        if self.admission is not None:
+            self._attempt_over(None)
         connection = self._connection
         self._connection = None
         self._sending = False

@@ -17,8 +17,9 @@ _REQUEST_ID_LENGTH: Final = 128
 def prepare_request(request: Request, record: Record, peer_host: str, scheme: str, request_ids: RequestIds) -> None:
     """Add `x-forwarded-for`, `x-forwarded-proto`, `x-request-id` and `via` to the request, and note for the log what it says.
 
-    The client's address is appended to what earlier hops noted; the scheme is what this hop has seen. A request id is kept, so
-    that one id follows a request through every hop. Source for via: RFC 9110 section 7.6.3.
+    The client's address is appended to what earlier hops noted. The scheme is what this hop has seen; where a proxy of the mesh
+    passes a request on, it stays what the first hop saw. A request id is kept, so that one id follows a request through every
+    hop. Source for via: RFC 9110 section 7.6.3.
     """
     headers = request.headers
     names = headers.names
@@ -46,7 +47,7 @@ def prepare_request(request: Request, record: Record, peer_host: str, scheme: st
     if proto < 0:
         names.append("x-forwarded-proto")
         lines.append("x-forwarded-proto: " + scheme)
-    else:
+    elif not record.peer_identity:
         headers.set("x-forwarded-proto", scheme)
     if not request_id or len(request_id) > _REQUEST_ID_LENGTH:
         request_id = request_ids.next()
@@ -56,3 +57,17 @@ def prepare_request(request: Request, record: Record, peer_host: str, scheme: st
     record.request_id = request_id
     names.append("via")
     lines.append(_VIA_11 if request.version == 11 else _VIA_10)
+
+
+def settle_request_id(request: Request, record: Record, request_ids: RequestIds) -> None:
+    """Do what `prepare_request` does about `x-request-id`, ahead of it: plugins may want to know the id."""
+    headers = request.headers
+    request_id = headers.get("x-request-id")
+    if request_id is None:
+        request_id = request_ids.next()
+        headers.names.append("x-request-id")
+        headers.lines.append("x-request-id: " + request_id)
+    elif not request_id or len(request_id) > _REQUEST_ID_LENGTH:
+        request_id = request_ids.next()
+        headers.set("x-request-id", request_id)
+    record.request_id = request_id

@@ -10,6 +10,7 @@ from hauberk_core.net.server_name import choose_chain
 from hauberk_core.net.transport import Listening, Security
 from hauberk_core.net.wheel import Timer, TimerOwner
 from hauberk_core.observe.meters import ListenerMeters
+from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.proxy.chain import Chain
 from hauberk_core.proxy.downstream import ConnectionListener, DownstreamConnection
 
@@ -42,12 +43,14 @@ class ListenerRuntime(ConnectionListener):
         self._timer: Final = Timer(_Resume(self))
         self._open = False
         self._closed = False
+        self._held: list[ChainFilters] = []
+        """Filters that the last connections of a closed listener may still need."""
 
     def configure(self, chains: list[Chain], security: Security | None) -> None:
         """Serve by these chains from now on.
 
         Open connections follow with their next request, as far as they can: limits and codec are those they began with, and one
-        whose transport is not what is now asked for ends.
+        whose transport is not what is now asked for ends, unless the new security keeps it.
         """
         before = self.chains
         self.chains = chains
@@ -60,8 +63,12 @@ class ListenerRuntime(ConnectionListener):
                     self._move(connection)
 
     def _move(self, connection: DownstreamConnection) -> None:
-        chain = self.chain_for(connection.stream.server_name())
-        if chain is None or chain.config.transport != connection.chain.config.transport:
+        stream = connection.stream
+        security = self.security
+        chain = self.chain_for(stream.server_name())
+        if chain is None or (
+            chain.config.transport != connection.chain.config.transport and (security is None or not security.keeps(stream))
+        ):
             connection.drain()
         if chain is not None:
             connection.chain = chain
@@ -81,6 +88,12 @@ class ListenerRuntime(ConnectionListener):
                 break
         self._closed = True
         self._open = False
+        if self.connections:
+            # They may send another request before they go, when the configuration that the filters belong to is gone.
+            for chain in self.chains:
+                if chain.filters is not None:
+                    chain.filters.hold()
+                    self._held.append(chain.filters)
         self._loop.wheel.drop(self._timer)
         self._loop.release(self._descriptor, self.listening)
 
@@ -122,6 +135,11 @@ class ListenerRuntime(ConnectionListener):
         self.connections.pop(connection, None)
         if connection.established:
             self.meters.connection_closed()
+        if self._held and not self.connections:
+            held = self._held
+            self._held = []
+            for filters in held:
+                filters.release()
 
     def handshake_failed(self) -> None:
         self.meters.handshake_failed()

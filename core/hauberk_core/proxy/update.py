@@ -6,8 +6,10 @@ from typing import NamedTuple
 from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.listener import Listener
 from hauberk_core.model.snapshot import AccessLog
-from hauberk_core.net.transport import Listening
+from hauberk_core.net.transport import Listening, Security
+from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.route.compiled import CompiledTable
+from hauberk_core.upstream.guard import Guard
 
 
 class ProxyUpdate(NamedTuple):
@@ -30,3 +32,11 @@ class ProxyUpdate(NamedTuple):
     """For each cluster that is reached over TLS: by its name."""
     access_log: AccessLog | None
     """How to write finished exchanges; None: not at all."""
+    filters: dict[tuple[str, int], ChainFilters]
+    """For each filter chain whose exchanges plugins take part in, by the listener's name and the chain's place in it."""
+    guards: dict[str, tuple[Guard, ...]]
+    """For each cluster that has any, by its name."""
+    server_securities: dict[tuple[str, int], Security]
+    """For each filter chain that a plugin secures."""
+    client_securities: dict[str, Security]
+    """For each cluster that a plugin secures."""

@@ -116,7 +116,13 @@ class _RouteCompiler:
         if route.redirect is not None:
             return [self._decision(prefix, "", None, None, None)]
         decisions = [
-            self._decision(prefix, backend.cluster, None, backend.request_headers, backend.response_headers)
+            self._decision(
+                prefix,
+                backend.cluster,
+                None if backend.cluster else Reason.NO_BACKEND,
+                backend.request_headers,
+                backend.response_headers,
+            )
             for backend in route.backends
             if backend.weight > 0
         ]

@@ -15,8 +15,14 @@ from hauberk_core.observe.access_log import AccessLogWriter
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.line_format import LineFormat
 from hauberk_core.observe.meters import ProxyMeters
+from hauberk_core.observe.plugin_meters import StepMeter
 from hauberk_core.observe.record import Record
 from hauberk_core.observe.text_line import TextLine
+from hauberk_core.plugin.host import PluginHost
+from hauberk_core.plugin.part import PluginFaults
+from hauberk_core.plugin.pool import PluginPool
+from hauberk_core.plugin.services import HttpClient
+from hauberk_core.plugin.worker_services import WorkerServices
 from hauberk_core.proxy.core import NameWatcher, OtherCodecs, ProxyCore, Resolver
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.compiled import CompiledTable
@@ -26,6 +32,7 @@ from hauberk_core.sim.network import WINDOW_BYTES, VirtualNetwork
 from hauberk_core.sim.peer import Peer, ScriptedEndpoint
 from hauberk_core.sim.poller import VirtualPoller
 from hauberk_core.sim.stream import VirtualListening, VirtualTransport
+from hauberk_core.sim.waiting import ScriptedWaiting
 
 PROXY_HOST: Final = "192.0.2.10"
 CLIENT_HOST: Final = "198.51.100.1"
@@ -39,12 +46,14 @@ _DIRECTORY_BYTES: Final = 1 << 17
 class Simulation:
     """Owns the loop, the network and the proxy, and lets time pass. TLS is not simulated."""
 
-    def __init__(self, snapshot: Snapshot, seed: int | None = None, window: int = WINDOW_BYTES) -> None:
+    def __init__(
+        self, snapshot: Snapshot, seed: int | None = None, window: int = WINDOW_BYTES, plugins: PluginHost | None = None
+    ) -> None:
         """Serve `snapshot`, which must have been checked.
 
         Args: seed - cut transfers and shuffle events by it, None: everything whole and in order; window - octets that wait in
-            each direction of a connection before its sender must.
-        Raises: ValueError if the snapshot wants TLS.
+            each direction of a connection before its sender must; plugins - that the snapshot may name, None: those installed.
+        Raises: ValueError if the snapshot wants TLS; PluginsRefused if it wants what plugins do not offer.
         """
         self.clock: Final = VirtualClock()
         self.network: Final = VirtualNetwork(seed, window)
@@ -55,16 +64,27 @@ class Simulation:
         """Faults of the proxy's own code that the loop caught: there should be none."""
         self.loop: Final = Loop(self.clock, VirtualPoller(self.network), _KeptFaults(self.faults))
         randomness = random.Random(seed or 0)  # noqa: S311
+        self.plugin_faults: Final[list[tuple[str, str, Exception]]] = []
+        """Faults of plugins: whose, in which call, and what."""
+        self.exported: Final[list[tuple[str, bytes]]] = []
+        """What plugins handed over for export."""
+        self.waiting: Final = ScriptedWaiting(self.loop, self.clock)
+        self._cells: Final = _new_cells()
+        self._found: Final = plugins
+        self.plugins: Final = PluginPool(
+            self._find_plugins, self._services, self._step_meter, _KeptPluginFaults(self.plugin_faults)
+        )
         self._log: Final = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self.core: Final = ProxyCore(
             self.loop,
             VirtualTransport(self.network, PROXY_HOST),
-            ProxyMeters(_new_cells()),
+            ProxyMeters(self._cells),
             AccessLogWriter(self._log.fileno(), _KeptRecords(self.records)),
             self.resolver,
             _H11Codecs(),
             randomness.random,
             randomness.randbytes,
+            self.waiting,
         )
         self.snapshot = snapshot
         """The one that is served."""
@@ -72,7 +92,11 @@ class Simulation:
         self._endpoints: Final[list[ScriptedEndpoint]] = []
         self._listenings: dict[str, tuple[Listener, Listening]] = {}
         self._tables: dict[str, tuple[RouteTable, CompiledTable]] = {}
-        self.apply(snapshot)
+        try:
+            self.apply(snapshot)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +111,7 @@ class Simulation:
     def apply(self, snapshot: Snapshot) -> None:
         """Serve by another snapshot from now on; what did not change stays as it is.
 
-        Raises: ValueError if the snapshot wants TLS, OSError if an address is in use; nothing has changed then.
+        Raises: ValueError if the snapshot wants TLS, OSError if an address is in use, PluginsRefused; nothing has changed then.
         """
         _refuse_tls(snapshot)
         listeners: dict[str, tuple[Listener, Listening]] = {}
@@ -101,6 +125,7 @@ class Simulation:
         for name, table in snapshot.route_tables.items():
             known = self._tables.get(name)
             tables[name] = known if known is not None and known[0] == table else (table, compile_table(table))
+        step = self.plugins.prepare(snapshot.listeners, tables, snapshot.clusters)
         self._listenings = listeners
         self._tables = tables
         self.core.apply(
@@ -112,8 +137,13 @@ class Simulation:
                 server_contexts={},
                 client_contexts={},
                 access_log=snapshot.access_log,
+                filters=step.filters,
+                guards=step.guards,
+                server_securities={},
+                client_securities={},
             )
         )
+        self.plugins.keep(step)
         self.snapshot = snapshot
 
     def client(self, address: str, host: str = CLIENT_HOST) -> Peer:
@@ -141,6 +171,7 @@ class Simulation:
         """
         for _ in range(_MOST_ROUNDS):
             busy = self.loop.run_ready() > 0
+            busy = self.waiting.act() or busy
             for client in self._clients:
                 busy = client.act() or busy
             for endpoint in self._endpoints:
@@ -153,12 +184,29 @@ class Simulation:
         """Let time pass: every timer fires at its own moment, and what it sets off happens before the next."""
         end = self.clock.now() + seconds
         self.run()
-        while (due := self.loop.wheel.next_due(None)) <= end:
+        while (due := min(self.loop.wheel.next_due(None), self.waiting.next_due())) <= end:
             self.clock.move_to(max(due, self.clock.now()))
             self.loop.run_timers()
             self.run()
         self.clock.move_to(end)
         self.run()
+
+    def _find_plugins(self) -> PluginHost:
+        if self._found is not None:
+            return self._found
+        from hauberk_core.plugin.host import data_host
+
+        return data_host()
+
+    def _services(self, plugin: str) -> WorkerServices:
+        return WorkerServices(plugin, self.clock, self._cells, _ignore_line, self._keep_export, HttpClient)
+
+    def _step_meter(self, plugin: str) -> StepMeter:
+        return StepMeter(self._cells, plugin)
+
+    def _keep_export(self, kind: str, data: bytes) -> bool:
+        self.exported.append((kind, data))
+        return True
 
 
 class ScriptedResolver(Resolver):
@@ -214,6 +262,18 @@ class _KeptFaults(FaultLog):
     def fault(self, where: str, error: Exception) -> None:
         error.add_note(where)
         self._faults.append(error)
+
+
+class _KeptPluginFaults(PluginFaults):
+    def __init__(self, faults: list[tuple[str, str, Exception]]) -> None:
+        self._faults: Final = faults
+
+    def plugin_failed(self, plugin: str, where: str, error: Exception) -> None:
+        self._faults.append((plugin, where, error))
+
+
+def _ignore_line(level: str, line: str) -> None:
+    """Scenarios look at faults, not at the log."""
 
 
 class _H11Codecs(OtherCodecs):

@@ -18,6 +18,10 @@ from hauberk_core.net.transport import Security, Transport
 from hauberk_core.upstream.balance import Balancer
 from hauberk_core.upstream.connection import ConnectionOwner, Requester, UpstreamConnection
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
+from hauberk_core.upstream.guard import Admission, Guard, Permit, Refusal
+
+# Endpoints that guards are asked about for one request. Where so many in turn are refused, it is the cluster that ails.
+MOST_REFUSALS: Final = 16
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -79,8 +83,11 @@ class UpstreamCluster(ConnectionOwner):
         self.loop: Final = loop
         self.settings: ClusterSettings = settings
         self.balancer: Balancer = balancer
+        self.security: Security | None = security
+        """What connections are made with from now on. Open ones go on, so that another must have the same `pool_key`."""
+        self.guards: tuple[Guard, ...] = ()
+        """Asked before each attempt; all must permit it."""
         self._transport: Final = transport
-        self._security: Final = security
         self._new_machine: Final = new_machine
         self._meters: Final = meters
         self._endpoints: list[UpstreamEndpoint] = []
@@ -151,6 +158,11 @@ class UpstreamCluster(ConnectionOwner):
         endpoint = self.balancer.pick(endpoints)
         if requester.tried is not None and endpoint in requester.tried:
             endpoint = self._untried(requester.tried)
+        if self.guards:
+            admitted = self._admitted(requester, endpoint)
+            if admitted is None:
+                return None
+            endpoint = admitted
         idle = self._pools[endpoint.address].idle
         if idle:
             connection = idle.pop()
@@ -158,6 +170,7 @@ class UpstreamCluster(ConnectionOwner):
             connection.use(requester)
             return connection
         if self._open >= self.settings.max_connections and not self._close_one_idle():
+            self._withdraw_admission(requester)
             self._wait(requester)
             return None
         self._connect(endpoint, requester)
@@ -184,8 +197,12 @@ class UpstreamCluster(ConnectionOwner):
     def returned(self, connection: UpstreamConnection) -> None:
         endpoint = connection.endpoint
         endpoint.active -= 1
-        if self._waiting and not endpoint.retired:
+        while self._waiting and not endpoint.retired:
             requester = self._next_waiting()
+            refusal = self._ask_guards(requester, endpoint) if self.guards else None
+            if refusal is not None:
+                requester.refused(Reason.GUARD_REFUSED, f"{endpoint.address}: {refusal.detail}")
+                continue
             endpoint.active += 1
             connection.use(requester)
             self._hand_over(connection, requester)
@@ -225,8 +242,8 @@ class UpstreamCluster(ConnectionOwner):
             self._meters.connect_failed()
             self._try_again(requester, endpoint, Reason.CONNECT_FAILED, f"connecting failed: {error}")
             return
-        if self._security is not None:
-            stream = self._security.wrap(stream, endpoint.name)
+        if self.security is not None:
+            stream = self.security.wrap(stream, endpoint.name)
         connection = UpstreamConnection(self.loop, stream, endpoint, self._new_machine(), self)
         self._open += 1
         endpoint.active += 1
@@ -237,6 +254,10 @@ class UpstreamCluster(ConnectionOwner):
 
     def _try_again(self, requester: Requester, endpoint: UpstreamEndpoint, reason: Reason, detail: str) -> None:
         """A failed connect proves that nothing was sent, so that any request may go elsewhere."""
+        admission = requester.admission
+        if admission is not None:
+            requester.admission = None
+            admission.done(0, reason, self.loop.now)
         if requester.attempts >= self.settings.connect_attempts or self._retired:
             requester.refused(reason, f"{endpoint.address}: {detail} (attempt {requester.attempts})")
             return
@@ -246,6 +267,42 @@ class UpstreamCluster(ConnectionOwner):
         connection = self.acquire(requester)
         if connection is not None:
             self._hand_over(connection, requester)
+
+    def _admitted(self, requester: Requester, endpoint: UpstreamEndpoint) -> UpstreamEndpoint | None:
+        """`endpoint`, or another one, for which all guards permit an attempt; None, and the requester is refused, if there is
+        none."""
+        refused: list[UpstreamEndpoint] = []
+        candidate = endpoint
+        while True:
+            refusal = self._ask_guards(requester, candidate)
+            if refusal is None:
+                return candidate
+            refused.append(candidate)
+            others = [other for other in self._endpoints if other not in refused]
+            if not others or len(refused) >= MOST_REFUSALS:
+                requester.refused(Reason.GUARD_REFUSED, f"{candidate.address}: {refusal.detail}")
+                return None
+            tried = requester.tried
+            untried = others if tried is None else [other for other in others if other not in tried]
+            candidate = self.balancer.pick(untried or others)
+
+    def _ask_guards(self, requester: Requester, endpoint: UpstreamEndpoint) -> Refusal | None:
+        """Have an attempt at `endpoint` permitted. Returns: the first refusal, or None, and the requester has its admission."""
+        permits: list[Permit] = []
+        for guard in self.guards:
+            answer = guard.admit(endpoint)
+            if isinstance(answer, Refusal):
+                Admission(permits, self.loop.now).unused()
+                return answer
+            permits.append(answer)
+        requester.admission = Admission(permits, self.loop.now)
+        return None
+
+    def _withdraw_admission(self, requester: Requester) -> None:
+        admission = requester.admission
+        if admission is not None:
+            requester.admission = None
+            admission.unused()
 
     def _hand_over(self, connection: UpstreamConnection, requester: Requester) -> None:
         """Give an established connection to a requester on whose behalf nobody is calling: its faults must not be another's."""

@@ -27,6 +27,7 @@ from hauberk_core.net.connection import READ_BULK_BYTES, READ_HEAD_BYTES, Connec
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
+from hauberk_core.upstream.guard import Admission
 
 # After a tunnel ended on both sides, its last octets may take this long to go out: as long as a listener lets a body stand still.
 LAST_OCTETS_SECONDS: Final = 60.0
@@ -36,13 +37,15 @@ LAST_OCTETS_SECONDS: Final = 60.0
 class Requester:
     """Whoever asks a cluster for a connection, and then hears what comes back on it."""
 
-    __slots__ = ("attempts", "tried")
+    __slots__ = ("admission", "attempts", "tried")
 
     def __init__(self) -> None:
         self.attempts: int = 0
         """Connections tried for this request."""
         self.tried: list[UpstreamEndpoint] | None = None
         """Endpoints that could not be reached for it."""
+        self.admission: Admission | None = None
+        """What the cluster's guards permitted for the attempt under way; None where there are none."""
 
     def connecting(self, connection: "UpstreamConnection") -> None:
         """This connection, established or not yet, now belongs to the requester; `assigned` or `refused` follows."""

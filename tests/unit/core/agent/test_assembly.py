@@ -1,11 +1,13 @@
 """A worker's half: the same objects for what did not change, all or nothing for what did."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import msgspec
 import pytest
 import trustme
+from plugin_fixtures import Marking, half, host, use
 
 from hauberk_core.agent.assembly import Assembly, AssemblyError
 from hauberk_core.agent.secrets import Secrets, read_secrets
@@ -27,9 +29,33 @@ from hauberk_core.model import (
     TransportConfig,
     VirtualHost,
 )
+from hauberk_core.net.clock import Clock
+from hauberk_core.observe.cells import Cells, create_cells
+from hauberk_core.observe.plugin_meters import StepMeter
+from hauberk_core.plugin.host import PluginHost
+from hauberk_core.plugin.part import PluginFaults
+from hauberk_core.plugin.pool import PluginPool
+from hauberk_core.plugin.services import HttpClient, Services
+from hauberk_core.plugin.worker_services import WorkerServices
 from hauberk_core.proxy.update import ProxyUpdate
 
 AUTHORITY = trustme.CA()
+
+
+class Faults(PluginFaults):
+    def plugin_failed(self, plugin: str, where: str, error: Exception) -> None:
+        raise AssertionError(f"{plugin} failed in {where}") from error
+
+
+def new_pool(plugins: PluginHost) -> PluginPool:
+    with tempfile.TemporaryFile() as file:
+        create_cells(file.fileno(), 1 << 14, 1 << 17)
+        cells = Cells(file.fileno())
+
+    def services(plugin: str) -> Services:
+        return WorkerServices(plugin, Clock(), cells, lambda level, line: None, lambda kind, data: False, HttpClient)
+
+    return PluginPool(lambda: plugins, services, lambda plugin: StepMeter(cells, plugin), Faults())
 
 
 def _pem(*names: str) -> CertificatePem:
@@ -40,11 +66,11 @@ def _pem(*names: str) -> CertificatePem:
 class Fixture:
     """An agent's targets, and one assembly that follows them."""
 
-    def __init__(self) -> None:
+    def __init__(self, plugins: PluginHost | None = None) -> None:
         self.bound: dict[str, BoundListener] = {name: bind_one(name, "127.0.0.1:0") for name in ("plain", "secure")}
         self.certificates = {"web": _pem("a.example.test")}
         self.snapshot = _snapshot()
-        self.assembly = Assembly()
+        self.assembly = Assembly(new_pool(plugins or host({})))
         self._applied: Target | None = None
 
     def delta(self) -> tuple[Delta, Target, list[int]]:
@@ -174,5 +200,47 @@ def test_a_reference_to_nothing_is_refused() -> None:
     delta, _ = target.delta_from(None, 0)
     with pytest.raises(AssemblyError, match="web"):
         fixture.assembly.prepare(delta, [])
+    for bound in fixture.bound.values():
+        bound.close()
+
+
+def _with_plugin(snapshot: Snapshot, letter: str) -> Snapshot:
+    chain = FilterChain(route_table="all", plugins=(use("it", msgspec.json.encode({"letter": letter}).decode()),))
+    listeners = {**snapshot.listeners, "plain": Listener(address="127.0.0.1:0", filter_chains=(chain,))}
+    return msgspec.structs.replace(snapshot, listeners=listeners)
+
+
+def test_plugins_make_their_part_and_a_configuration_they_refuse_changes_nothing() -> None:
+    closed: list[str] = []
+
+    def make(config: dict[str, str]) -> Marking:
+        if config["letter"] == "bad":
+            raise ValueError("that is no letter")
+        return Marking(config["letter"], closed)
+
+    fixture = Fixture(host({"it": half(hauberk_request_filter=make)}))
+    good = fixture.snapshot
+    fixture.snapshot = _with_plugin(good, "a")
+    first = fixture.follow()
+    assert set(first.filters) == {("plain", 0)}
+    fixture.snapshot = _with_plugin(good, "bad")
+    delta, _, descriptors = fixture.delta()
+    with pytest.raises(AssemblyError, match=r"plugins\[0\]\.config: the plugin it refuses it: that is no letter"):
+        fixture.assembly.prepare(delta, descriptors)
+    assert closed == []
+    fixture.snapshot = good
+    last = fixture.follow()
+    assert last.filters == {}
+    # The configuration before lets go, the chains that it made are still held by nobody.
+    assert closed == ["a"]
+    fixture.close(last)
+
+
+def test_a_plugin_that_is_not_installed_is_refused_by_name() -> None:
+    fixture = Fixture(host({"other": half(hauberk_request_filter=lambda config: Marking("a"))}))
+    fixture.snapshot = _with_plugin(fixture.snapshot, "a")
+    delta, _, descriptors = fixture.delta()
+    with pytest.raises(AssemblyError, match="no plugin 'it' is installed here"):
+        fixture.assembly.prepare(delta, descriptors)
     for bound in fixture.bound.values():
         bound.close()

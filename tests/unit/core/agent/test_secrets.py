@@ -109,3 +109,36 @@ def test_refusals_never_show_a_key(folder: Path) -> None:
     body = LEAF.private_key_pem.bytes().splitlines()[1].decode()
     (folder / "certs" / "chain.pem").write_bytes(LEAF.private_key_pem.bytes())
     assert body not in _refusal(_snapshot(), folder)
+
+
+def _mesh_snapshot() -> Snapshot:
+    transport = TransportConfig(security="mesh", certificates=("workload",), trust_file="workload")
+    chain = FilterChain(route_table="all", transport=transport)
+    return Snapshot(
+        listeners={"web": Listener(address="127.0.0.1:0", filter_chains=(chain,))},
+        clusters={"up": Cluster(transport=transport)},
+    )
+
+
+def test_what_the_mesh_gave_is_in_memory_and_in_no_file(tmp_path: Path) -> None:
+    chain = b"".join(part.bytes() for part in LEAF.cert_chain_pems)
+    identity = {"workload": CertificatePem(chain, LEAF.private_key_pem.bytes())}
+    trust = {"workload": AUTHORITY.cert_pem.bytes()}
+    secrets = read_secrets(_mesh_snapshot(), tmp_path, identity, trust)
+    assert msgspec.msgpack.decode(secrets.resources["certificate/workload"], type=CertificatePem) == identity["workload"]
+    assert secrets.resources["trust/workload"] == trust["workload"]
+    assert set(secrets.facts) == {"workload"}
+    assert secret_files(_mesh_snapshot(), tmp_path, identity, trust) == []
+
+
+def test_a_proxy_outside_the_mesh_cannot_serve_its_transport(tmp_path: Path) -> None:
+    refusal = _refusal(_mesh_snapshot(), tmp_path)
+    assert "identity workload: the mesh's transport presents 'workload', and this proxy has no such identity" in refusal
+    assert "trust_file workload" in refusal
+
+
+def test_an_identity_whose_key_is_anothers_is_refused(tmp_path: Path) -> None:
+    chain = b"".join(part.bytes() for part in LEAF.cert_chain_pems)
+    other = AUTHORITY.issue_cert("other.test").private_key_pem.bytes()
+    with pytest.raises(ConfigErrors, match="the key does not belong to the certificate"):
+        read_secrets(_mesh_snapshot(), tmp_path, {"workload": CertificatePem(chain, other)}, {"workload": chain})

@@ -14,6 +14,7 @@ from hauberk_core.agent.wire import (
     Hello,
     Message,
     Nack,
+    Spans,
     WireError,
     encode_frame,
 )
@@ -24,6 +25,7 @@ MESSAGES: list[Message] = [
     Ack(3),
     Nack(4, ["no such table"]),
     Drain(1.5),
+    Spans([b"\x00", b""]),
 ]
 
 

@@ -1,5 +1,7 @@
 """What a snapshot may not say although each part of it has the right form."""
 
+from typing import Literal
+
 import pytest
 
 from hauberk_core.model import (
@@ -30,6 +32,18 @@ def tls(
     certificates: tuple[str, ...] = ("cert",), server_name: str = "", alpn: tuple[str, ...] = ("http/1.1",)
 ) -> TransportConfig:
     return TransportConfig(security="tls", certificates=certificates, server_name=server_name, alpn=alpn)
+
+
+def mesh(
+    identities: tuple[str, ...] = ("spiffe://cluster.local/ns/default/sa/reviews",),
+    certificates: tuple[str, ...] = ("workload",),
+    trust_file: str = "workload",
+    mode: Literal["strict", "permissive"] = "strict",
+    verify: bool = True,
+) -> TransportConfig:
+    return TransportConfig(
+        security="mesh", identities=identities, certificates=certificates, trust_file=trust_file, mode=mode, verify=verify
+    )
 
 
 TLS = tls()
@@ -164,6 +178,60 @@ WRONG = {
         "clusters.reviews.transport.server_name",
         "but the transport is plain",
         '"security": "tls"',
+    ),
+    "identities outside the mesh": (
+        reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=TransportConfig(identities=("spiffe://a/b",)))),
+        "clusters.reviews.transport.identities",
+        "the transport is not the mesh's",
+        "remove it",
+    ),
+    "mode outside the mesh": (
+        listening(FilterChain(route_table="shop", transport=TransportConfig(mode="permissive"))),
+        f"{CHAIN}.transport.mode",
+        "the transport is not the mesh's",
+        "remove it",
+    ),
+    "server names in the mesh": (
+        listening(FilterChain(route_table="shop", transport=mesh(identities=()), server_names=("a.test",))),
+        f"{CHAIN}.server_names",
+        "a chain is not chosen by server names",
+        "listeners of their own",
+    ),
+    "a mesh peer without certificate": (
+        reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=mesh(certificates=()))),
+        "clusters.reviews.transport.certificates",
+        "must show who it is",
+        "workload",
+    ),
+    "a mesh peer without authorities": (
+        reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=mesh(trust_file=""))),
+        "clusters.reviews.transport.trust_file",
+        "the mesh's authorities",
+        "workload",
+    ),
+    "a mesh cluster for anybody": (
+        reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=mesh(identities=()))),
+        "clusters.reviews.transport.identities",
+        "could stand in for this one",
+        "SPIFFE IDs",
+    ),
+    "an identity that is none": (
+        reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=mesh(identities=("reviews",)))),
+        "clusters.reviews.transport.identities[0]",
+        "no SPIFFE ID",
+        "spiffe://",
+    ),
+    "a permissive cluster": (
+        reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=mesh(mode="permissive"))),
+        "clusters.reviews.transport.mode",
+        "for listeners only",
+        "remove it",
+    ),
+    "a mesh cluster that trusts everybody": (
+        reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=mesh(verify=False))),
+        "clusters.reviews.transport.verify",
+        "always verified",
+        "tls",
     ),
     "endpoint without host": (
         reaching(Cluster(endpoints=(Endpoint(address=":80"),))),
@@ -431,3 +499,16 @@ def test_files_must_be_named() -> None:
 def test_ports_that_are_chosen_later_do_not_collide() -> None:
     free = Listener(address=":0", filter_chains=(FilterChain(route_table="shop"),))
     assert check_snapshot(snapshot(listeners={"a": free, "b": free})) == []
+
+
+def test_the_mesh_needs_no_certificate_of_the_snapshot() -> None:
+    inbound = FilterChain(route_table="shop", transport=mesh(identities=(), mode="permissive"))
+    assert find_mistakes(listening(inbound)) == []
+    assert find_mistakes(reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=mesh()))) == []
+
+
+def test_a_share_without_cluster_is_worth_a_warning() -> None:
+    shares = (WeightedCluster(cluster="reviews"), WeightedCluster(cluster=""))
+    (mistake,) = find_mistakes(routing(Route(name="r", backends=shares)))
+    assert mistake.severity == "warning"
+    assert mistake.path[-3:] == ("backends", 1, "cluster")

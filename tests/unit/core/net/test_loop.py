@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hauberk_core.net.loop import Handler, Loop
-from hauberk_core.net.poller import READ, WRITE, Poller
+from hauberk_core.net.poller import READ, WRITE, EpollPoller, Poller
 from hauberk_core.net.sockets import SocketListening, SocketStream
 from hauberk_core.net.transport import Stream
 from hauberk_core.net.wheel import Timer, TimerOwner
@@ -304,3 +304,17 @@ def test_an_accepted_connection_that_its_client_has_reset_breaks_nothing(run_unt
         for stream in accepted:
             assert stream.peer_address().startswith("127.0.0.1:")
             stream.close()
+
+
+def test_a_descriptor_that_was_closed_by_somebody_else_is_released_all_the_same() -> None:
+    poller = EpollPoller()
+    near, far = socket.socketpair()
+    try:
+        poller.register(near.fileno(), READ)
+        number = near.fileno()
+        near.close()
+        poller.unregister(number)
+        assert poller.poll() == []
+    finally:
+        far.close()
+        poller.close()

@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hauberk_core.net.x509 import read_certificate
+from hauberk_core.net.x509 import PeerFacts, first_certificate, read_certificate, read_peer
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 MOMENTS = st.integers(min_value=-315_619_200, max_value=10_413_792_000).map(  # 1960 to 2300
@@ -71,6 +71,33 @@ def test_a_certificate_without_alternative_names_has_none() -> None:
     assert read_certificate(_pem(bare)).names == ()
 
 
+@given(
+    uris=st.lists(st.from_regex(r"[a-z]{1,8}://[!-~]{1,60}", fullmatch=True), max_size=3),
+    is_authority=st.booleans(),
+    usage=st.none() | st.tuples(st.booleans(), st.booleans(), st.booleans()),
+)
+def test_a_peers_facts_agree_with_the_library(uris: list[str], is_authority: bool, usage: tuple[bool, bool, bool] | None) -> None:
+    name = x509.Name([])
+    now = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(KEY.public_key()).serial_number(5)
+    builder = builder.not_valid_before(now).not_valid_after(now)
+    builder = builder.add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+    if uris:
+        names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri) for uri in uris]
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("a.test"), *names]), critical=False)
+    signs = False
+    if usage is not None:
+        signature, key_cert_sign, crl_sign = usage
+        signs = key_cert_sign or crl_sign
+        flags = x509.KeyUsage(signature, False, False, False, False, key_cert_sign, crl_sign, False, False)
+        if any(usage):
+            builder = builder.add_extension(flags, critical=True)
+    certificate = builder.sign(KEY, hashes.SHA256())
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    assert read_peer(der) == PeerFacts(tuple(uris), is_authority or signs)
+    assert first_certificate(_pem(certificate)) == der
+
+
 @pytest.mark.parametrize(
     "text", [b"", b"-----BEGIN CERTIFICATE-----\n", b"-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----"]
 )
@@ -87,11 +114,12 @@ def test_damaged_certificates_are_read_or_refused(place: int, octet: int, cut: b
     place %= len(der)
     der[place] = octet
     damaged = bytes(der[:place] if cut else der)
-    try:
-        read_certificate(ssl.DER_cert_to_PEM_cert(damaged).encode())
-    except ValueError:
-        return
-    assert not cut
+    for read in (lambda: read_certificate(ssl.DER_cert_to_PEM_cert(damaged).encode()), lambda: read_peer(damaged)):
+        try:
+            read()
+        except ValueError:
+            continue
+        assert not cut
 
 
 CERTIFICATE_DER = _certificate(

@@ -268,6 +268,15 @@ def test_redirects() -> None:
     assert decision == Decision(virtual_host="all", route="r", redirect=redirect)
 
 
+def test_a_share_without_cluster_has_no_backend() -> None:
+    backends = (WeightedCluster(cluster="reviews", weight=3), WeightedCluster(cluster="", weight=1))
+    virtual_host = VirtualHost(name="v", hosts=("*",), routes=(Route(name="r", backends=backends),))
+    compiled = compile_table(RouteTable(virtual_hosts=(virtual_host,)))
+    assert [decide(_request(), compiled, dice).cluster for dice in (0.0, 0.74)] == ["reviews", "reviews"]
+    refused = decide(_request(), compiled, 0.76)
+    assert (refused.cluster, refused.reason) == ("", Reason.NO_BACKEND)
+
+
 @pytest.mark.parametrize("backends", [(), (WeightedCluster(cluster="c", weight=0),)])
 def test_a_route_without_backend(backends: tuple[WeightedCluster, ...]) -> None:
     decision = decide(_request(), _one_host(Route(name="r", backends=backends)), 0.5)

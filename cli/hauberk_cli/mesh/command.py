@@ -1,0 +1,138 @@
+"""`hauberk control`, `up`, `run`, `status` and `proxies`."""
+
+from pathlib import Path
+from typing import Final, Literal
+
+import click
+
+from hauberk_cli.mesh.needs import need
+
+_FOLDER: Final = click.Path(path_type=Path, exists=True, file_okay=False, readable=True)
+_MESH: Final = click.option(
+    "--mesh", type=_FOLDER, help="The mesh's folder of resources; else $HAUBERK_MESH, or the one this folder is in."
+)
+_OUTPUT: Final = click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the answer."
+)
+
+
+@click.command()
+@click.argument("folder", type=_FOLDER, metavar="DIR")
+@click.option("--trust-domain", default="cluster.local", show_default=True, help="What identities begin with.")
+@click.option(
+    "--validity", default="24h", show_default=True, metavar="DURATION", help="What certificates of workloads get at most."
+)
+def control(folder: Path, trust_domain: str, validity: str) -> int:
+    """Run the control service of a mesh: a folder of YAML becomes what each proxy serves.
+
+    It watches the folder, tells mistakes with their places, and serves proxies and certificates on loopback. `hauberk up` runs it
+    together with the gateways.
+
+    \b
+    Examples:
+      hauberk control samples/bookshop
+      hauberk control --validity 10m samples/bookshop
+    """
+    need(("control",))
+    from hauberk_cli.mesh.control import run_control
+
+    return run_control(folder, trust_domain, validity)
+
+
+@click.command()
+@click.argument("folder", type=_FOLDER, metavar="DIR")
+@click.option(
+    "--validity", default="24h", show_default=True, metavar="DURATION", help="What certificates of workloads get at most."
+)
+def up(folder: Path, validity: str) -> int:
+    """Run a mesh from a folder of YAML: control, and a proxy for each Gateway.
+
+    Workloads join with `hauberk run`. Ports below 1024 become others that need no root: 8080 for 80, 8443 for 443. Ctrl-C ends
+    everything.
+
+    \b
+    Examples:
+      hauberk up samples/bookshop
+    """
+    need(("mesh", "control"))
+    from hauberk_cli.mesh.up import run_up
+
+    return run_up(folder, validity)
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--service", required=True, help="The Service that this process is an instance of.")
+@click.option("--version", default="", help="Its version: the label `version`.")
+@click.option("--namespace", default="default", show_default=True, help="The namespace of service and workload.")
+@click.option("--service-account", default="", help="Who it is.  [default: as the service]")
+@click.option(
+    "--port",
+    "ports",
+    required=True,
+    multiple=True,
+    type=click.IntRange(1, 65535),
+    help="The service's port that it serves; may be given several times.",
+)
+@_MESH
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
+def run(
+    *,
+    service: str,
+    version: str,
+    namespace: str,
+    service_account: str,
+    ports: tuple[int, ...],
+    mesh: Path | None,
+    command: tuple[str, ...],
+) -> int:
+    """Run a process as a workload of the mesh, with a sidecar beside it.
+
+    The process finds in PORT where to listen (of several --port: PORT_9080 and so on), in REVIEWS_SERVICE_HOST and
+    REVIEWS_SERVICE_PORT where a service called reviews answers, and in HTTP_PROXY a proxy that knows every service by name. It
+    need not know of the mesh. The exit code is the process's own.
+
+    \b
+    Examples:
+      hauberk run --service reviews --version v2 --port 9080 -- ./reviews
+      hauberk run --service web --port 80 -- python -m http.server
+    """
+    need(("mesh",))
+    from hauberk_cli.mesh.run import Workload, run_workload
+
+    return run_workload(Workload(service, version, namespace, service_account, ports, command), mesh)
+
+
+@click.command()
+@_MESH
+@_OUTPUT
+def status(mesh: Path | None, output: Literal["text", "json"]) -> int:
+    """Show what control makes of each object, and the mistakes in its files.
+
+    Exits with 1 if something is refused.
+
+    \b
+    Examples:
+      hauberk status
+      hauberk status -o json --mesh samples/bookshop
+    """
+    from hauberk_cli.mesh.look import show_status
+
+    return show_status(mesh, output == "json")
+
+
+@click.command()
+@_MESH
+@_OUTPUT
+def proxies(mesh: Path | None, output: Literal["text", "json"]) -> int:
+    """Show every connected proxy: what it serves, whether that is the latest, and what it last refused.
+
+    Exits with 1 if one refused its configuration.
+
+    \b
+    Examples:
+      hauberk proxies
+      hauberk proxies -o json
+    """
+    from hauberk_cli.mesh.look import show_proxies
+
+    return show_proxies(mesh, output == "json")

@@ -1,0 +1,55 @@
+"""Runs control in this process."""
+
+import signal
+from pathlib import Path
+
+import click
+import trio
+
+from hauberk_cli.errors import CommandError
+from hauberk_cli.exit_codes import OK
+from hauberk_control.bridge import BindFailed
+from hauberk_control.ca.authority import LONGEST_VALIDITY, SHORTEST_VALIDITY
+from hauberk_control.ca.errors import AuthorityError
+from hauberk_control.control import Control, ControlOptions
+from hauberk_control.local.server import LocalSocketError
+from hauberk_core.agent.logs import configure_logging
+from hauberk_core.model.duration import Duration
+
+
+def read_validity(text: str) -> float:
+    """Seconds. Raises: click.BadParameter."""
+    try:
+        seconds = Duration.parse(text).seconds
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--validity") from error
+    if not SHORTEST_VALIDITY.total_seconds() <= seconds <= LONGEST_VALIDITY.total_seconds():
+        raise click.BadParameter(f"{text} is not between 1s and 24h", param_hint="--validity")
+    return seconds
+
+
+def run_control(folder: Path, trust_domain: str, validity: str) -> int:
+    """Serve until SIGTERM or Ctrl-C. Returns: the exit code."""
+    options = ControlOptions(trust_domain=trust_domain, validity_seconds=read_validity(validity))
+    configure_logging()
+    try:
+        trio.run(_serve, folder.resolve(), options)
+    except* (LocalSocketError, BindFailed, AuthorityError, OSError) as group:
+        raise CommandError(str(_first(group)), f"hauberk status --mesh {folder}") from None
+    return OK
+
+
+async def _serve(folder: Path, options: ControlOptions) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Control(folder, options).run)
+            async for _ in signals:
+                nursery.cancel_scope.cancel()
+                break
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

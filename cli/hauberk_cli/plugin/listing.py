@@ -1,0 +1,47 @@
+"""`hauberk plugin list`."""
+
+import json
+
+import click
+
+from hauberk_core.plugin.host import OFF_VARIABLE, Description, control_host, data_host
+
+
+@click.command("list")
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the answer."
+)
+def list_plugins(output: str) -> None:
+    """List the installed plugins: version, API, hooks, and whether each is on, off, or refused with its reason.
+
+    A plugin is a package installed beside hauberk. A proxy started from the same installation uses those that are on, where its
+    configuration names them. HAUBERK_PLUGINS_OFF=NAME,... switches plugins off; `*` stands for all.
+
+    \b
+    Examples:
+      hauberk plugin list
+      hauberk plugin list -o json
+      HAUBERK_PLUGINS_OFF=tracing hauberk plugin list
+    """
+    plugins = sorted([*data_host().describe(), *control_host().describe()], key=lambda found: (found.name, found.half))
+    if output == "json":
+        click.echo(json.dumps({"plugins": [found._asdict() for found in plugins]}, indent=2, ensure_ascii=False))
+        return
+    if not plugins:
+        click.echo("No plugin is installed. One is a package with an entry point in the group hauberk.data or hauberk.control.")
+        return
+    rows = [("NAME", "HALF", "PACKAGE", "API", "STATE", "HOOKS"), *[_row(found) for found in plugins]]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=True)]).rstrip())
+    refused = [found for found in plugins if found.state == "refused"]
+    for found in refused:
+        click.echo(click.style(f"{found.name} ({found.half}) is refused: ", fg="red", bold=True) + found.reason, err=True)
+    if any(found.state == "off" for found in plugins):
+        click.echo(f"next: what is off was switched off by {OFF_VARIABLE}", err=True)
+
+
+def _row(found: Description) -> tuple[str, ...]:
+    package = f"{found.package} {found.version}".strip()
+    hooks = " ".join([hook.removeprefix("hauberk_") for hook in found.hooks])
+    return found.name, found.half, package or "-", found.api or "-", found.state, hooks or "-"

@@ -1,0 +1,1 @@
+"""The control service: resources in, configuration and certificates for each proxy out."""

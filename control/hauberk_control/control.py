@@ -1,0 +1,248 @@
+"""Control at work: from a folder of resources to what every proxy serves, and the authority that says who each one is."""
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import trio
+
+from hauberk_control.bridge import open_grpc_server
+from hauberk_control.ca.authority import LONGEST_VALIDITY, Authority
+from hauberk_control.ca.follow import follow_authority
+from hauberk_control.ca.server_tls import server_credentials
+from hauberk_control.ca.service import CertificateService
+from hauberk_control.ca.tokens import Grant, JoinTokens, TooManyTokens
+from hauberk_control.discovery.service import DiscoveryService
+from hauberk_control.discovery.snapshots import Configurations
+from hauberk_control.local.messages import (
+    FOLDER_NAME,
+    SOCKET_NAME,
+    Answer,
+    AskGateways,
+    AskProxies,
+    AskServices,
+    AskStatus,
+    GatewayPorts,
+    Gateways,
+    Joined,
+    JoinGateway,
+    Noted,
+    Proxies,
+    ProxyRow,
+    Refused,
+    RegisterWorkload,
+    Request,
+    ServicePorts,
+    Services,
+    Status,
+    WorkloadReady,
+)
+from hauberk_control.local.rows import condition_rows
+from hauberk_control.local.server import open_local_socket
+from hauberk_control.local.workloads import Workloads, WorkloadTaken, account_of
+from hauberk_control.plugins import PluginTranslation
+from hauberk_control.ports import keep_ports
+from hauberk_control.sources.folder import FolderSource
+from hauberk_control.sources.source import Loaded
+from hauberk_control.store import Store
+from hauberk_control.translate.translate import Translator
+from hauberk_core.agent.grpc_bridge import open_asyncio_thread
+from hauberk_core.agent.logs import LOG
+from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
+from hauberk_core.model.errors import ConfigError
+from hauberk_core.plugin.host import control_host
+from hauberk_core.resources import Gateway, Service
+
+
+class ControlOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of one control, fixed for its life."""
+
+    host: str = "127.0.0.1"
+    """Where its two gRPC servers listen."""
+    trust_domain: str = DEFAULT_TRUST_DOMAIN
+    validity_seconds: float = LONGEST_VALIDITY.total_seconds()
+    """What certificates of workloads get at most."""
+
+
+class Control:
+    """Everything control does, behind one `run`. Also what is behind the local socket, and the directory of claims."""
+
+    def __init__(self, mesh: Path, options: ControlOptions, clock: Callable[[], float] = time.time) -> None:
+        """Prepare. Args: mesh - the folder of resources; clock - seconds since the epoch."""
+        self._folder: Final = mesh / FOLDER_NAME
+        self._options: Final = options
+        self._clock: Final = clock
+        self._source: Final = FolderSource(mesh)
+        self._files = Store()
+        """What the folder holds."""
+        self._store = Store()
+        """The same with the workloads that are registered."""
+        self._problems: tuple[ConfigError, ...] = ()
+        self._workloads: Final = Workloads()
+        self._tokens: Final = JoinTokens()
+        self._translator: Final = Translator()
+        plugins = PluginTranslation(self._translator.translate, control_host())
+        self._configurations: Final = Configurations[Store](plugins.translate)
+        self._discovery: Final = DiscoveryService(self._configurations, self, options.trust_domain)
+        self._authority: Authority
+        self._mesh_address = ""
+        self._join_address = ""
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled. Started once proxies and the local socket are served.
+
+        Raises: LocalSocketError, BindFailed, AuthorityError, OSError: it cannot start.
+        """
+        try:
+            await self._serve(self._options, task_status)
+        finally:
+            self._discovery.close()
+
+    async def _serve(self, options: ControlOptions, task_status: "trio.TaskStatus[None]") -> None:
+        async with open_local_socket(self._folder / SOCKET_NAME, self), open_asyncio_thread() as thread:
+            ports = keep_ports(self._folder, options.host)
+            self._authority = await trio.to_thread.run_sync(self._open_authority)
+            self._take(await self._source.next())
+            certificates = CertificateService(self._authority, self._tokens)
+            of_mesh = server_credentials(self._authority, [options.host], require_certificate=True)
+            of_joiners = server_credentials(self._authority, [options.host], require_certificate=False)
+            handlers = [self._discovery.handler(), certificates.handler()]
+            async with (
+                open_grpc_server(thread, handlers, (options.host, ports.mesh), of_mesh) as mesh_server,
+                open_grpc_server(thread, [certificates.handler()], (options.host, ports.join), of_joiners) as join_server,
+                trio.open_nursery() as nursery,
+            ):
+                nursery.start_soon(follow_authority, self._authority)
+                self._mesh_address = mesh_server.address
+                self._join_address = join_server.address
+                LOG.info("control serves proxies on %s and takes those that join on %s", mesh_server.address, join_server.address)
+                task_status.started()
+                while True:
+                    self._take(await self._source.next())
+
+    # LocalService.
+
+    def answer(self, request: Request) -> Answer:
+        if not self._join_address:
+            return Refused(message="control is just starting; try again")
+        try:
+            return self._fulfil(request)
+        except (WorkloadTaken, TooManyTokens, SpiffeError) as error:
+            return Refused(message=str(error))
+
+    def unregister(self, request: RegisterWorkload) -> None:
+        self._workloads.remove(request)
+        LOG.info("workload %s/%s has left", request.namespace, request.name)
+        self._publish()
+
+    # Directory.
+
+    def gateway_class(self, namespace: str, name: str) -> str | None:
+        gateway = self._store.get(Gateway, namespace, name)
+        return None if gateway is None else gateway.spec.gateway_class_name
+
+    def workload_account(self, namespace: str, name: str) -> str | None:
+        return self._workloads.account(namespace, name)
+
+    # Inside.
+
+    def _open_authority(self) -> Authority:
+        folder = self._folder / "ca"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return Authority(folder, self._options.trust_domain, dt.timedelta(seconds=self._options.validity_seconds))
+
+    def _take(self, loaded: Loaded) -> None:
+        for error in loaded.errors:
+            if error not in self._problems:
+                LOG.warning("%s", error)
+        self._problems = loaded.errors
+        self._files = loaded.store
+        self._publish()
+
+    def _publish(self) -> None:
+        self._store = self._workloads.added_to(self._files)
+        self._configurations.publish(self._store)
+
+    def _fulfil(self, request: Request) -> Answer:
+        match request:
+            case RegisterWorkload():
+                return self._register(request)
+            case WorkloadReady():
+                return self._note_ready(request)
+            case JoinGateway():
+                return self._join_gateway(request)
+            case AskServices():
+                return Services(services=[_service_ports(service) for service in self._store.of(Service)])
+            case AskGateways():
+                return Gateways(gateways=[_gateway_ports(gateway) for gateway in self._our_gateways()])
+            case AskStatus():
+                return Status(
+                    conditions=condition_rows(self._translator.view(self._store)),
+                    problems=[str(problem) for problem in self._problems],
+                )
+            case AskProxies():
+                return Proxies(proxies=self._proxy_rows())
+
+    def _register(self, request: RegisterWorkload) -> Answer:
+        joined = self._joined(request.namespace, account_of(request), "sidecar", request.name)
+        self._workloads.add(request)
+        LOG.info("workload %s/%s has joined service %s", request.namespace, request.name, request.service)
+        return joined
+
+    def _note_ready(self, request: WorkloadReady) -> Answer:
+        if not self._workloads.note_ready(request.namespace, request.name):
+            return Refused(message=f"no workload {request.namespace}/{request.name} is registered; register it first")
+        self._publish()
+        return Noted()
+
+    def _join_gateway(self, request: JoinGateway) -> Answer:
+        for gateway in self._our_gateways():
+            if (gateway.metadata.namespace, gateway.metadata.name) == (request.namespace, request.name):
+                account = f"{request.name}-{gateway.spec.gateway_class_name}"
+                return self._joined(request.namespace, account, "gateway", f"{request.namespace}/{request.name}")
+        return Refused(message=f"there is no Gateway {request.namespace}/{request.name} of ours; hauberk status lists them")
+
+    def _joined(self, namespace: str, account: str, role: str, name: str) -> Joined:
+        identity = SpiffeId(self._options.trust_domain, namespace, account)
+        return Joined(
+            control=self._mesh_address,
+            join=self._join_address,
+            root=self._authority.trust_pem().decode(),
+            identity=str(identity),
+            token=self._tokens.make(Grant(identity, role, name)),
+        )
+
+    def _our_gateways(self) -> list[Gateway]:
+        view = self._translator.view(self._store)
+        return [gateway for gateway in self._store.of(Gateway) if view.class_is_ours(gateway.spec.gateway_class_name)]
+
+    def _proxy_rows(self) -> list[ProxyRow]:
+        now = self._clock()
+        return [
+            ProxyRow(
+                identity=proxy.identity,
+                role=proxy.role,
+                name=proxy.name,
+                namespace=proxy.namespace,
+                version=proxy.version,
+                current=proxy.current,
+                behind_seconds=proxy.behind_seconds,
+                connected_seconds=max(0.0, now - proxy.connected_since),
+                refused_version=proxy.refused_version,
+                refused_reason=proxy.refused_reason,
+            )
+            for proxy in self._discovery.proxies()
+        ]
+
+
+def _service_ports(service: Service) -> ServicePorts:
+    ports = [port.port for port in service.spec.ports if port.protocol == "TCP"]
+    return ServicePorts(name=service.metadata.name, namespace=service.metadata.namespace, ports=ports)
+
+
+def _gateway_ports(gateway: Gateway) -> GatewayPorts:
+    ports = sorted({listener.port for listener in gateway.spec.listeners})
+    return GatewayPorts(name=gateway.metadata.name, namespace=gateway.metadata.namespace, ports=ports)

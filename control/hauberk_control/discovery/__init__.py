@@ -1,0 +1,1 @@
+"""Control's end of discovery: each proxy is told its own configuration, and what it says of it is remembered."""

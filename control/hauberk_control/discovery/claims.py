@@ -1,0 +1,96 @@
+"""What a proxy may say of itself: as much as its certificate bears out, and nothing more."""
+
+from typing import Final, Protocol
+
+import msgspec
+
+from hauberk_control.translate.node import Node
+from hauberk_core.identity import SpiffeId
+from hauberk_core.wire_proto.discovery_pb2 import Node as NodeMessage
+from hauberk_core.wire_proto.service import NODE_FIELD
+
+# A sidecar's document names a port for each service that its workload calls; the largest meshes have some ten thousand.
+LARGEST_NODE: Final = 1024 * 1024
+# Of a claim that is refused, as much goes into the log.
+_LONGEST_QUOTE: Final = 200
+
+
+class Directory(Protocol):
+    """What the store knows of those who may claim something."""
+
+    def gateway_class(self, namespace: str, name: str) -> str | None:
+        """The class of a Gateway; None if there is no such Gateway."""
+
+    def workload_account(self, namespace: str, name: str) -> str | None:
+        """The service account of a workload; None if no such workload was registered."""
+
+
+class ClaimRefused(Exception):
+    """The proxy claims to be something that its certificate does not bear out. The message says what."""
+
+
+class UnknownGateway(Exception):
+    """There is no Gateway of that name, perhaps not yet."""
+
+
+class WrongNode(Exception):
+    """There is no node document that could be read."""
+
+
+def read_node(message: NodeMessage) -> Node:
+    """The node document that a request carries.
+
+    Raises: WrongNode.
+    """
+    text = message.metadata.fields[NODE_FIELD].string_value if NODE_FIELD in message.metadata.fields else ""
+    if not text:
+        raise WrongNode(f"the request's node has no {NODE_FIELD!r} in its metadata; a proxy sends its node document there")
+    if len(text) > LARGEST_NODE:
+        raise WrongNode(f"the node document has {len(text)} characters; at most {LARGEST_NODE} are read")
+    try:
+        return msgspec.json.decode(text, type=Node)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise WrongNode(f"the node document cannot be read: {str(error)[:_LONGEST_QUOTE]}") from error
+
+
+def check_claims(caller: SpiffeId, node: Node, directory: Directory) -> None:
+    """Hold what a proxy says of itself against who it is.
+
+    Everybody is of the certificate's namespace. A sidecar's workload, where one of that name was registered, has the
+    certificate's service account. A gateway is the one whose service account it has: `GATEWAY-CLASS` in the Gateway's namespace.
+
+    Args: caller - from the client certificate.
+    Raises: ClaimRefused; UnknownGateway.
+    """
+    if node.identity and node.identity != str(caller):
+        raise ClaimRefused(f"it calls itself {_quote(node.identity)}")
+    if node.namespace != caller.namespace:
+        raise ClaimRefused(f"it claims the namespace {_quote(node.namespace)}, its certificate is of {_quote(caller.namespace)}")
+    if node.role == "gateway":
+        _check_gateway(caller, node, directory)
+    else:
+        account = directory.workload_account(node.namespace, node.name)
+        if account not in {None, caller.service_account}:
+            raise ClaimRefused(f"it claims to be the workload {_quote(node.name)}, which has another service account")
+
+
+def _check_gateway(caller: SpiffeId, node: Node, directory: Directory) -> None:
+    namespace, slash, name = node.name.partition("/")
+    if not slash or namespace != caller.namespace:
+        raise ClaimRefused(f"it claims to be the gateway {_quote(node.name)}, which is not of its namespace")
+    # Before the Gateway is looked up: whether another one exists is nobody's business.
+    if not caller.service_account.startswith(f"{name}-"):
+        raise ClaimRefused(_wrong_account(caller, node))
+    known = directory.gateway_class(namespace, name)
+    if known is None:
+        raise UnknownGateway(f"there is no Gateway {_quote(node.name)}")
+    if caller.service_account != f"{name}-{known}":
+        raise ClaimRefused(_wrong_account(caller, node))
+
+
+def _wrong_account(caller: SpiffeId, node: Node) -> str:
+    return f"it claims to be the gateway {_quote(node.name)}, but its service account is {_quote(caller.service_account)}"
+
+
+def _quote(text: str) -> str:
+    return repr(text[:_LONGEST_QUOTE])

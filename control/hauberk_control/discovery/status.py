@@ -1,0 +1,27 @@
+"""What is known of each connected proxy, for people: where it stands, and what it last refused and why."""
+
+import msgspec
+
+
+class ProxyStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One proxy's stream. Times are seconds, since the epoch where a field says `at` or `since`."""
+
+    identity: str
+    role: str
+    name: str
+    namespace: str
+    address: str
+    """Where it came from, as gRPC writes it."""
+    plugins: dict[str, str]
+    connected_since: float
+    version: str
+    """Of the configuration that it acknowledged; empty: none yet."""
+    current: bool
+    """Whether that is the latest."""
+    behind_seconds: float
+    """For how long it has not been the latest; 0 if it is."""
+    resources: int
+    refused_version: str = ""
+    """Of the configuration that it refused; empty unless that was its last answer."""
+    refused_reason: str = ""
+    refused_at: float = 0.0

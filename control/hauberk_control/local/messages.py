@@ -1,0 +1,161 @@
+"""What is said over the local socket: one JSON object a line, a request and its answer in turn."""
+
+from typing import Annotated, Final
+
+import msgspec
+
+SOCKET_NAME: Final = "control.sock"
+FOLDER_NAME: Final = ".hauberk"
+"""Beside the resources; readable by its owner alone."""
+# A line names each service of the mesh; the largest meshes have some ten thousand.
+LARGEST_LINE: Final = 4 * 1024 * 1024
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="op"):
+    pass
+
+
+class RegisterWorkload(_Message, frozen=True, kw_only=True, tag="register_workload"):
+    """Be a workload for as long as this connection stands; nobody is sent to it before `WorkloadReady`. Answer: `Joined`."""
+
+    service: str
+    version: str = ""
+    namespace: str = "default"
+    service_account: str = ""
+    """Empty: as the service."""
+    name: str
+    """Of this one instance, unique in its namespace."""
+    address: str = "127.0.0.1"
+    ports: dict[Port, Port] = {}
+    """For each port of the service, where the workload's sidecar listens."""
+    labels: dict[str, str] = {}
+
+
+class WorkloadReady(_Message, frozen=True, kw_only=True, tag="workload_ready"):
+    """The workload that this connection registered takes requests now. Answer: `Noted`."""
+
+    namespace: str
+    name: str
+
+
+class JoinGateway(_Message, frozen=True, kw_only=True, tag="join_gateway"):
+    """Run the proxy of a Gateway. Answer: `Joined`."""
+
+    namespace: str
+    name: str
+
+
+class AskServices(_Message, frozen=True, kw_only=True, tag="services"):
+    """Which services there are. Answer: `Services`."""
+
+
+class AskGateways(_Message, frozen=True, kw_only=True, tag="gateways"):
+    """Which Gateways there are to run. Answer: `Gateways`."""
+
+
+class AskStatus(_Message, frozen=True, kw_only=True, tag="status"):
+    """The conditions of every object, and what is wrong with the files. Answer: `Status`."""
+
+
+class AskProxies(_Message, frozen=True, kw_only=True, tag="proxies"):
+    """Every connected proxy. Answer: `Proxies`."""
+
+
+Request = RegisterWorkload | WorkloadReady | JoinGateway | AskServices | AskGateways | AskStatus | AskProxies
+
+
+class Joined(_Message, frozen=True, kw_only=True, tag="joined"):
+    """How to join, once."""
+
+    control: str
+    join: str
+    root: str
+    identity: str
+    token: str
+
+
+class Noted(_Message, frozen=True, kw_only=True, tag="noted"):
+    """It is done."""
+
+
+class ServicePorts(msgspec.Struct, frozen=True, kw_only=True):
+    """One service."""
+
+    name: str
+    namespace: str
+    ports: list[int]
+
+
+class Services(_Message, frozen=True, kw_only=True, tag="services"):
+    """By namespace and name."""
+
+    services: list[ServicePorts]
+
+
+class GatewayPorts(msgspec.Struct, frozen=True, kw_only=True):
+    """One Gateway that is ours to run."""
+
+    name: str
+    namespace: str
+    ports: list[int]
+
+
+class Gateways(_Message, frozen=True, kw_only=True, tag="gateways"):
+    """By namespace and name."""
+
+    gateways: list[GatewayPorts]
+
+
+class ConditionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition of one object."""
+
+    kind: str
+    namespace: str
+    name: str
+    place: str
+    part: str = ""
+    """A listener of a Gateway, a parent of a route."""
+    type: str
+    status: str
+    reason: str
+    message: str = ""
+
+
+class Status(_Message, frozen=True, kw_only=True, tag="status"):
+    """What control makes of the files."""
+
+    conditions: list[ConditionRow]
+    problems: list[str]
+    """Mistakes in files, each with its place, reason and hint."""
+
+
+class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One connected proxy."""
+
+    identity: str
+    role: str
+    name: str
+    namespace: str
+    version: str
+    current: bool
+    behind_seconds: float
+    connected_seconds: float
+    refused_version: str = ""
+    refused_reason: str = ""
+
+
+class Proxies(_Message, frozen=True, kw_only=True, tag="proxies"):
+    """By role and name."""
+
+    proxies: list[ProxyRow]
+
+
+class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
+    """The request is not fulfilled; the message says why, and what to do."""
+
+    message: str
+
+
+Answer = Joined | Noted | Services | Gateways | Status | Proxies | Refused

@@ -1,0 +1,39 @@
+"""Conditions as rows for people."""
+
+from collections.abc import Iterable
+
+from hauberk_control.local.messages import ConditionRow
+from hauberk_control.status.conditions import Condition
+from hauberk_control.status.statuses import view_statuses
+from hauberk_control.store import ObjectKey
+from hauberk_control.translate.view import View
+
+
+def condition_rows(view: View) -> list[ConditionRow]:
+    """One row for each condition of each object, of each listener of a Gateway and of each parent of a route."""
+    rows: list[ConditionRow] = []
+    for key, status in sorted(view_statuses(view).items()):
+        place = str(view.store.objects[key].place)
+        rows += _rows(key, place, "", status.conditions)
+        for listener in status.listeners:
+            rows += _rows(key, place, listener.name, listener.conditions)
+        for parent in status.parents:
+            rows += _rows(key, place, parent.parent_ref.name, parent.conditions)
+    return rows
+
+
+def _rows(key: ObjectKey, place: str, part: str, conditions: Iterable[Condition]) -> list[ConditionRow]:
+    return [
+        ConditionRow(
+            kind=key.kind,
+            namespace=key.namespace,
+            name=key.name,
+            place=place,
+            part=part,
+            type=condition.type,
+            status=condition.status,
+            reason=condition.reason,
+            message=condition.message,
+        )
+        for condition in conditions
+    ]

@@ -1,0 +1,1 @@
+"""Where control's objects come from."""

@@ -1,0 +1,202 @@
+"""Objects from a folder of files that people edit.
+
+The danger is in the middle of an edit. Half a YAML file is mostly YAML as well, so that a file is read once it has been left
+alone for two looks; and what looks like an accident, a file that is broken, emptied or gone, or that has lost objects, must stay
+that way for longer before it is believed. Even then a broken file takes nothing away: its objects stay as they last were.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import trio
+
+from hauberk_control.sources.scan import Scan, scan_folder
+from hauberk_control.sources.source import Loaded, Source
+from hauberk_control.store import Object, Place, gather, key_of
+from hauberk_core.agent.watch import POLL_SECONDS, Stamp, poll_pause, stamp_of
+from hauberk_core.model.document import MOST_ERRORS
+from hauberk_core.model.errors import ConfigError
+from hauberk_core.resources.read import Pieces, ReadFile, read_file
+from hauberk_core.resources.registry import CORE_KINDS, Kinds
+from hauberk_core.resources.yaml import LARGEST_FILE
+
+PATIENCE_SECONDS: Final = 0.25
+"""How long what may be an accident must last. An editor that truncates and then writes, or deletes and then creates, is done long
+before; a person who removes something does not notice the wait."""
+DOUBT_SECONDS: Final = 0.05
+"""The same for YAML that ends within a line: mostly an editor's habit, sometimes a writer that is not done."""
+GATHER_SECONDS: Final = 0.06
+"""How long a change that is ready waits for others that may belong to it, as after a checkout."""
+
+
+class _Content(NamedTuple):
+    """What a file held when it was read."""
+
+    objects: tuple[Object, ...]
+    errors: tuple[ConfigError, ...]
+    pieces: Pieces
+    wait: float
+    """For so many seconds it must have looked like this to be believed."""
+
+
+class _File:
+    """What is known of one file."""
+
+    __slots__ = ("content", "errors", "objects", "pieces", "seen", "since", "stamp")
+
+    def __init__(self) -> None:
+        self.objects: tuple[Object, ...] = ()
+        """What it stands for: when it was last right, and of a broken file what is right in it."""
+        self.errors: tuple[ConfigError, ...] = ()
+        self.pieces: Pieces = {}
+        self.stamp: Stamp | None = None
+        """Of the content that was taken over."""
+        self.seen: Stamp | None = None
+        """At the last look; None where there is no file."""
+        self.since = 0.0
+        """When it began to look as it did at the last look."""
+        self.content: _Content | None = None
+        """Read already, but not believed yet."""
+
+    def look(self, stamp: Stamp | None, now: float) -> None:
+        """Note how the file looks now."""
+        if stamp != self.seen:
+            self.seen = stamp
+            self.since = now
+            self.content = None
+
+
+def load_folder(path: Path, kinds: Kinds = CORE_KINDS) -> Loaded:
+    """Read a folder once, as it is. Args: kinds - what may be in it."""
+    scan = scan_folder(path)
+    objects: list[Object] = []
+    errors = list(scan.errors)
+    for file, stamp in scan.stamps.items():
+        content = _read(file, stamp, (), {}, kinds)
+        if content is not None:
+            objects += content.objects
+            errors += content.errors
+    return _load(objects, errors)
+
+
+class FolderSource(Source):
+    """Watches a folder; see `scan_folder` for what in it is read.
+
+    A change is visible some 50 ms after it was written, in a folder of at most a hundred files.
+    """
+
+    def __init__(self, path: Path, kinds: Kinds = CORE_KINDS) -> None:
+        self.path: Final = path
+        self._kinds: Final = kinds
+        self._files: Final[dict[str, _File]] = {}
+        self._scan_errors: tuple[ConfigError, ...] = ()
+        self._told: Loaded | None = None
+
+    async def next(self) -> Loaded:
+        first = self._told is None
+        changed_at = trio.current_time() if first else None
+        while True:
+            scan = scan_folder(self.path)
+            now = trio.current_time()
+            settling = self._look(scan, now)
+            if await self._take_over(now, trusting=first) and changed_at is None:
+                changed_at = now
+            if scan.errors != self._scan_errors:
+                self._scan_errors = scan.errors
+                changed_at = now if changed_at is None else changed_at
+            if changed_at is not None and (not settling or now - changed_at >= GATHER_SECONDS):
+                loaded = self._load_files()
+                changed_at = None
+                if loaded != self._told:
+                    self._told = loaded
+                    return loaded
+            await trio.sleep(POLL_SECONDS if settling else poll_pause(len(self._files)))
+
+    def _look(self, scan: Scan, now: float) -> bool:
+        """Note how all files look now. Returns: whether one has changed since the last look."""
+        for path, file in self._files.items():
+            if path not in scan.stamps and not any(path.startswith(folder + os.sep) for folder in scan.unreadable):
+                file.look(None, now)
+        for path, stamp in scan.stamps.items():
+            self._files.setdefault(path, _File()).look(stamp, now)
+        return any(file.since == now and file.seen != file.stamp for file in self._files.values())
+
+    async def _take_over(self, now: float, *, trusting: bool) -> bool:
+        """Take over what has settled. Returns: whether anything has changed.
+
+        Args: trusting - nothing was known before, so that nothing can be lost.
+        """
+        changed = False
+        for path, file in list(self._files.items()):
+            if file.seen == file.stamp or now - file.since < POLL_SECONDS / 2:
+                continue
+            if file.seen is None:
+                if now - file.since >= PATIENCE_SECONDS:
+                    del self._files[path]
+                    changed = True
+                continue
+            if file.content is None:
+                file.content = await trio.to_thread.run_sync(_read, path, file.seen, file.objects, file.pieces, self._kinds)
+            if file.content is not None and (trusting or now - file.since >= file.content.wait):
+                file.objects, file.errors, file.pieces, _ = file.content
+                file.stamp = file.seen
+                file.content = None
+                changed = True
+        return changed
+
+    def _load_files(self) -> Loaded:
+        # A file that has just gone may have been renamed: what it held is then elsewhere, and no duplicate.
+        present = [path for path in sorted(self._files) if self._files[path].seen is not None]
+        gone = [path for path in sorted(self._files) if self._files[path].seen is None]
+        objects = [item for path in present for item in self._files[path].objects]
+        elsewhere = {item.key for item in objects}
+        objects += [item for path in gone for item in self._files[path].objects if item.key not in elsewhere]
+        errors = [*self._scan_errors, *(error for path in present for error in self._files[path].errors)]
+        return _load(objects, errors)
+
+
+def _load(objects: Iterable[Object], errors: list[ConfigError]) -> Loaded:
+    store, duplicates = gather(objects)
+    # An error must not fall to the bound because warnings stand before it.
+    told = sorted([*errors, *duplicates], key=lambda error: error.severity)
+    return Loaded(store, tuple(told[:MOST_ERRORS]))
+
+
+def _read(path: str, stamp: Stamp, before: tuple[Object, ...], known: Pieces, kinds: Kinds) -> _Content | None:
+    """Read a file; None if it no longer looks as it did.
+
+    Args: before - its objects so far; known - what the last reading found.
+    """
+    try:
+        # Not blocking, because opening a named pipe would wait for its writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if stamp_of(os.fstat(descriptor)) != stamp:
+                return None
+            # One octet more than is allowed tells that there is more.
+            data = file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        hint = "make it readable, or remove it from the folder"
+        refusal = ConfigError(origin=path, message=f"it cannot be read: {error.strerror}", hint=hint)
+        return _Content(before, (refusal,), known, PATIENCE_SECONDS)
+    if before and not data.strip():
+        message = "the file is empty; its objects stay as they were"
+        refusal = ConfigError(origin=path, message=message, hint="delete the file if they are to go")
+        return _Content(before, (refusal,), known, PATIENCE_SECONDS)
+    wait = 0.0 if data.endswith(b"\n") or path.endswith(".json") else DOUBT_SECONDS
+    return _compare(read_file(data, path, known, kinds), before, path, wait)
+
+
+def _compare(read: ReadFile, before: tuple[Object, ...], origin: str, wait: float) -> _Content:
+    fresh = tuple(
+        Object(key_of(value), value, Place(origin, line, column), written) for value, line, column, written in read.objects
+    )
+    present = {item.key for item in fresh}
+    missing = tuple(item for item in before if item.key not in present)
+    if any(error.severity == "error" for error in read.errors):
+        return _Content(fresh + missing, read.errors, read.pieces, PATIENCE_SECONDS)
+    return _Content(fresh, read.errors, read.pieces, PATIENCE_SECONDS if missing else wait)

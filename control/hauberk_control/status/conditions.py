@@ -1,0 +1,66 @@
+"""Conditions of objects as values, named and meant as in Gateway API v1; when they changed is for whoever writes them down."""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from hauberk_core.resources.gateway_api.gateway import RouteGroupKind
+from hauberk_core.resources.gateway_api.references import ParentReference
+
+MOST_TOLD: Final = 5
+"""Mistakes in one message; who mends these sees the others."""
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One thing that is so, or not."""
+
+    type: str
+    status: Literal["True", "False"]
+    reason: str
+    message: str = ""
+    observed_generation: int = 0
+    """The object's, when this was found."""
+
+
+class ListenerStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How a listener of a Gateway stands."""
+
+    name: str
+    supported_kinds: tuple[RouteGroupKind, ...]
+    attached_routes: int
+    conditions: tuple[Condition, ...]
+
+
+class ParentStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What came of one parent reference of a route."""
+
+    parent_ref: ParentReference
+    controller_name: str
+    conditions: tuple[Condition, ...]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What there is to say of an object."""
+
+    conditions: tuple[Condition, ...] = ()
+    listeners: tuple[ListenerStatus, ...] = ()
+    """A Gateway's."""
+    parents: tuple[ParentStatus, ...] = ()
+    """A route's."""
+
+
+def holds(type_: str, reason: str, generation: int, message: str = "") -> Condition:
+    """A condition that is so."""
+    return Condition(type=type_, status="True", reason=reason, message=message, observed_generation=generation)
+
+
+def fails(type_: str, reason: str, generation: int, message: str) -> Condition:
+    """A condition that is not so."""
+    return Condition(type=type_, status="False", reason=reason, message=message, observed_generation=generation)
+
+
+def joined(messages: Sequence[str]) -> str:
+    """Several sentences as one message, bounded."""
+    told = "; ".join(messages[:MOST_TOLD])
+    return f"{told}; and {len(messages) - MOST_TOLD} more" if len(messages) > MOST_TOLD else told

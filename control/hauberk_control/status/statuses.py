@@ -1,0 +1,71 @@
+"""The status of every object that has one. Pure: what proxies made of it is not known here."""
+
+from hauberk_control.status.conditions import Status, fails, holds, joined
+from hauberk_control.status.gateway import class_status, gateway_status
+from hauberk_control.status.http_route import route_status
+from hauberk_control.store import ObjectKey, Store, key_of
+from hauberk_control.translate.finding import Finding
+from hauberk_control.translate.view import CONTROLLER, Memories, View
+from hauberk_core.resources import (
+    DestinationRule,
+    EndpointSlice,
+    Gateway,
+    GatewayClass,
+    HTTPRoute,
+    PeerAuthentication,
+    PluginPolicy,
+    Service,
+    WorkloadEntry,
+)
+from hauberk_core.resources.meta import Resource
+
+
+def statuses(store: Store) -> dict[ObjectKey, Status]:
+    """By object; without those that belong to other controllers, and without kinds that nothing can be wrong with."""
+    return view_statuses(View(store, Memories()))
+
+
+def view_statuses(view: View) -> dict[ObjectKey, Status]:
+    """The same for a store that is looked at already."""
+    store = view.store
+    found: dict[ObjectKey, Status] = {}
+    for own in store.of(GatewayClass):
+        if own.spec.controller_name == CONTROLLER:
+            found[key_of(own)] = class_status(own)
+    for gateway in store.of(Gateway):
+        if view.class_is_ours(gateway.spec.gateway_class_name):
+            found[key_of(gateway)] = gateway_status(gateway, view)
+    for route in store.of(HTTPRoute):
+        found[key_of(route)] = route_status(route, view)
+    mistakes = _by_object(view)
+    several: list[Resource] = [
+        resource
+        for kind in (PeerAuthentication, DestinationRule, PluginPolicy, WorkloadEntry, Service, EndpointSlice)
+        for resource in store.of(kind)
+    ]
+    for resource in several:
+        key = key_of(resource)
+        found[key] = _accepted(resource.metadata.generation, mistakes.get(key, []), view)
+    return found
+
+
+def _by_object(view: View) -> dict[ObjectKey, list[Finding]]:
+    """What is wrong with objects that have no status of Gateway API's."""
+    several = [*view.policies.findings, *view.rules.findings, *view.plugins.findings]
+    for service in view.store.of(Service):
+        for port in service.spec.ports:
+            several.extend(view.reached(service, port)[1])
+    by_object: dict[ObjectKey, list[Finding]] = {}
+    for finding in dict.fromkeys(several):
+        by_object.setdefault(finding.key, []).append(finding)
+    return by_object
+
+
+def _accepted(generation: int, mistakes: list[Finding], view: View) -> Status:
+    """Accepted, and what of it has no effect; or not, and why."""
+    located = view.locate(mistakes)
+    wrong = [error.message for error in located if error.severity == "error"]
+    if wrong:
+        return Status(conditions=(fails("Accepted", "Invalid", generation, joined(wrong)),))
+    message = joined([error.message for error in located])
+    return Status(conditions=(holds("Accepted", "AcceptedInPart" if located else "Accepted", generation, message),))

@@ -1,0 +1,144 @@
+"""All objects that control works from, as one frozen value."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple, Self, TypeVar
+
+from hauberk_core.model.errors import ConfigError, Path
+from hauberk_core.resources import Resource, Service
+from hauberk_core.resources.written import Written
+
+Kind = TypeVar("Kind", bound=Resource)
+
+
+class Place(NamedTuple):
+    """Where an object was read; an object made by this process has no file."""
+
+    file: str = ""
+    line: int = 0
+    """Counted from 1, as the column; 0 where there is no text."""
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+class ObjectKey(NamedTuple):
+    """What an object is called; whatever its version, it is one object."""
+
+    group: str
+    kind: str
+    namespace: str
+    """Empty for kinds that do not live in namespaces."""
+    name: str
+
+    def __str__(self) -> str:
+        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} {name}"
+
+
+def key_of(resource: Resource) -> ObjectKey:
+    """The key under which an object is stored."""
+    namespace = resource.metadata.namespace if resource.NAMESPACED else ""
+    return ObjectKey(resource.GROUP, resource.KIND, namespace, resource.metadata.name)
+
+
+class Object(NamedTuple):
+    """An object and where it comes from."""
+
+    key: ObjectKey
+    value: Resource
+    place: Place
+    written: Written | None = None
+    """The text it was read from."""
+
+    def locate(self, path: Path) -> Place:
+        """Where one of its fields stands, or else where it begins; `path` has the written names."""
+        found = self.written.place(path) if self.written is not None else None
+        return Place(self.place.file, *found) if found is not None else self.place
+
+
+class Store:
+    """Objects by key. It never changes: `with_objects` makes another."""
+
+    __slots__ = ("_by_kind", "_objects")
+
+    def __init__(self, objects: Mapping[ObjectKey, Object] = MappingProxyType({})) -> None:
+        self._objects: Final = MappingProxyType(dict(objects))
+        by_kind: dict[tuple[str, str], dict[ObjectKey, Resource]] = {}
+        # In the order of names, so that whatever is made from a store depends on its objects alone.
+        for key in sorted(self._objects):
+            by_kind.setdefault((key.group, key.kind), {})[key] = self._objects[key].value
+        self._by_kind: Final = by_kind
+
+    @property
+    def objects(self) -> Mapping[ObjectKey, Object]:
+        """Every object."""
+        return self._objects
+
+    def of(self, kind: type[Kind]) -> Iterator[Kind]:
+        """All objects of a kind, by namespace and name."""
+        for value in self._by_kind.get((kind.GROUP, kind.KIND), {}).values():
+            assert isinstance(value, kind)
+            yield value
+
+    def get(self, kind: type[Kind], namespace: str, name: str) -> Kind | None:
+        """One object; the namespace means nothing for kinds that do not live in one."""
+        key = ObjectKey(kind.GROUP, kind.KIND, namespace if kind.NAMESPACED else "", name)
+        value = self._by_kind.get((kind.GROUP, kind.KIND), {}).get(key)
+        assert value is None or isinstance(value, kind)
+        return value
+
+    def service(self, namespace: str, name: str) -> Service | None:
+        """The service of this name."""
+        return self.get(Service, namespace, name)
+
+    def place(self, resource: Resource) -> Place:
+        """Where an object of this store was read."""
+        found = self._objects.get(key_of(resource))
+        return found.place if found else Place()
+
+    def with_objects(self, added: Iterable[Resource]) -> Self:
+        """This store and some objects that are in no file; they replace those of the same key."""
+        objects = dict(self._objects)
+        for resource in added:
+            key = key_of(resource)
+            objects[key] = Object(key, resource, Place())
+        return type(self)(objects)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Store) and self._objects == other._objects
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __repr__(self) -> str:
+        return f"Store({len(self)} objects)"
+
+
+class Gathered(NamedTuple):
+    """A store, and what was wrong with the objects offered to it."""
+
+    store: Store
+    errors: tuple[ConfigError, ...]
+
+
+def gather(objects: Iterable[Object]) -> Gathered:
+    """Make a store; of several objects with one key the first offered stays, and each other one is an error."""
+    kept: dict[ObjectKey, Object] = {}
+    errors: list[ConfigError] = []
+    for item in objects:
+        first = kept.setdefault(item.key, item)
+        if first is not item:
+            errors.append(
+                ConfigError(
+                    origin=item.place.file,
+                    line=item.place.line,
+                    column=item.place.column,
+                    message=f"{item.key} stands here a second time; the one at {first.place} is used",
+                    hint="remove or rename one of the two",
+                )
+            )
+    return Gathered(Store(kept), tuple(errors))

@@ -1,0 +1,88 @@
+"""The backends of a rule, looked up: clusters with weights, and for what leads nowhere a share that is answered with 500."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import NamedTuple
+
+import msgspec
+
+from hauberk_control.store import Store
+from hauberk_control.translate.reference import Grants
+from hauberk_control.translate.route_plan import BackendPlan, RulePlan
+from hauberk_control.translate.service import Destination, other_protocol
+from hauberk_control.translate.weights import whole_weights
+from hauberk_core.model.errors import quote
+from hauberk_core.model.route import Route, WeightedCluster
+from hauberk_core.resources import HTTPRoute, Service
+from hauberk_core.resources.kubernetes.service import ServicePort
+
+
+class Unresolved(NamedTuple):
+    """Why a reference leads nowhere: the reason as Gateway API calls it, and for a person what is wrong and what to do."""
+
+    reason: str
+    message: str
+    hint: str
+
+
+class Backend(NamedTuple):
+    """A port of a service."""
+
+    service: Service
+    port: ServicePort
+
+
+def resolve(route: HTTPRoute, plan: BackendPlan, store: Store, grants: Grants) -> Backend | Unresolved:
+    """Look up one backend of a route."""
+    reference = plan.reference
+    if (reference.group, reference.kind) != ("", "Service"):
+        shown = f"{reference.group}/{reference.kind}" if reference.group else reference.kind
+        return Unresolved("InvalidKind", f"{shown} is no backend here", "refer to a Service")
+    own = route.metadata.namespace
+    namespace = reference.namespace or own
+    if not grants.allow((route.GROUP, route.KIND, own), ("", "Service", namespace), reference.name):
+        message = f"the namespace {quote(namespace)} does not let routes of {quote(own)} refer to its services"
+        return Unresolved("RefNotPermitted", message, f"add a ReferenceGrant in {namespace}")
+    service = store.service(namespace, reference.name)
+    if service is None:
+        return Unresolved("BackendNotFound", f"there is no Service {namespace}/{reference.name}", "correct the name, or add it")
+    if service.spec.type == "ExternalName":
+        return Unresolved("BackendNotFound", f"the Service {namespace}/{reference.name} is only a name", "give it endpoints")
+    port = service.port(reference.port or 0)
+    if port is None:
+        known = ", ".join([str(own.port) for own in service.spec.ports]) or "none"
+        message = f"the Service {namespace}/{reference.name} has no port {reference.port}"
+        return Unresolved("BackendNotFound", message, f"write one of its ports: {known}")
+    protocol = other_protocol(port)
+    if protocol:
+        message = f"port {port.port} of the Service {namespace}/{reference.name} speaks {protocol}, the proxy only HTTP/1.1"
+        return Unresolved("UnsupportedProtocol", message, "refer to a port that speaks http")
+    return Backend(service, port)
+
+
+def bind(rule: RulePlan, reach: Callable[[BackendPlan], Destination | None]) -> Route:
+    """A rule with its backends.
+
+    Args: reach - the destination of a backend; None: it leads nowhere.
+    """
+    if not rule.backends:
+        return rule.route
+    shares: list[tuple[Fraction | int, str, BackendPlan]] = []
+    for plan in rule.backends:
+        found = reach(plan)
+        weight = plan.reference.weight
+        parts = found.shares if found is not None else (("", 1),)
+        if len(parts) == 1:
+            shares.append((weight, parts[0][0], plan))
+            continue
+        total = sum([count for _, count in parts])
+        for cluster, count in parts:
+            shares.append((Fraction(weight * count, total), cluster, plan))
+    weights = whole_weights([share for share, _, _ in shares])
+    backends = [
+        WeightedCluster(
+            cluster=cluster, weight=weight, request_headers=plan.request_headers, response_headers=plan.response_headers
+        )
+        for weight, (_, cluster, plan) in zip(weights, shares, strict=True)
+    ]
+    return msgspec.structs.replace(rule.route, backends=tuple(backends))

@@ -1,0 +1,89 @@
+"""What grows into one proxy's snapshot while it is put together."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from hauberk_control.translate.backend import Backend, Unresolved, bind
+from hauberk_control.translate.destination_rule import Caller
+from hauberk_control.translate.finding import Finding, findings
+from hauberk_control.translate.node import Node
+from hauberk_control.translate.route_plan import BackendPlan
+from hauberk_control.translate.service import Destination, Source, source_labels
+from hauberk_control.translate.view import View
+from hauberk_core.agent.wire import CertificatePem
+from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
+from hauberk_core.model.cluster import Cluster
+from hauberk_core.model.errors import ConfigError
+from hauberk_core.model.listener import Listener
+from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.route import Route, RouteTable
+from hauberk_core.resources import HTTPRoute, Service
+from hauberk_core.resources.kubernetes.service import ServicePort
+
+
+class Build:
+    """The pieces of a snapshot, and the means to make them for one proxy."""
+
+    def __init__(self, view: View, node: Node) -> None:
+        self.view: Final = view
+        self.node: Final = node
+        self.listeners: Final[dict[str, Listener]] = {}
+        self.route_tables: Final[dict[str, RouteTable]] = {}
+        self.clusters: Final[dict[str, Cluster]] = {}
+        self.certificates: Final[dict[str, CertificatePem]] = {}
+        self.findings: Final[list[Finding]] = []
+        self.problems: Final[list[ConfigError]] = []
+        """What is wrong with the node itself."""
+        self._caller: Final = Caller(node.namespace, tuple(sorted(node.labels.items())))
+        labels = source_labels(node.name, node.namespace, node.labels, node.identity)
+        self._source: Final = Source(_trust_domain(node.identity), labels)
+        self._bound: Final[dict[tuple[str, str], tuple[Route, ...]]] = {}
+
+    def destination(self, service: Service, port: ServicePort) -> Destination:
+        """A port of a service; its clusters are in the snapshot from now on."""
+        found = self.view.destination(service, port, self._caller, self._source)
+        self.clusters.update(found.clusters)
+        self.findings.extend(found.findings)
+        return found
+
+    def routes(self, route: HTTPRoute) -> tuple[Route, ...]:
+        """The rules of an HTTPRoute with their backends; none if it is refused."""
+        key = (route.metadata.namespace, route.metadata.name)
+        bound = self._bound.get(key)
+        if bound is None:
+            plan = self.view.plan(route)
+            self.findings.extend(self.view.plan_findings(route))
+            bound = ()
+            if not plan.refused:
+                bound = tuple([bind(rule, lambda backend: self._reach(route, backend)) for rule in plan.rules])
+                bound = self.view.plugins.on_routes(route, bound)
+            self._bound[key] = bound
+        return bound
+
+    def _reach(self, route: HTTPRoute, plan: BackendPlan) -> Destination | None:
+        found = self.view.resolve(route, plan)
+        if isinstance(found, Backend):
+            return self.destination(found.service, found.port)
+        self.findings.extend(unresolved_findings(route, [(plan, found)]))
+        return None
+
+    def warn_about_node(self, message: str, hint: str) -> None:
+        """Say what is wrong with the node's own wishes."""
+        origin = f"{self.node.role} {self.node.name}"
+        self.problems.append(ConfigError(origin=origin, message=message, hint=hint, severity="warning"))
+
+
+def unresolved_findings(route: HTTPRoute, several: Sequence[tuple[BackendPlan, Unresolved]]) -> tuple[Finding, ...]:
+    """Backends that lead nowhere. Only a warning: the rest of the route serves on."""
+    mistakes = [
+        Mistake(plan.path, f"{found.message}; its share of requests is answered with 500", found.hint, "warning")
+        for plan, found in several
+    ]
+    return findings(route, mistakes)
+
+
+def _trust_domain(identity: str) -> str:
+    try:
+        return SpiffeId.parse(identity).trust_domain
+    except SpiffeError:
+        return DEFAULT_TRUST_DOMAIN

@@ -1,0 +1,139 @@
+"""Which processes stand behind a port of a service, and what is known of each."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from hauberk_control.store import Store
+from hauberk_control.translate.finding import Finding, findings
+from hauberk_control.translate.security import TLS_MODE_LABEL, TLS_MODE_MESH, Policies
+from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
+from hauberk_core.model.address import Address, parse_address
+from hauberk_core.model.errors import quote
+from hauberk_core.model.mistake import Mistake
+from hauberk_core.resources import EndpointSlice, Resource, Service, WorkloadEntry
+from hauberk_core.resources.kubernetes.service import ServicePort
+
+# Where a workload names no service account, as in Kubernetes.
+DEFAULT_ACCOUNT: Final = "default"
+
+
+class Reached(NamedTuple):
+    """One endpoint."""
+
+    address: str
+    namespace: str
+    workload: str
+    account: str
+    """The service account; known only of workloads that may belong to the mesh."""
+    mesh: bool
+    """Whether it takes the mesh's TLS."""
+    labels: Mapping[str, str]
+
+
+class Members(NamedTuple):
+    """The objects that say where a service is."""
+
+    entries: tuple[WorkloadEntry, ...]
+    slices: tuple[EndpointSlice, ...]
+
+
+class Endpoints:
+    """The endpoints of a store's services."""
+
+    def __init__(self, store: Store, policies: Policies) -> None:
+        self._policies: Final = policies
+        self._entries: Final[dict[tuple[str, str, str], list[WorkloadEntry]]] = {}
+        """By namespace and each of their labels, so that a service looks only at those that share one with its selector."""
+        self._slices: Final[dict[tuple[str, str], list[EndpointSlice]]] = {}
+        for entry in store.of(WorkloadEntry):
+            for name, value in entry.spec.labels.items():
+                self._entries.setdefault((entry.metadata.namespace, name, value), []).append(entry)
+        for piece in store.of(EndpointSlice):
+            self._slices.setdefault((piece.metadata.namespace, piece.service()), []).append(piece)
+
+    def of(self, service: Service) -> Members:
+        """The objects that say where a service is."""
+        namespace = service.metadata.namespace
+        slices = self._slices.get((namespace, service.metadata.name), [])
+        return Members(tuple(self._selected(namespace, service.spec.selector)), tuple(slices))
+
+    def behind(self, service: Service, port: ServicePort, members: Members) -> tuple[tuple[Reached, ...], tuple[Finding, ...]]:
+        """The endpoints of one port, each address once, and what is wrong with those left out."""
+        reached: dict[str, Reached] = {}
+        found: list[Finding] = []
+        for entry in members.entries:
+            self._add_entry(entry, port, reached, found)
+        for piece in members.slices:
+            _add_slice(piece, service, port, reached, found)
+        return tuple(reached.values()), tuple(found)
+
+    def _selected(self, namespace: str, selector: Mapping[str, str]) -> list[WorkloadEntry]:
+        """The workloads that have all labels of a selector; an empty one selects none."""
+        candidates = [self._entries.get((namespace, name, value), []) for name, value in selector.items()]
+        return [
+            entry
+            for entry in min(candidates, key=len, default=[])
+            if all(entry.spec.labels.get(name) == value for name, value in selector.items())
+        ]
+
+    def _add_entry(self, entry: WorkloadEntry, port: ServicePort, reached: dict[str, Reached], found: list[Finding]) -> None:
+        number = _entry_port(entry, port)
+        if number is None:
+            message = f"no port is called {quote(str(port.target_port))}, as the service has it"
+            found.extend(
+                findings(entry, [Mistake(("spec", "ports"), message, "add it, with the number where the process listens")])
+            )
+            return
+        address = _address(entry.spec.address, number, entry, ("spec", "address"), found)
+        if address is None:
+            return
+        labels = entry.spec.labels
+        # Istio's rule for workloads that do not say it themselves.
+        speaks = labels.get(TLS_MODE_LABEL, TLS_MODE_MESH if entry.spec.service_account else "") == TLS_MODE_MESH
+        known_as = port.target_port if isinstance(port.target_port, int) else port.port
+        namespace = entry.metadata.namespace
+        mesh = speaks and self._policies.mode(namespace, labels, known_as) != "DISABLE"
+        account = entry.spec.service_account or DEFAULT_ACCOUNT
+        try:
+            SpiffeId(DEFAULT_TRUST_DOMAIN, namespace, account)
+        except SpiffeError as error:
+            hint = "write the name of a service account"
+            found.extend(findings(entry, [Mistake(("spec", "serviceAccount"), str(error), hint)]))
+            return
+        reached.setdefault(address, Reached(address, namespace, entry.metadata.name, account, mesh, labels))
+
+
+def _entry_port(entry: WorkloadEntry, port: ServicePort) -> int | None:
+    """Where a workload listens for a port of its service; its ports may be called as the service's or by their numbers."""
+    for name in (port.name, port.target_port, port.port):
+        if name is not None and str(name) in entry.spec.ports:
+            return entry.spec.ports[str(name)]
+    return None if isinstance(port.target_port, str) else port.target_port or port.port
+
+
+def _add_slice(
+    piece: EndpointSlice, service: Service, port: ServicePort, reached: dict[str, Reached], found: list[Finding]
+) -> None:
+    number = next((own.port for own in piece.ports if own.name == (port.name or "") and own.protocol == "TCP"), None)
+    if number is None:
+        return
+    for index, endpoint in enumerate(piece.endpoints):
+        ready = endpoint.conditions.ready is not False or service.spec.publish_not_ready_addresses
+        if not ready:
+            continue
+        address = _address(endpoint.addresses[0], number, piece, ("endpoints", index, "addresses", 0), found)
+        if address is not None:
+            reached.setdefault(address, Reached(address, piece.metadata.namespace, "", "", False, {}))
+
+
+def _address(host: str, port: int, resource: Resource, path: tuple[str | int, ...], found: list[Finding]) -> str | None:
+    text = str(Address(host, port))
+    try:
+        if host:
+            parse_address(text)
+            return text
+    except ValueError:
+        pass
+    hint = "write an IP address or a host name, for example 127.0.0.1"
+    found.extend(findings(resource, [Mistake(path, f"{quote(host)} is nothing that can be connected to", hint)]))
+    return None

@@ -1,0 +1,133 @@
+"""The gateway role: a Gateway's listeners, and the routes attached to them.
+
+Listeners of one HTTP port are one filter chain, told apart by Host; each HTTPS listener is a chain of its own, chosen by SNI. A
+request belongs to the most specific listener for its host, and only that listener's routes are asked for it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from hauberk_control.translate.build import Build
+from hauberk_control.translate.finding import findings
+from hauberk_control.translate.gateway_listener import ListenerState
+from hauberk_control.translate.hostnames import most_specific
+from hauberk_control.translate.plugin_policy import before, merged
+from hauberk_core.model.address import Address
+from hauberk_core.model.listener import FilterChain, Listener
+from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.route import Route, RouteTable, VirtualHost
+from hauberk_core.model.transport import TransportConfig
+from hauberk_core.resources import Gateway
+
+# Of a redirect that names a scheme and no port (Gateway API, HTTPRequestRedirectFilter).
+_WELL_KNOWN_PORTS: Final = {"http": 80, "https": 443}
+
+
+def build_gateway(build: Build) -> None:
+    """Add everything that a gateway's proxy serves."""
+    namespace, _, name = build.node.name.partition("/")
+    gateway = build.view.store.get(Gateway, namespace, name)
+    if gateway is None:
+        build.warn_about_node("there is no such Gateway", "add it, or stop this proxy")
+        return
+    if not build.view.class_is_ours(gateway.spec.gateway_class_name):
+        build.warn_about_node(f"its class {gateway.spec.gateway_class_name!r} is not served here", "write the class hauberk")
+        return
+    states = build.view.listeners(gateway)
+    for index, state in enumerate(states):
+        path = ("spec", "listeners", index)
+        mistakes = [Mistake(path, f"{trouble.message} ({trouble.reason})", trouble.hint) for trouble in state.troubles]
+        build.findings.extend(findings(gateway, mistakes))
+    hosts = _hosts_by_listener(build, gateway, states)
+    taken: dict[int, int] = {}
+    for port in sorted({state.spec.port for state in states if state.serves}):
+        actual = build.node.ports.get(port, port)
+        first = taken.setdefault(actual, port)
+        if first != port:
+            message = f"port {port} would be {actual} on this machine, which is port {first}'s already"
+            build.warn_about_node(message, "give the two ports different ones")
+            continue
+        serving = [state for state in states if state.serves and state.spec.port == port]
+        _add_port(build, gateway, serving, hosts, Address(build.node.address, actual))
+
+
+def _hosts_by_listener(
+    build: Build, gateway: Gateway, states: Sequence[ListenerState]
+) -> dict[str, dict[str, dict[str, tuple[Route, ...]]]]:
+    """For each listener, by host, the rules of each route that is attached there for that host."""
+    by_listener: dict[str, dict[str, dict[str, tuple[Route, ...]]]] = {state.spec.name: {} for state in states}
+    for route, parent in build.view.gateway_routes(gateway):
+        attachment = build.view.attachment(route, parent, gateway)
+        for listener, hosts in attachment.listeners:
+            rules = tuple([_on_this_machine(rule, build.node.ports) for rule in build.routes(route)])
+            if rules:
+                for host in hosts:
+                    by_listener[listener].setdefault(host, {})[f"{route.metadata.namespace}/{route.metadata.name}"] = rules
+    return by_listener
+
+
+def _on_this_machine(rule: Route, ports: Mapping[int, int]) -> Route:
+    """A rule whose redirect, if it is one, names the port by which this machine's clients reach the one that is meant."""
+    redirect = rule.redirect
+    if redirect is None:
+        return rule
+    meant = redirect.port or _WELL_KNOWN_PORTS.get(redirect.scheme, 0)
+    if ports.get(meant, meant) == meant:
+        return rule
+    return msgspec.structs.replace(rule, redirect=msgspec.structs.replace(redirect, port=ports[meant]))
+
+
+def _add_port(
+    build: Build,
+    gateway: Gateway,
+    serving: Sequence[ListenerState],
+    hosts: dict[str, dict[str, dict[str, tuple[Route, ...]]]],
+    address: Address,
+) -> None:
+    policies = build.view.plugins
+    name = f"port-{serving[0].spec.port}"
+    chains: list[FilterChain] = []
+    if serving[0].spec.protocol == "HTTP":
+        patterns = [state.spec.hostname for state in serving]
+        virtual_hosts: dict[str, dict[str, tuple[Route, ...]]] = {}
+        for state in serving:
+            # Also where no route is attached: a less specific listener must not answer in its place.
+            virtual_hosts.setdefault(state.spec.hostname or "*", {})
+            # Of several listeners in one chain each has its own plugins, so that they go to the routes.
+            own = policies.on_listener(gateway, state.spec.name) if len(serving) > 1 else ()
+            for host, rules in hosts[state.spec.name].items():
+                if most_specific(host, patterns) == state.spec.hostname:
+                    virtual_hosts.setdefault(host, {}).update({name: before(own, routes) for name, routes in rules.items()})
+        build.route_tables[name] = _table(virtual_hosts.items())
+        plugins = policies.on_gateway(gateway)
+        if len(serving) == 1:
+            plugins = merged(plugins, policies.on_listener(gateway, serving[0].spec.name))
+        chains.append(FilterChain(route_table=name, plugins=plugins))
+    else:
+        for state in serving:
+            table = f"{name}/{state.spec.name}"
+            build.route_tables[table] = _table(hosts[state.spec.name].items())
+            build.certificates.update(state.certificates)
+            transport = TransportConfig(
+                security="tls", certificates=tuple([certificate for certificate, _ in state.certificates])
+            )
+            server_names = (state.spec.hostname,) if state.spec.hostname else ()
+            plugins = merged(policies.on_gateway(gateway), policies.on_listener(gateway, state.spec.name))
+            chains.append(FilterChain(route_table=table, server_names=server_names, transport=transport, plugins=plugins))
+    build.listeners[name] = Listener(address=str(address), filter_chains=tuple(chains))
+
+
+def _table(virtual_hosts: Iterable[tuple[str, dict[str, tuple[Route, ...]]]]) -> RouteTable:
+    """A table in the order of hosts and of routes' names."""
+    return RouteTable(
+        virtual_hosts=tuple(
+            [
+                VirtualHost(
+                    name=host, hosts=(host,), routes=tuple([rule for _, rules in sorted(routes.items()) for rule in rules])
+                )
+                for host, routes in sorted(virtual_hosts)
+            ]
+        )
+    )

@@ -1,0 +1,131 @@
+"""PluginPolicies: which plugins are attached to which traffic.
+
+A policy for a Gateway, or one of its listeners, is for all that comes in there; one for an HTTPRoute, or for one of its rules,
+for what the rule takes; one for a Service, or one of its ports, for what comes in at its workloads' sidecars.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from hauberk_control.store import Store, key_of
+from hauberk_control.translate.finding import Finding, findings
+from hauberk_control.translate.precedence import seniority
+from hauberk_core.model import syntax
+from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.plugin import PHASES, PluginConfig
+from hauberk_core.model.route import Route
+from hauberk_core.resources import Gateway, HTTPRoute, PluginPolicy, Service
+from hauberk_core.resources.hauberk.plugin_policy import PolicyTargetReference
+from hauberk_core.resources.meta import Resource
+
+Plugins = tuple[PluginConfig, ...]
+
+
+class PluginPolicies:
+    """The policies of a store, by what they are attached to; one that is wrong is left out."""
+
+    def __init__(self, store: Store) -> None:
+        self._attached: Final[dict[tuple[str, str, str, str, str | None], Plugins]] = {}
+        self.findings: tuple[Finding, ...] = ()
+        for policy in sorted(store.of(PluginPolicy), key=lambda policy: seniority(policy.metadata)):
+            mistakes = _mistakes(policy, store)
+            self.findings += findings(policy, mistakes)
+            if not any(mistake.severity == "error" for mistake in mistakes):
+                self._attach(policy)
+
+    def _attach(self, policy: PluginPolicy) -> None:
+        spec = policy.spec
+        config = PluginConfig(
+            plugin=spec.plugin,
+            phase=spec.phase,
+            # Policies have the highest first, the proxy the smallest.
+            priority=-spec.priority,
+            failure=spec.failure,
+            config=spec.config,
+        )
+        for target in spec.target_refs:
+            key = (target.group, target.kind, policy.metadata.namespace, target.name, target.section_name)
+            self._attached[key] = merged(self._attached.get(key, ()), (config,))
+
+    def _on(self, resource: Resource, section: str | None) -> Plugins:
+        group, kind, namespace, name = key_of(resource)
+        return self._attached.get((group, kind, namespace, name, section), ())
+
+    def on_gateway(self, gateway: Gateway) -> Plugins:
+        """Those for the whole of a Gateway."""
+        return self._on(gateway, None)
+
+    def on_listener(self, gateway: Gateway, listener: str) -> Plugins:
+        """Those for one listener of a Gateway alone."""
+        return self._on(gateway, listener)
+
+    def on_routes(self, route: HTTPRoute, rules: tuple[Route, ...]) -> tuple[Route, ...]:
+        """The rules of a route with their plugins; `rules` are in the order of the resource's."""
+        if not self._attached:
+            return rules
+        whole = self._on(route, None)
+        names = [rule.name for rule in route.spec.rules]
+        return tuple(
+            [
+                msgspec.structs.replace(rule, plugins=merged(whole, self._on(route, name) if name is not None else ()))
+                for name, rule in zip(names, rules, strict=True)
+            ]
+        )
+
+    def on_service(self, service: Service, number: int) -> Plugins:
+        """Those for what comes in at a port of a service's workloads."""
+        port = next((port for port in service.spec.ports if number in (port.port, port.target_port)), None)
+        section = self._on(service, port.name) if port is not None and port.name is not None else ()
+        return merged(self._on(service, None), section)
+
+
+def merged(first: Plugins, second: Plugins) -> Plugins:
+    """Both in the order in which requests meet them; of equals those of `first` go first."""
+    return tuple(sorted((*first, *second), key=lambda config: (PHASES.index(config.phase), config.priority)))
+
+
+def before(plugins: Plugins, rules: Iterable[Route]) -> tuple[Route, ...]:
+    """Rules with more plugins, in front of their own of the same phase and priority."""
+    if not plugins:
+        return tuple(rules)
+    return tuple([msgspec.structs.replace(rule, plugins=merged(plugins, rule.plugins)) for rule in rules])
+
+
+def _mistakes(policy: PluginPolicy, store: Store) -> list[Mistake]:
+    mistakes: list[Mistake] = []
+    fault = syntax.resource_name(policy.spec.plugin)
+    if fault is not None:
+        mistakes.append(Mistake(("spec", "plugin"), *fault))
+    for index, target in enumerate(policy.spec.target_refs):
+        mistake = _target_mistake(policy, target, store)
+        if mistake is not None:
+            mistakes.append(mistake._replace(path=("spec", "targetRefs", index, *mistake.path)))
+    return mistakes
+
+
+def _target_mistake(policy: PluginPolicy, target: PolicyTargetReference, store: Store) -> Mistake | None:
+    """What is wrong with a target. That it is not there is only a warning: it may come."""
+    kinds: tuple[type[Gateway | HTTPRoute | Service], ...] = (Gateway, HTTPRoute, Service)
+    kind = next((kind for kind in kinds if (target.group, target.kind) == (kind.GROUP, kind.KIND)), None)
+    if kind is None:
+        return Mistake(("kind",), f"plugins are not attached to a {target.kind}", "refer to a Gateway, HTTPRoute or Service")
+    found = store.get(kind, policy.metadata.namespace, target.name)
+    name = f"{target.kind} {policy.metadata.namespace}/{target.name}"
+    if found is None:
+        return Mistake(("name",), f"there is no {name}", "correct the name, or add it", "warning")
+    if target.section_name is not None and target.section_name not in _sections(found):
+        hint = "write the name of a listener, rule or port"
+        return Mistake(("sectionName",), f"no part of {name} is called {target.section_name!r}", hint, "warning")
+    return None
+
+
+def _sections(found: Gateway | HTTPRoute | Service) -> list[str | None]:
+    match found:
+        case Gateway():
+            return [listener.name for listener in found.spec.listeners]
+        case HTTPRoute():
+            return [rule.name for rule in found.spec.rules]
+        case _:
+            return [port.name for port in found.spec.ports]

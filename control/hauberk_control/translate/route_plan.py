@@ -1,0 +1,243 @@
+"""An HTTPRoute in the proxy's terms, but for its backends: what depends on the object alone."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from hauberk_core.model.check_routes import check_route_table
+from hauberk_core.model.duration import LONGEST_SECONDS, Duration
+from hauberk_core.model.errors import Path
+from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.route import (
+    HeaderModifier,
+    Match,
+    PathMatch,
+    Redirect,
+    Rewrite,
+    Route,
+    RouteTable,
+    ValueMatch,
+    VirtualHost,
+)
+from hauberk_core.resources import HTTPRoute
+from hauberk_core.resources.gateway_api.http_route import (
+    HttpBackendRef,
+    HttpHeader,
+    HttpHeaderFilter,
+    HttpHeaderMatch,
+    HttpPathMatch,
+    HttpPathModifier,
+    HttpQueryParamMatch,
+    HttpRouteFilter,
+    HttpRouteMatch,
+    HttpRouteRule,
+)
+from hauberk_core.route.errors import RouteErrors
+from hauberk_core.route.table import compile_table
+
+
+class BackendPlan(NamedTuple):
+    """One backend of a rule, not yet looked up, and what changes on the way to it and back."""
+
+    reference: HttpBackendRef
+    path: Path
+    request_headers: HeaderModifier | None
+    response_headers: HeaderModifier | None
+
+
+class RulePlan(NamedTuple):
+    """One rule."""
+
+    route: Route
+    """Without backends."""
+    backends: tuple[BackendPlan, ...]
+
+
+class RoutePlan(NamedTuple):
+    """All rules of a route, or why it is refused."""
+
+    rules: tuple[RulePlan, ...]
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def refused(self) -> bool:
+        """Whether there is a mistake that keeps the route from being served."""
+        return any(mistake.severity == "error" for mistake in self.mistakes)
+
+
+def rule_name(route: HTTPRoute, index: int) -> str:
+    """What a rule is called in snapshots, logs and explanations.
+
+    Of equal matches the smaller name wins, so these names sort as Gateway API wants it: by namespace and name, then by position.
+    """
+    return f"{route.metadata.namespace}/{route.metadata.name}#{index:02d}"
+
+
+def plan_route(route: HTTPRoute) -> RoutePlan:
+    """Read a route. Everything that the proxy would refuse is found here, so that no other route suffers from it."""
+    mistakes: list[Mistake] = []
+    rules = tuple([_plan_rule(route, rule, index, mistakes) for index, rule in enumerate(route.spec.rules)])
+    if not any(mistake.severity == "error" for mistake in mistakes):
+        mistakes += _refusals(rules)
+    return RoutePlan(rules, tuple(mistakes))
+
+
+def _plan_rule(route: HTTPRoute, rule: HttpRouteRule, index: int, mistakes: list[Mistake]) -> RulePlan:
+    path: Path = ("spec", "rules", index)
+    backends: list[BackendPlan] = []
+    for position, reference in enumerate(rule.backend_refs):
+        place = (*path, "backendRefs", position)
+        own = _Filters(reference.filters, (*place, "filters"), mistakes)
+        if own.redirect is not None or own.rewrite is not None:
+            message = "a redirect or rewrite of one backend alone is not done"
+            mistakes.append(Mistake((*place, "filters"), message, "move it to the filters of a rule of its own"))
+        if reference.kind == "Service" and reference.group == "" and reference.port is None:
+            mistakes.append(Mistake((*place,), "a Service as backend needs a port", "add port, the service's"))
+        backends.append(BackendPlan(reference, place, own.request_headers, own.response_headers))
+    filters = _Filters(rule.filters, (*path, "filters"), mistakes)
+    if filters.redirect is not None and backends:
+        message = "a rule that redirects has no use for backends"
+        mistakes.append(Mistake((*path, "backendRefs"), message, "remove the backends, or the redirect"))
+    for field, given in (("retry", rule.retry), ("sessionPersistence", rule.session_persistence)):
+        if given is not None:
+            message = f"{field} is not done yet and has no effect"
+            mistakes.append(Mistake((*path, field), message, "leave it out until it is supported", "warning"))
+    timeouts = rule.timeouts
+    planned = Route(
+        name=rule_name(route, index),
+        matches=tuple([_match(match) for match in rule.matches]) or (Match(),),
+        created=route.metadata.creation_timestamp,
+        redirect=filters.redirect,
+        rewrite=filters.rewrite,
+        request_headers=filters.request_headers,
+        response_headers=filters.response_headers,
+        timeout=_bounded(timeouts.request if timeouts else None),
+        backend_timeout=_bounded(timeouts.backend_request if timeouts else None),
+    )
+    return RulePlan(planned, tuple(backends))
+
+
+def _bounded(duration: Duration | None) -> Duration:
+    return Duration(min(duration.seconds, LONGEST_SECONDS) if duration else 0.0)
+
+
+def _match(match: HttpRouteMatch) -> Match:
+    return Match(
+        path=_path_match(match.path),
+        method=match.method or "",
+        headers=_value_matches(match.headers, False),
+        query=_value_matches(match.query_params, True),
+    )
+
+
+def _path_match(match: HttpPathMatch) -> PathMatch:
+    match match.type:
+        case "Exact":
+            return PathMatch(kind="exact", value=match.value)
+        case "PathPrefix":
+            return PathMatch(kind="prefix", value=match.value)
+        case _:
+            return PathMatch(kind="regex", value=match.value)
+
+
+def _value_matches(conditions: Sequence[HttpHeaderMatch | HttpQueryParamMatch], by_case: bool) -> tuple[ValueMatch, ...]:
+    """Of several conditions with one name the first counts."""
+    found: dict[str, ValueMatch] = {}
+    for condition in conditions:
+        kind: Literal["exact", "regex"] = "exact" if condition.type == "Exact" else "regex"
+        name = condition.name if by_case else condition.name.lower()
+        found.setdefault(name, ValueMatch(name=condition.name, kind=kind, value=condition.value))
+    return tuple(found.values())
+
+
+class _Filters:
+    """A list of filters, sorted by what they do."""
+
+    def __init__(self, filters: Sequence[HttpRouteFilter], path: Path, mistakes: list[Mistake]) -> None:
+        self.request_headers: HeaderModifier | None = None
+        self.response_headers: HeaderModifier | None = None
+        self.redirect: Redirect | None = None
+        self.rewrite: Rewrite | None = None
+        seen: set[str] = set()
+        for index, one in enumerate(filters):
+            if one.type in seen:
+                mistakes.append(Mistake((*path, index), f"a second {one.type} in one list", "merge the two"))
+            seen.add(one.type)
+            if not self._take(one):
+                message = f"the filter {one.type} is not done here, and requests must not pass without it"
+                mistakes.append(Mistake((*path, index), message, "remove it, or use another kind of filter"))
+
+    def _take(self, one: HttpRouteFilter) -> bool:
+        """Note a filter. Returns: whether it is understood."""
+        match one.type:
+            case "RequestHeaderModifier" if one.request_header_modifier:
+                self.request_headers = _modifier(one.request_header_modifier)
+            case "ResponseHeaderModifier" if one.response_header_modifier:
+                self.response_headers = _modifier(one.response_header_modifier)
+            case "RequestRedirect" if one.request_redirect:
+                told = one.request_redirect
+                whole, prefix = _replaced(told.path)
+                self.redirect = Redirect(
+                    scheme=told.scheme or "",
+                    host=told.hostname or "",
+                    port=told.port or 0,
+                    path=whole,
+                    prefix=prefix,
+                    status=told.status_code,
+                )
+            case "URLRewrite" if one.url_rewrite:
+                whole, prefix = _replaced(one.url_rewrite.path)
+                self.rewrite = Rewrite(host=one.url_rewrite.hostname or "", path=whole, prefix=prefix)
+            case _:
+                return False
+        return True
+
+
+def _replaced(modifier: HttpPathModifier | None) -> tuple[str | None, str | None]:
+    """The new path, or the new prefix."""
+    if modifier is None:
+        return None, None
+    if modifier.type == "ReplaceFullPath":
+        return modifier.replace_full_path, None
+    return None, modifier.replace_prefix_match
+
+
+def _modifier(told: HttpHeaderFilter) -> HeaderModifier:
+    return HeaderModifier(remove=told.remove, set=_headers(told.set), add=_headers(told.add))
+
+
+def _headers(headers: Sequence[HttpHeader]) -> tuple[tuple[str, str], ...]:
+    """Of several with one name the first counts."""
+    found: dict[str, tuple[str, str]] = {}
+    for header in headers:
+        found.setdefault(header.name.lower(), (header.name, header.value))
+    return tuple(found.values())
+
+
+def _refusals(rules: Sequence[RulePlan]) -> list[Mistake]:
+    """What the proxy would refuse, with its place in the resource."""
+    table = RouteTable(virtual_hosts=(VirtualHost(name="all", hosts=("*",), routes=tuple([rule.route for rule in rules])),))
+    found: list[Mistake] = []
+    check_route_table(table, (), (), found)
+    mistakes = [_in_resource(mistake) for mistake in found if mistake.severity == "error"]
+    if not mistakes:
+        try:
+            compile_table(table)
+        except RouteErrors as errors:
+            # Texts that are paths and names are right by now, so that these are regular expressions.
+            mistakes = [_in_resource(Mistake(error.path, error.message, error.hint)) for error in errors.errors]
+    return mistakes
+
+
+def _in_resource(mistake: Mistake) -> Mistake:
+    """A mistake of the table with its place in the resource: down to the rule, and to the match where it is in one."""
+    match mistake.path:
+        case (_, _, "routes", int(rule), "matches", int(match), *rest):
+            where = {"query": "queryParams"}.get(str(rest[0]), str(rest[0])) if rest else ""
+            path: Path = ("spec", "rules", rule, "matches", match, *([where] if where else []))
+        case (_, _, "routes", int(rule), "created", *_):
+            path = ("metadata", "creationTimestamp")
+        case (_, _, "routes", int(rule), *_):
+            path = ("spec", "rules", rule)
+        case _:
+            path = ()
+    return mistake._replace(path=path)

@@ -1,0 +1,192 @@
+"""A port of a service as clusters: the whole of its endpoints, and each subset of them.
+
+A cluster speaks one way to all of its endpoints. Where some take the mesh's TLS and some do not, there are two, which share the
+requests as they share the endpoints.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from hauberk_control.translate.destination_rule import DNS_DOMAIN, Settings, settings, unsupported_tls
+from hauberk_control.translate.endpoints import Reached
+from hauberk_control.translate.finding import Finding
+from hauberk_control.translate.security import calling_transport
+from hauberk_core.identity import SpiffeId
+from hauberk_core.model import syntax
+from hauberk_core.model.cluster import Cluster, Endpoint
+from hauberk_core.model.transport import TransportConfig
+from hauberk_core.resources import DestinationRule, Service
+from hauberk_core.resources.kubernetes.service import ServicePort
+
+_OTHER_PROTOCOLS: Final = frozenset(("grpc", "grpc-web", "h2c", "http2", "https", "mongo", "mysql", "redis", "tcp", "tls", "udp"))
+# The bound that the model has for a label's value.
+_LONGEST_LABEL: Final = 256
+
+
+class Destination(NamedTuple):
+    """One port of one service, as a proxy reaches it."""
+
+    clusters: Mapping[str, Cluster]
+    """By name, with those of subsets."""
+    shares: tuple[tuple[str, int], ...]
+    """Among which clusters the requests for the whole service are divided, and how many endpoints each has."""
+    findings: tuple[Finding, ...]
+
+
+class Source(NamedTuple):
+    """What of the proxy that calls goes into clusters."""
+
+    trust_domain: str
+    labels: tuple[tuple[str, str], ...]
+    """For metrics, under Istio's names."""
+
+
+def host_name(service: Service) -> str:
+    """The service's full name."""
+    return f"{service.metadata.name}.{service.metadata.namespace}.svc.{DNS_DOMAIN}"
+
+
+def host_names(service: Service, namespace: str) -> tuple[str, ...]:
+    """Every name under which workloads of a namespace may call a service."""
+    name, own = service.metadata.name, service.metadata.namespace
+    names = (f"{name}.{own}", f"{name}.{own}.svc", f"{name}.{own}.svc.{DNS_DOMAIN}")
+    return (name, *names) if own == namespace else names
+
+
+def cluster_name(service: Service, port: int, subset: str = "") -> str:
+    """Istio's form of a cluster's name."""
+    return f"outbound|{port}|{subset}|{host_name(service)}"
+
+
+def other_protocol(port: ServicePort) -> str:
+    """What a port speaks, if it is not HTTP/1.1; empty if it is, or does not say."""
+    if port.protocol != "TCP":
+        return port.protocol
+    if port.app_protocol is not None:
+        told = port.app_protocol.rpartition("/")[2].lower()
+    else:
+        told = (port.name or "").lower()
+        told = told if told in _OTHER_PROTOCOLS else told.partition("-")[0]
+    return told if told in _OTHER_PROTOCOLS else ""
+
+
+def build(
+    service: Service, port: ServicePort, reached: Sequence[Reached], rule: DestinationRule | None, source: Source
+) -> dict[str, Cluster]:
+    """All clusters of a port, those for the whole service first."""
+    clusters = _clusters(service, port, "", reached, rule, source)
+    for subset in rule.spec.subsets if rule else ():
+        own = [one for one in reached if all(one.labels.get(name) == value for name, value in subset.labels.items())]
+        clusters |= _clusters(service, port, subset.name, own, rule, source)
+    return clusters
+
+
+def destination(
+    service: Service,
+    port: ServicePort,
+    reached: Sequence[Reached],
+    rule: DestinationRule | None,
+    source: Source,
+    findings: tuple[Finding, ...],
+) -> Destination:
+    """A port with everything that follows from it."""
+    clusters = build(service, port, reached, rule, source)
+    whole = cluster_name(service, port.port)
+    shares = [(name, len(clusters[name].endpoints)) for name in (whole, f"{whole}|plain") if name in clusters]
+    # Without any endpoint the one cluster takes all requests, and answers them with 503.
+    return Destination(clusters, tuple(shares) if len(shares) > 1 else ((whole, 1),), findings)
+
+
+def _clusters(
+    service: Service, port: ServicePort, subset: str, reached: Sequence[Reached], rule: DestinationRule | None, source: Source
+) -> dict[str, Cluster]:
+    """One cluster, or two where some endpoints take the mesh's TLS and some do not."""
+    name = cluster_name(service, port.port, subset)
+    own = settings(rule, port.port, subset)
+    tls = own.tls
+    if tls is None:
+        mesh = [one for one in reached if one.mesh]
+        plain = [one for one in reached if not one.mesh]
+        if mesh and plain:
+            return {
+                name: _cluster(service, mesh, _mesh_transport(mesh, (), source), own, source),
+                f"{name}|plain": _cluster(service, plain, TransportConfig(), own, source),
+            }
+        transport = _mesh_transport(mesh, (), source) if mesh else TransportConfig()
+        return {name: _cluster(service, reached, transport, own, source)}
+    if unsupported_tls(tls) is not None:
+        return {name: _cluster(service, (), TransportConfig(), own, source)}
+    if tls.mode == "ISTIO_MUTUAL":
+        # Nobody can tell whether an endpoint without service account is who it should be.
+        known = list(reached) if tls.subject_alt_names else [one for one in reached if one.account]
+        transport = _mesh_transport(known, tls.subject_alt_names, source)
+        return {name: _cluster(service, known if transport.security == "mesh" else (), transport, own, source)}
+    if tls.mode == "SIMPLE":
+        transport = TransportConfig(
+            security="tls",
+            server_name=tls.sni or host_name(service),
+            trust_file=tls.ca_certificates or "",
+            verify=not tls.insecure_skip_verify,
+        )
+        return {name: _cluster(service, reached, transport, own, source)}
+    return {name: _cluster(service, reached, TransportConfig(), own, source)}
+
+
+def _mesh_transport(reached: Sequence[Reached], names: tuple[str, ...], source: Source) -> TransportConfig:
+    accounts = {str(SpiffeId(source.trust_domain, one.namespace, one.account)) for one in reached if one.account}
+    identities = set(names) or accounts
+    return calling_transport(tuple(sorted(identities))) if identities else TransportConfig()
+
+
+def _cluster(service: Service, reached: Sequence[Reached], transport: TransportConfig, own: Settings, source: Source) -> Cluster:
+    labels = dict(source.labels)
+    labels |= {
+        "destination_service": host_name(service),
+        "destination_service_name": service.metadata.name,
+        "destination_service_namespace": service.metadata.namespace,
+    }
+    if reached:
+        labels |= _common([destination_labels(one.workload, one.namespace, one.labels) for one in reached])
+    if len(transport.identities) == 1:
+        labels["destination_principal"] = transport.identities[0]
+    endpoints = tuple([Endpoint(address=one.address) for one in reached])
+    return own.apply(Cluster(endpoints=endpoints, transport=transport, labels=labels))
+
+
+def _common(several: Sequence[dict[str, str]]) -> dict[str, str]:
+    """What all have alike."""
+    return {name: value for name, value in several[0].items() if all(other.get(name) == value for other in several)}
+
+
+def destination_labels(workload: str, namespace: str, labels: Mapping[str, str]) -> dict[str, str]:
+    """Istio's metric labels of a workload that is called."""
+    return {f"destination_{name}": value for name, value in _workload_labels(workload, namespace, labels).items()}
+
+
+def source_labels(workload: str, namespace: str, labels: Mapping[str, str], identity: str) -> tuple[tuple[str, str], ...]:
+    """Istio's metric labels of a workload that calls."""
+    named = {f"source_{name}": value for name, value in _workload_labels(workload, namespace, labels).items()}
+    if _is_label(identity):
+        named["source_principal"] = identity
+    return tuple(sorted(named.items()))
+
+
+def _workload_labels(workload: str, namespace: str, labels: Mapping[str, str]) -> dict[str, str]:
+    app = labels.get("app", "")
+    version = labels.get("version", "")
+    named = {
+        "workload": workload,
+        "workload_namespace": namespace,
+        "app": app,
+        "version": version,
+        "canonical_service": labels.get("service.istio.io/canonical-name", labels.get("app.kubernetes.io/name", app or workload)),
+        "canonical_revision": labels.get(
+            "service.istio.io/canonical-revision", labels.get("app.kubernetes.io/version", version or "latest")
+        ),
+    }
+    # A proxy's own labels are its own word: what no metric can carry is left out.
+    return {name: value for name, value in named.items() if _is_label(value)}
+
+
+def _is_label(value: str) -> bool:
+    return 0 < len(value) <= _LONGEST_LABEL and value.isprintable() and syntax.header_value(value) is None

@@ -1,0 +1,136 @@
+"""From the store to what one proxy is told. Pure: equal stores and nodes give equal translations."""
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hauberk_control.store import Store
+from hauberk_control.translate.build import Build
+from hauberk_control.translate.finding import Finding
+from hauberk_control.translate.gateway import build_gateway
+from hauberk_control.translate.node import Node
+from hauberk_control.translate.sidecar import build_sidecar
+from hauberk_control.translate.view import Memories, View
+from hauberk_core.agent.wire import CertificatePem
+from hauberk_core.model.cluster import Cluster
+from hauberk_core.model.codec import encode_resource
+from hauberk_core.model.errors import ConfigError
+from hauberk_core.model.listener import Listener
+from hauberk_core.model.route import RouteTable
+from hauberk_core.model.snapshot import Snapshot
+from hauberk_core.model.transport import Certificate
+
+# 96 bits: short enough to read, long enough that no two configurations share it by chance.
+_DIGEST_OCTETS: Final = 12
+# Translations of one store that are kept for further proxies of the same description.
+_MOST_TRANSLATIONS: Final = 64
+# Stands where a certificate from a file would name it; the agent looks at its own memory first.
+_IN_MEMORY: Final = Certificate(chain_file="(in memory)", key_file="(in memory)")
+
+
+class Translation(NamedTuple):
+    """What a store means for one proxy."""
+
+    snapshot: Snapshot
+    certificates: Mapping[str, CertificatePem]
+    """Those that its listeners present, by their names in the snapshot. Secret."""
+    problems: tuple[ConfigError, ...]
+    """What is wrong with objects that concern this proxy, with their places; the others are served all the same."""
+
+    def __repr__(self) -> str:
+        return f"Translation({self.snapshot.version}, {len(self.problems)} problems)"
+
+
+class Translator:
+    """Translates store after store, and works out anew only what has changed. May be used from several threads."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+        self._memories: Final = Memories()
+        self._view: View | None = None
+        self._translations: Final[dict[bytes, Translation]] = {}
+        """Of the store looked at, by what a proxy says of itself: the replicas of a gateway are all told the same."""
+
+    def translate(self, store: Store, node: Node) -> Translation:
+        """What `node` is told of `store`."""
+        described = msgspec.msgpack.encode(node)
+        with self._lock:
+            view = self._look_at(store)
+            translation = self._translations.get(described)
+            if translation is None:
+                translation = _translate(view, node)
+                if len(self._translations) >= _MOST_TRANSLATIONS:
+                    self._translations.clear()
+                self._translations[described] = translation
+            return translation
+
+    def view(self, store: Store) -> View:
+        """The store as translation looks at it."""
+        with self._lock:
+            return self._look_at(store)
+
+    def __len__(self) -> int:
+        """How many results are kept for the next store."""
+        return len(self._memories)
+
+    def _look_at(self, store: Store) -> View:
+        view = self._view
+        if view is None or view.store is not store:
+            self._memories.next_generation()
+            view = View(store, self._memories)
+            self._view = view
+            self._translations.clear()
+        return view
+
+
+def translate(store: Store, node: Node) -> Translation:
+    """What one proxy is told of a store; whoever asks again and again keeps a `Translator`."""
+    return Translator().translate(store, node)
+
+
+def _translate(view: View, node: Node) -> Translation:
+    build = Build(view, node)
+    if node.role == "gateway":
+        build_gateway(build)
+    else:
+        build_sidecar(build)
+    listeners = dict(sorted(build.listeners.items()))
+    route_tables = dict(sorted(build.route_tables.items()))
+    clusters = dict(sorted(build.clusters.items()))
+    certificates = dict(sorted(build.certificates.items()))
+    snapshot = Snapshot(
+        version=_digest(listeners, route_tables, clusters, certificates),
+        listeners=listeners,
+        route_tables=route_tables,
+        clusters=clusters,
+        certificates=dict.fromkeys(certificates, _IN_MEMORY),
+    )
+    found: list[Finding] = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *build.findings]
+    return Translation(snapshot, MappingProxyType(certificates), (*view.locate(found), *build.problems))
+
+
+def _digest(
+    listeners: dict[str, Listener],
+    route_tables: dict[str, RouteTable],
+    clusters: dict[str, Cluster],
+    certificates: dict[str, CertificatePem],
+) -> str:
+    digest = hashlib.blake2b(digest_size=_DIGEST_OCTETS)
+    for resources in (listeners, route_tables, clusters):
+        for name, resource in resources.items():
+            _feed(digest, name.encode())
+            _feed(digest, encode_resource(resource))
+    for name, pem in certificates.items():
+        for part in (name.encode(), pem.chain, pem.key):
+            _feed(digest, part)
+    return digest.hexdigest()
+
+
+def _feed(digest: "hashlib.blake2b", part: bytes) -> None:
+    """Add a part so that it cannot be taken for the end of one and the beginning of another."""
+    digest.update(len(part).to_bytes(8))
+    digest.update(part)

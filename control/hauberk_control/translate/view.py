@@ -1,0 +1,170 @@
+"""A store as translation looks at it: who refers to whom, and what follows from it whichever proxy asks."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from hauberk_control.store import ObjectKey, Place, Store, key_of
+from hauberk_control.translate.attachment import Attachment, attach
+from hauberk_control.translate.backend import Backend, Unresolved, resolve
+from hauberk_control.translate.certificate import WrongSecret, read_pem
+from hauberk_control.translate.destination_rule import Caller, Rules
+from hauberk_control.translate.endpoints import Endpoints, Reached
+from hauberk_control.translate.finding import Finding, findings, locate
+from hauberk_control.translate.gateway_listener import ListenerState, examine
+from hauberk_control.translate.memory import Memory
+from hauberk_control.translate.plugin_policy import PluginPolicies
+from hauberk_control.translate.reference import Grants
+from hauberk_control.translate.route_plan import BackendPlan, RoutePlan, plan_route
+from hauberk_control.translate.security import Policies
+from hauberk_control.translate.service import Destination, Source, destination, host_name
+from hauberk_core.agent.wire import CertificatePem
+from hauberk_core.model.errors import ConfigError
+from hauberk_core.resources import DestinationRule, Gateway, GatewayClass, HTTPRoute, Namespace, Secret, Service
+from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP, ParentReference
+from hauberk_core.resources.kubernetes.service import ServicePort
+
+CONTROLLER: Final = "hauberk.dev/gateway"
+"""GatewayClasses that name this controller are ours."""
+BUILT_IN_CLASSES: Final = ("hauberk", "istio")
+"""Ours without a GatewayClass object, so that manifests written for Istio, which makes its class itself, apply unchanged."""
+
+
+class Memories:
+    """What is remembered from one store to the next."""
+
+    def __init__(self) -> None:
+        self.plans: Final = Memory[RoutePlan]()
+        self.pems: Final = Memory[CertificatePem | WrongSecret]()
+        self.attachments: Final = Memory[Attachment]()
+        self.reached: Final = Memory[tuple[tuple[Reached, ...], tuple[Finding, ...]]]()
+        self.destinations: Final = Memory[Destination]()
+        self.places: Final = Memory[Place]()
+
+    def __len__(self) -> int:
+        """How many values are kept."""
+        kept = (self.plans, self.pems, self.attachments, self.reached, self.destinations, self.places)
+        return sum([len(memory) for memory in kept])
+
+    def next_generation(self) -> None:
+        """The store has changed."""
+        for memory in (self.plans, self.pems, self.attachments, self.reached, self.destinations, self.places):
+            memory.next_generation()
+
+
+class View:
+    """One store."""
+
+    def __init__(self, store: Store, memories: Memories) -> None:
+        self.store: Final = store
+        self._memories: Final = memories
+        self.grants: Final = Grants(store)
+        self.policies: Final = Policies(store)
+        self.rules: Final = Rules(store)
+        self.plugins: Final = PluginPolicies(store)
+        self._endpoints: Final = Endpoints(store, self.policies)
+        self._reached: Final[dict[tuple[str, str, int], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}
+        self._listeners: Final[dict[ObjectKey, tuple[ListenerState, ...]]] = {}
+        self._gateway_routes: Final[dict[tuple[str, str], list[tuple[HTTPRoute, ParentReference]]]] = {}
+        self._service_routes: Final[dict[tuple[str, str], list[tuple[HTTPRoute, ParentReference]]]] = {}
+        self.namespaces: Final = {one.metadata.name: one.metadata.labels for one in store.of(Namespace)}
+        for route in store.of(HTTPRoute):
+            for parent in route.spec.parent_refs:
+                name = (parent.namespace or route.metadata.namespace, parent.name)
+                if is_gateway(parent):
+                    self._gateway_routes.setdefault(name, []).append((route, parent))
+                elif is_service(parent):
+                    self._service_routes.setdefault(name, []).append((route, parent))
+
+    def locate(self, found: Iterable[Finding]) -> tuple[ConfigError, ...]:
+        """Findings as a person is told."""
+        return locate(found, self.store, self._memories.places)
+
+    def class_is_ours(self, name: str) -> bool:
+        """Whether gateways of a class are served here."""
+        found = self.store.get(GatewayClass, "", name)
+        return name in BUILT_IN_CLASSES if found is None else found.spec.controller_name == CONTROLLER
+
+    def plan(self, route: HTTPRoute) -> RoutePlan:
+        """A route's rules."""
+        return self._memories.plans.get(key_of(route), (route,), lambda: plan_route(route))
+
+    def plan_findings(self, route: HTTPRoute) -> tuple[Finding, ...]:
+        """What is wrong with a route itself."""
+        mistakes = self.plan(route).mistakes
+        return findings(route, mistakes) if mistakes else ()
+
+    def listeners(self, gateway: Gateway) -> tuple[ListenerState, ...]:
+        """How a Gateway's listeners stand."""
+        key = key_of(gateway)
+        states = self._listeners.get(key)
+        if states is None:
+            states = examine(gateway, self.store, self.grants, self._pem)
+            self._listeners[key] = states
+        return states
+
+    def _pem(self, secret: Secret) -> CertificatePem:
+        kept = self._memories.pems.get(key_of(secret), (secret,), lambda: _pem_or_error(secret))
+        if isinstance(kept, WrongSecret):
+            raise kept
+        return kept
+
+    def gateway_routes(self, gateway: Gateway) -> list[tuple[HTTPRoute, ParentReference]]:
+        """The routes that name a Gateway as parent, and how."""
+        return self._gateway_routes.get((gateway.metadata.namespace, gateway.metadata.name), [])
+
+    def service_routes(self, service: Service) -> list[tuple[HTTPRoute, ParentReference]]:
+        """The routes that name a Service as parent, and how."""
+        return self._service_routes.get((service.metadata.namespace, service.metadata.name), [])
+
+    def attachment(self, route: HTTPRoute, parent: ParentReference, gateway: Gateway) -> Attachment:
+        """What comes of a parent reference."""
+        states = self.listeners(gateway)
+        takes = tuple([state.takes_routes for state in states])
+        labels = self.namespaces.get(route.metadata.namespace)
+        return self._memories.attachments.get(
+            (key_of(route), parent),
+            (route, gateway, takes, labels),
+            lambda: attach(route, parent, gateway, states, self.namespaces),
+        )
+
+    def resolve(self, route: HTTPRoute, plan: BackendPlan) -> Backend | Unresolved:
+        """What a backend of a route leads to."""
+        return resolve(route, plan, self.store, self.grants)
+
+    def reached(self, service: Service, port: ServicePort) -> tuple[tuple[Reached, ...], tuple[Finding, ...]]:
+        """The endpoints of a port, and what is wrong with others."""
+        key = (service.metadata.namespace, service.metadata.name, port.port)
+        found = self._reached.get(key)
+        if found is None:
+            members = self._endpoints.of(service)
+            sources = (service, members, self.policies.all)
+            found = self._memories.reached.get(key, sources, lambda: self._endpoints.behind(service, port, members))
+            self._reached[key] = found
+        return found
+
+    def destination(self, service: Service, port: ServicePort, caller: Caller, source: Source) -> Destination:
+        """A port of a service as one proxy reaches it."""
+        reached, found = self.reached(service, port)
+        rule: DestinationRule | None = self.rules.find(host_name(service), service.metadata.namespace, caller)
+        return self._memories.destinations.get(
+            (service.metadata.namespace, service.metadata.name, port.port, source),
+            (service, reached, rule, found),
+            lambda: destination(service, port, reached, rule, source, found),
+        )
+
+
+def _pem_or_error(secret: Secret) -> CertificatePem | WrongSecret:
+    try:
+        return read_pem(secret)
+    except WrongSecret as error:
+        return error
+
+
+def is_gateway(parent: ParentReference) -> bool:
+    """Whether a route's parent is a Gateway."""
+    return (parent.group, parent.kind) == (GATEWAY_GROUP, Gateway.KIND)
+
+
+def is_service(parent: ParentReference) -> bool:
+    """Whether a route's parent is a Service: the route is then for callers inside the mesh."""
+    return (parent.group, parent.kind) == (Service.GROUP, Service.KIND)

@@ -1,0 +1,70 @@
+"""The agent of a mesh's proxy: who it is and what it serves, it has from control."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import trio
+
+from hauberk_core.agent.agent import EXIT_FAILED, Agent, run_agent
+from hauberk_core.agent.bootstrap import Bootstrap, BootstrapError
+from hauberk_core.agent.discovery.source import DiscoverySettings, DiscoverySource
+from hauberk_core.agent.grpc_bridge import AsyncioThread
+from hauberk_core.agent.identity.client import GrpcCertificateClient
+from hauberk_core.agent.identity.keep import IdentitySettings, keep_identity
+from hauberk_core.agent.identity.workload import WorkloadIdentity
+from hauberk_core.agent.logs import LOG, configure_logging
+from hauberk_core.agent.options import AgentOptions
+
+
+def run_mesh_agent(
+    bootstrap: Bootstrap, options: AgentOptions | None = None, started: Callable[[Agent], None] | None = None
+) -> int:
+    """Run a proxy of a mesh until SIGTERM or Ctrl-C.
+
+    It joins with the token, or goes on with the identity and the configuration that its state folder holds. Control may be away
+    at any time and for any time: what is in force serves on.
+
+    Args: options - instead of those that follow from the bootstrap document; started - called when all workers serve the first
+    configuration.
+    Returns: the process's exit status.
+    """
+    try:
+        source = mesh_source(bootstrap)
+    except BootstrapError as error:
+        configure_logging()
+        LOG.error("%s", error)
+        return EXIT_FAILED
+    return run_agent(source, options or mesh_options(bootstrap), started)
+
+
+def mesh_options(bootstrap: Bootstrap) -> AgentOptions:
+    """How the agent is to run, by the bootstrap document."""
+    return AgentOptions(workers=bootstrap.workers, admin=bootstrap.admin, service_name=bootstrap.name)
+
+
+def mesh_source(bootstrap: Bootstrap) -> DiscoverySource:
+    """The source of this proxy's configuration, and of its identity.
+
+    Raises: BootstrapError.
+    """
+    state = Path(bootstrap.state)
+    settings = IdentitySettings(
+        spiffe_id=bootstrap.spiffe_id(),
+        role=bootstrap.role,
+        name=bootstrap.name,
+        root_pem=bootstrap.root.encode(),
+        state_folder=state,
+        join_token=bootstrap.join_token,
+        validity_seconds=bootstrap.validity_seconds,
+    )
+
+    async def keep(thread: AsyncioThread, changed: Callable[[WorkloadIdentity], None]) -> None:
+        client = GrpcCertificateClient(thread, bootstrap.control, bootstrap.join)
+        await keep_identity(settings, client, changed, task_status=trio.TASK_STATUS_IGNORED)
+
+    return DiscoverySource(
+        DiscoverySettings(
+            control=bootstrap.control, identity=str(settings.spiffe_id), node=bytes(bootstrap.node), state_folder=state
+        ),
+        keep,
+    )

@@ -1,0 +1,118 @@
+"""The public face for a plugin's control half: what it adds to translation and to the command, in the control service.
+
+A control half is a module named by an entry point of the group `hauberk.control`; the entry point's name is the plugin's, the
+same as its data half's. The two halves run in different processes and do not import each other: what one says to the other is the
+configuration.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+import pluggy
+
+from hauberk_core.model.errors import ConfigError
+from hauberk_core.model.plugin import JsonObject, PluginConfig
+
+API: Final = "1"
+"""The version of this face; a plugin says `HAUBERK_API = "1"`."""
+GROUP: Final = "hauberk.control"
+"""The entry-point group of control halves."""
+
+hookspec: Final = pluggy.HookspecMarker("hauberk.control")
+hookimpl: Final = pluggy.HookimplMarker("hauberk.control")
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of resource that a plugin understands."""
+
+    group: str
+    kind: str
+    versions: tuple[str, ...]
+    """Served ones; the first is the one that others are read into."""
+    struct: type[msgspec.Struct]
+    """Its `spec`, as strict as the kinds of the core: unknown members are errors."""
+
+
+class Scope(Protocol):
+    """One proxy, and the resources that may concern it."""
+
+    @property
+    def role(self) -> str:
+        """`gateway` or `sidecar`."""
+
+    @property
+    def name(self) -> str:
+        """The gateway's `namespace/name`, or the workload's name."""
+
+    @property
+    def namespace(self) -> str:
+        """The proxy's."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The workload's."""
+
+    def of(self, struct: type[msgspec.Struct]) -> Sequence[object]:
+        """The resources of one kind, in a fixed order."""
+
+
+class Attached(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plugin's control half wants its data half to get on one proxy."""
+
+    listener: tuple[PluginConfig, ...] = ()
+    """For every filter chain."""
+    routes: dict[str, tuple[PluginConfig, ...]] = {}
+    """By the route's name in the snapshot."""
+    clusters: dict[str, tuple[PluginConfig, ...]] = {}
+    """By the cluster's name in the snapshot."""
+    problems: tuple[ConfigError, ...] = ()
+    """Resources that were refused, and why; the rest goes on."""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """A subcommand of `hauberk`, imported when it is called."""
+
+    name: str
+    module: str
+    attribute: str
+    """The click command in that module."""
+    help: str
+    """One line for `hauberk --help`."""
+
+
+class ControlHooks:
+    """The hooks of a control half."""
+
+    @hookspec
+    def hauberk_kinds(self) -> Sequence[Kind]:
+        """The kinds of resources that the plugin understands, beside the core's."""
+        return ()
+
+    @hookspec
+    def hauberk_translate(self, scope: Scope) -> Attached | None:
+        """The plugin's configuration for one proxy. Pure: equal resources give equal configuration.
+
+        What it raises is logged and shown in the status of control; the plugin then adds nothing, and the rest goes on.
+        """
+
+    @hookspec
+    def hauberk_commands(self) -> Sequence[Command]:
+        """Subcommands of `hauberk`. A name that is taken already is refused."""
+        return ()
+
+
+__all__ = [
+    "API",
+    "GROUP",
+    "Attached",
+    "Command",
+    "ConfigError",
+    "ControlHooks",
+    "JsonObject",
+    "Kind",
+    "PluginConfig",
+    "Scope",
+    "hookimpl",
+    "hookspec",
+]

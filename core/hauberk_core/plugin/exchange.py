@@ -1,0 +1,92 @@
+"""One request and its response, as a plugin sees them."""
+
+from typing import Final
+
+from hauberk_core.http.events import Request, Response
+from hauberk_core.model.decision import Decision
+from hauberk_core.observe.record import Record
+from hauberk_core.plugin.fields import Fields
+
+
+class Exchange:
+    """Handed to every filter, picker and guard of the exchange, the same object each time.
+
+    Text is latin-1, one character for each octet, as it came. An asynchronous filter may hold it across its waits; once the
+    client is gone, changing it has no effect.
+    """
+
+    __slots__ = ("_fields", "_request", "_response", "_response_fields", "decision", "peer_identity", "record")
+
+    def __init__(self, request: Request, record: Record, peer_identity: str) -> None:
+        self._request: Final = request
+        self._response: Response | None = None
+        self._fields: Fields | None = None
+        self._response_fields: Fields | None = None
+        self.record: Final = record
+        """What the access log and observers will get; `attributes` of it are the plugins' to write."""
+        self.peer_identity: Final = peer_identity
+        """The SPIFFE id that the client proved in its certificate; empty: none."""
+        self.decision: Decision | None = None
+        """Where the request goes; None before routing."""
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return self._request.method
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`: how the client's connection is carried."""
+        return self._request.scheme
+
+    @property
+    def authority(self) -> str:
+        """Host and, where given, port, as the client wrote it."""
+        return self._request.authority
+
+    @property
+    def path(self) -> str:
+        """The absolute path, percent-encoded as it came; `*` for OPTIONS *."""
+        return self._request.path
+
+    @property
+    def query(self) -> str:
+        """With its leading `?`, or empty."""
+        return self._request.query
+
+    @property
+    def headers(self) -> Fields:
+        """The request's fields; hop-by-hop ones are gone already."""
+        fields = self._fields
+        if fields is None:
+            fields = Fields(self._request.headers)
+            self._fields = fields
+        return fields
+
+    @property
+    def status(self) -> int:
+        """The response's status; 0 while there is none."""
+        response = self._response
+        return 0 if response is None else response.status
+
+    @property
+    def response_headers(self) -> Fields:
+        """The response's fields. Raises: LookupError while there is no response."""
+        fields = self._response_fields
+        if fields is None:
+            response = self._response
+            if response is None:
+                raise LookupError("there is no response yet; a request filter can only look at the request")
+            fields = Fields(response.headers)
+            self._response_fields = fields
+        return fields
+
+    @property
+    def attributes(self) -> dict[str, object]:
+        """Notes of plugins about this exchange, from one step to the next and for observers; see `Record.attributes`."""
+        return self.record.noted()
+
+    def answered_with(self, response: Response) -> None:
+        """The proxy's side: from now on there is this response."""
+        self._response = response
+        self._response_fields = None

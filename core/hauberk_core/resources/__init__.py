@@ -1,0 +1,37 @@
+"""The types of every resource kind, and how they are read; no I/O.
+
+One module a kind, one package an API; the objects themselves are re-exported here.
+"""
+
+from hauberk_core.resources.gateway_api.gateway import Gateway
+from hauberk_core.resources.gateway_api.gateway_class import GatewayClass
+from hauberk_core.resources.gateway_api.http_route import HTTPRoute
+from hauberk_core.resources.gateway_api.reference_grant import ReferenceGrant
+from hauberk_core.resources.hauberk.plugin_policy import PluginPolicy
+from hauberk_core.resources.istio.destination_rule import DestinationRule
+from hauberk_core.resources.istio.peer_authentication import PeerAuthentication
+from hauberk_core.resources.istio.workload_entry import WorkloadEntry
+from hauberk_core.resources.kubernetes.endpoint_slice import EndpointSlice
+from hauberk_core.resources.kubernetes.namespace import Namespace
+from hauberk_core.resources.kubernetes.secret import Secret
+from hauberk_core.resources.kubernetes.service import Service
+from hauberk_core.resources.kubernetes.service_account import ServiceAccount
+from hauberk_core.resources.meta import ObjectMeta, Resource
+
+__all__ = [
+    "DestinationRule",
+    "EndpointSlice",
+    "Gateway",
+    "GatewayClass",
+    "HTTPRoute",
+    "Namespace",
+    "ObjectMeta",
+    "PeerAuthentication",
+    "PluginPolicy",
+    "ReferenceGrant",
+    "Resource",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "WorkloadEntry",
+]

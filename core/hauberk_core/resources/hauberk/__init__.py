@@ -1,0 +1,1 @@
+"""Our own kinds, for what no other API has."""

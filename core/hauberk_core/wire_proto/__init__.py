@@ -1,0 +1,1 @@
+"""What control and the agents say to each other: the messages, and what they carry."""

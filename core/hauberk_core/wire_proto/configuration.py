@@ -1,0 +1,133 @@
+"""A proxy's configuration as named resources, the way it travels from control to the agent and lies on the agent's disk.
+
+    listener/NAME, route_table/NAME, cluster/NAME    as `model.codec.encode_resource` writes them
+    certificate/NAME                                 MessagePack of `CertificatePem`: a secret
+    access_log/                                      as the first; absent: no log
+
+A version is a digest of the octets, so that equal resources have equal versions whichever control made them, and whenever.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hauberk_core.agent.wire import ACCESS_LOG, CERTIFICATE, CLUSTER, LISTENER, ROUTE_TABLE, CertificatePem
+from hauberk_core.model.cluster import Cluster
+from hauberk_core.model.codec import Resource, decode_resource, encode_resource
+from hauberk_core.model.errors import ConfigError, ConfigErrors
+from hauberk_core.model.listener import Listener
+from hauberk_core.model.route import RouteTable
+from hauberk_core.model.snapshot import AccessLog, Snapshot
+from hauberk_core.model.transport import Certificate
+
+# 128 bits: nobody finds two resources with one digest by chance.
+_DIGEST_OCTETS: Final = 16
+# Stands where a certificate from a file would name it; the agent looks at its own memory first.
+IN_MEMORY: Final = Certificate(chain_file="(in memory)", key_file="(in memory)")
+
+
+class Versioned(NamedTuple):
+    """A resource's octets under their version."""
+
+    version: str
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Versioned({self.version}, {len(self.body)} octets)"
+
+
+Resources = Mapping[str, Versioned]
+"""By name, `kind/rest`."""
+
+
+def kind_of(name: str) -> str:
+    """What stands before the first slash."""
+    return name.partition("/")[0]
+
+
+def versioned(body: bytes) -> Versioned:
+    """A resource with the version that its octets have."""
+    return Versioned(hashlib.blake2b(body, digest_size=_DIGEST_OCTETS).hexdigest(), body)
+
+
+def encode_configuration(snapshot: Snapshot, certificates: Mapping[str, CertificatePem]) -> dict[str, Versioned]:
+    """All resources of one proxy.
+
+    A certificate is among them only if a listener of the snapshot presents it. Files that the snapshot names for certificates are
+    not: they are of another machine.
+
+    Args: certificates - by their names in the snapshot.
+    """
+    bodies: dict[str, bytes] = {}
+    for name, listener in snapshot.listeners.items():
+        bodies[f"{LISTENER}/{name}"] = encode_resource(listener)
+    for name, table in snapshot.route_tables.items():
+        bodies[f"{ROUTE_TABLE}/{name}"] = encode_resource(table)
+    for name, cluster in snapshot.clusters.items():
+        bodies[f"{CLUSTER}/{name}"] = encode_resource(cluster)
+    presented = {name for listener in snapshot.listeners.values() for name in _presented(listener)}
+    for name, pem in certificates.items():
+        if name in presented:
+            bodies[f"{CERTIFICATE}/{name}"] = msgspec.msgpack.encode(pem)
+    if snapshot.access_log is not None:
+        bodies[f"{ACCESS_LOG}/"] = encode_resource(snapshot.access_log)
+    return {name: versioned(body) for name, body in bodies.items()}
+
+
+def decode_configuration(resources: Resources, version: str, origin: str) -> tuple[Snapshot, dict[str, CertificatePem]]:
+    """What `encode_configuration` was given, with the certificates' files named as `IN_MEMORY`.
+
+    Args: origin - where it came from, for a person.
+    Raises: ConfigErrors with every resource that cannot be read.
+    """
+    decoded: dict[str, Resource] = {}
+    pems: dict[str, CertificatePem] = {}
+    errors: list[ConfigError] = []
+    for name, (_, body) in resources.items():
+        kind, slash, rest = name.partition("/")
+        try:
+            if kind == CERTIFICATE and slash:
+                pems[rest] = msgspec.msgpack.decode(body, type=CertificatePem)
+            else:
+                decoded[name] = decode_resource(kind, body)
+        except KeyError:
+            errors.append(_unreadable(origin, name, f"this proxy knows no resource of the kind {kind!r}"))
+        except (msgspec.MsgspecError, ValueError) as error:
+            errors.append(_unreadable(origin, name, str(error)))
+    if errors:
+        raise ConfigErrors(errors)
+    listeners: dict[str, Listener] = {}
+    tables: dict[str, RouteTable] = {}
+    clusters: dict[str, Cluster] = {}
+    access_log: AccessLog | None = None
+    for name, value in decoded.items():
+        rest = name.partition("/")[2]
+        match value:
+            case Listener():
+                listeners[rest] = value
+            case RouteTable():
+                tables[rest] = value
+            case Cluster():
+                clusters[rest] = value
+            case AccessLog():
+                access_log = value
+    snapshot = Snapshot(
+        version=version,
+        listeners=listeners,
+        route_tables=tables,
+        clusters=clusters,
+        certificates=dict.fromkeys(pems, IN_MEMORY),
+        access_log=access_log,
+    )
+    return snapshot, pems
+
+
+def _presented(listener: Listener) -> list[str]:
+    return [name for chain in listener.filter_chains for name in chain.transport.certificates]
+
+
+def _unreadable(origin: str, name: str, message: str) -> ConfigError:
+    hint = "run proxies and control of one version of hauberk; older proxies may not know what a newer control sends"
+    return ConfigError(origin=origin, path=name, message=message, hint=hint)

@@ -1,0 +1,1 @@
+"""Two small plugins for hauberk, to be read and copied."""

@@ -1,0 +1,220 @@
+"""Two real proxies in a mesh of certificate files: client, proxy, mutual TLS, proxy, backend."""
+
+import json
+import socket
+import ssl
+import subprocess
+import threading
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from live_proxy import JsonObject, LiveProxy, forward_to, live_proxy
+from mesh_authority import MeshAuthority, workload
+from mesh_workers import ask, client_context
+from recording_backend import RecordingBackend, recording_backend
+
+from hauberk_core.agent.wire import CertificatePem
+from hauberk_core.net.x509 import first_certificate
+
+pytestmark = pytest.mark.e2e
+
+REVIEWS = workload("reviews")
+GATEWAY = workload("gateway")
+
+
+@pytest.fixture
+def backend() -> Iterator[RecordingBackend]:
+    with recording_backend() as made:
+        yield made
+
+
+class Files:
+    """An identity as files, which are replaced as a whole."""
+
+    def __init__(self, folder: Path, identity: CertificatePem, trust_pem: bytes) -> None:
+        folder.mkdir()
+        self._folder = folder
+        (folder / "trust.pem").write_bytes(trust_pem)
+        self.renew(identity)
+
+    def renew(self, identity: CertificatePem) -> None:
+        """Replace certificate and key."""
+        for name, pem in (("chain.pem", identity.chain), ("key.pem", identity.key)):
+            (self._folder / "new").write_bytes(pem)
+            (self._folder / "new").replace(self._folder / name)
+
+    def certificates(self) -> JsonObject:
+        """As a snapshot names them."""
+        return {"workload": {"chain_file": str(self._folder / "chain.pem"), "key_file": str(self._folder / "key.pem")}}
+
+    def transport(self, *identities: str, mode: str = "strict") -> JsonObject:
+        """The mesh's, which expects these peers."""
+        trust = str(self._folder / "trust.pem")
+        made: JsonObject = {"security": "mesh", "certificates": ["workload"], "trust_file": trust}
+        return made | {"identities": list(identities), "mode": mode}
+
+
+@pytest.fixture
+def authority() -> MeshAuthority:
+    return MeshAuthority()
+
+
+@pytest.fixture
+def reviews_files(authority: MeshAuthority, tmp_path: Path) -> Files:
+    return Files(tmp_path / "reviews", authority.issue(REVIEWS), authority.trust_pem)
+
+
+def _serving(files: Files, backend: RecordingBackend, mode: str) -> JsonObject:
+    snapshot = forward_to(
+        backend.port, cluster={"labels": {"reporter": "destination"}}, chain={"transport": files.transport(GATEWAY, mode=mode)}
+    )
+    return snapshot | {"certificates": files.certificates()}
+
+
+@pytest.fixture
+def admin() -> int:
+    """A free port for the admin server of `reviews`."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+@pytest.fixture
+def reviews(reviews_files: Files, backend: RecordingBackend, admin: int) -> Iterator[LiveProxy]:
+    with live_proxy(_serving(reviews_files, backend, "strict"), options=("--admin", f"127.0.0.1:{admin}")) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def gateway(reviews: LiveProxy, authority: MeshAuthority, tmp_path: Path) -> Iterator[LiveProxy]:
+    files = Files(tmp_path / "gateway", authority.issue(GATEWAY), authority.trust_pem)
+    snapshot = forward_to(reviews.port, cluster={"transport": files.transport(REVIEWS)})
+    with live_proxy(snapshot | {"certificates": files.certificates()}) as proxy:
+        yield proxy
+
+
+def _get(port: int) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/x", timeout=20) as answer:
+        return int(answer.status)
+
+
+def _shown(port: int, context: ssl.SSLContext) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as sock, context.wrap_socket(sock) as tls:
+        return tls.getpeercert(True) or b""
+
+
+class Load:
+    """One keep-alive client in a thread."""
+
+    def __init__(self, port: int) -> None:
+        self.answers: Counter[str] = Counter()
+        self._port = port
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop; every request must have been answered with 200."""
+        self._stop.set()
+        self._thread.join(30)
+        assert list(self.answers) == ["200"], self.answers
+
+    def _run(self) -> None:
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=20)
+        while not self._stop.is_set():
+            try:
+                connection.request("GET", "/x")
+                answer = connection.getresponse()
+                answer.read()
+                self.answers[str(answer.status)] += 1
+            except OSError as error:
+                self.answers[repr(error)] += 1
+        connection.close()
+
+
+def test_the_hop_between_proxies_is_mutual_tls_and_nothing_else_gets_in(
+    gateway: LiveProxy, reviews: LiveProxy, authority: MeshAuthority, admin: int
+) -> None:
+    assert _get(gateway.port) == 200
+    with pytest.raises(ConnectionResetError):
+        ask(reviews.port)
+    reviews.wait_logged("the peer does not speak TLS, and this address takes nothing else")
+    other = client_context(authority.issue(workload("ratings")), authority.trust_pem)
+    with pytest.raises((OSError, EOFError)):
+        ask(reviews.port, other)
+    reviews.wait_logged(f"the peer is {workload('ratings')}, where {GATEWAY} is expected")
+    assert "no connection" not in gateway.log()
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/stats/prometheus", timeout=20) as answer:
+        metrics = answer.read().decode().splitlines()
+    [requests] = [line for line in metrics if line.startswith("istio_requests_total{") and f'"{GATEWAY}"' in line]
+    assert 'connection_security_policy="mutual_tls"' in requests
+    assert 'reporter="destination"' in requests
+    assert requests.endswith(" 1.0")
+    for kind in ("refused_plaintext", "refused_identity"):
+        assert f'hauberk_plugin_count_total{{name="{kind}",plugin="mtls"}} 1.0' in metrics
+
+
+def test_modes_change_and_certificates_are_renewed_while_requests_flow(
+    gateway: LiveProxy, reviews: LiveProxy, authority: MeshAuthority, reviews_files: Files, backend: RecordingBackend
+) -> None:
+    prober = client_context(authority.issue(GATEWAY), authority.trust_pem)
+    load = Load(gateway.port)
+    try:
+        reviews.configure(_serving(reviews_files, backend, "permissive"))
+        reviews.wait_until(lambda: _is_taken(reviews.port))
+        renewed = authority.issue(REVIEWS)
+        reviews_files.renew(renewed)
+        reviews.wait_until(lambda: _shown(reviews.port, prober) == first_certificate(renewed.chain))
+        reviews.configure(_serving(reviews_files, backend, "strict"))
+        reviews.wait_until(lambda: not _is_taken(reviews.port))
+    finally:
+        load.end()
+
+
+def _is_taken(port: int) -> bool:
+    """Whether a request in the clear is answered."""
+    try:
+        return ask(port).startswith(b"HTTP/1.1 200 ")
+    except (OSError, EOFError):
+        return False
+
+
+def test_a_proxy_whose_plugin_is_switched_off_refuses_the_mesh(
+    reviews_files: Files, backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAUBERK_PLUGINS_OFF", "mtls")
+    with live_proxy(forward_to(backend.port)) as proxy:
+        proxy.configure(_serving(reviews_files, backend, "strict"))
+        proxy.wait_logged("no plugin secures transports of the kind 'mesh'")
+        assert _get(proxy.port) == 200
+
+
+def test_the_example_does_what_its_page_says(backend: RecordingBackend, admin: int, tmp_path: Path, repository: Path) -> None:
+    example = repository / "examples" / "mtls"
+    subprocess.run([str(example / "identities.sh")], cwd=tmp_path, check=True, timeout=60)
+
+    def snapshot(name: str, ports: dict[int, int]) -> JsonObject:
+        text = (example / name).read_text()
+        for written, free in ports.items():
+            text = text.replace(f"127.0.0.1:{written}", f"127.0.0.1:{free}")
+        for file in tmp_path.iterdir():
+            text = text.replace(f'"{file.name}"', json.dumps(str(file)))
+        read: JsonObject = json.loads(text)
+        return read
+
+    with live_proxy(snapshot("reviews.json", {15006: 0, 9080: backend.port})) as called:
+        inbound = called.ports()["inbound"]
+        with live_proxy(snapshot("gateway.json", {8080: 0, 15006: inbound})) as calling:
+            assert _get(calling.port) == 200
+        page = (repository / "docs" / "how-to" / "mtls.md").read_text()
+        [command] = [line for line in page.splitlines() if line.startswith("openssl s_client")]
+        words = command.replace("127.0.0.1:15006", f"127.0.0.1:{inbound}").split()
+        judged = subprocess.run(words, cwd=tmp_path, input="", capture_output=True, text=True, timeout=60, check=True)
+        assert "Verification: OK" in judged.stdout
+        assert "New, TLSv1.3" in judged.stdout
+        curl = ["curl", "--silent", "--show-error", f"http://127.0.0.1:{inbound}/"]
+        refused = subprocess.run(curl, capture_output=True, text=True, timeout=60, check=False)
+        assert "Connection reset by peer" in refused.stderr

@@ -1,0 +1,34 @@
+import socket
+
+import pytest
+
+from hauberk_cli.mesh.free_ports import LOOPBACK, free_port, free_ports, unprivileged
+
+
+def test_many_ports_are_different_and_free() -> None:
+    ports = free_ports(50)
+    assert len(set(ports)) == 50
+    for port in ports:
+        with socket.socket() as sock:
+            sock.bind((LOOPBACK, port))
+
+
+def test_none_are_none() -> None:
+    assert free_ports(0) == []
+
+
+def test_the_wanted_port_is_taken_if_it_is_free() -> None:
+    [wanted] = free_ports(1)
+    assert free_port(wanted) == wanted
+
+
+def test_another_is_taken_if_it_is_not() -> None:
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        wanted = taken.getsockname()[1]
+        assert free_port(wanted) not in (0, wanted)
+
+
+@pytest.mark.parametrize(("port", "stands"), [(80, 8080), (443, 8443), (1023, 9023), (1024, 1024), (8080, 8080), (65535, 65535)])
+def test_ports_below_1024_become_others(port: int, stands: int) -> None:
+    assert unprivileged(port) == stands

@@ -1,0 +1,92 @@
+"""What a proxy may say of itself, and what not."""
+
+import json
+
+import pytest
+from mesh_world import TRUST_DOMAIN, People, make_node, node_document
+
+from hauberk_control.discovery.claims import LARGEST_NODE, ClaimRefused, UnknownGateway, WrongNode, check_claims, read_node
+from hauberk_core.identity import SpiffeId
+from hauberk_core.wire_proto.discovery_pb2 import Node
+from hauberk_core.wire_proto.service import NODE_FIELD
+
+REVIEWS = SpiffeId(TRUST_DOMAIN, "shop", "reviews")
+GATEWAY = SpiffeId(TRUST_DOMAIN, "shop", "front-hauberk")
+
+
+@pytest.fixture
+def people() -> People:
+    """A gateway, and two workloads."""
+    known = People()
+    known.gateways["shop", "front"] = "hauberk"
+    known.workloads["shop", "reviews-v1"] = "reviews"
+    known.workloads["shop", "payments-v1"] = "payments"
+    return known
+
+
+def test_a_sidecar_may_be_what_its_certificate_says(people: People) -> None:
+    check_claims(REVIEWS, make_node("reviews-v1", "shop"), people)
+    check_claims(REVIEWS, make_node("reviews-v1", "shop", identity=str(REVIEWS)), people)
+    check_claims(REVIEWS, make_node("nobody-registered-this", "shop"), people)
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace", "more", "reason"),
+    [
+        ("reviews-v1", "bank", {}, "namespace 'bank'"),
+        ("reviews-v1", "shop", {"identity": "spiffe://mesh.test/ns/shop/sa/payments"}, "calls itself"),
+        ("payments-v1", "shop", {}, "workload 'payments-v1'"),
+    ],
+)
+def test_a_sidecar_may_be_nobody_else(people: People, name: str, namespace: str, more: dict[str, str], reason: str) -> None:
+    with pytest.raises(ClaimRefused, match=reason):
+        check_claims(REVIEWS, make_node(name, namespace, **more), people)
+
+
+def test_a_gateway_may_be_the_one_of_its_service_account(people: People) -> None:
+    check_claims(GATEWAY, make_node("shop/front", "shop", "gateway"), people)
+
+
+@pytest.mark.parametrize("name", ["shop/back", "bank/front", "front", "shop/front-hauberk"])
+def test_a_gateway_may_be_no_other(people: People, name: str) -> None:
+    people.gateways["shop", "back"] = "hauberk"
+    with pytest.raises(ClaimRefused):
+        check_claims(GATEWAY, make_node(name, "shop", "gateway"), people)
+
+
+def test_a_prefix_of_a_gateways_name_is_another_gateway(people: People) -> None:
+    people.gateways["shop", "front-door"] = "hauberk"
+    with pytest.raises(ClaimRefused, match="service account is 'front-door-hauberk'"):
+        check_claims(SpiffeId(TRUST_DOMAIN, "shop", "front-door-hauberk"), make_node("shop/front", "shop", "gateway"), people)
+
+
+def test_a_sidecars_certificate_makes_no_gateway(people: People) -> None:
+    with pytest.raises(ClaimRefused):
+        check_claims(REVIEWS, make_node("shop/front", "shop", "gateway"), people)
+
+
+def test_a_gateway_that_is_not_there_may_come_yet(people: People) -> None:
+    people.gateways.clear()
+    with pytest.raises(UnknownGateway):
+        check_claims(GATEWAY, make_node("shop/front", "shop", "gateway"), people)
+
+
+def _message(text: str) -> Node:
+    message = Node()
+    message.metadata.fields[NODE_FIELD].string_value = text
+    return message
+
+
+def test_the_document_is_read() -> None:
+    assert read_node(_message(json.dumps(node_document("reviews-v1", "shop")))) == make_node("reviews-v1", "shop")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"role": "king"}', '"' + "x" * LARGEST_NODE + '"'])
+def test_what_is_no_document_is_refused(text: str) -> None:
+    with pytest.raises(WrongNode):
+        read_node(_message(text))
+
+
+def test_a_request_without_a_document_is_refused() -> None:
+    with pytest.raises(WrongNode, match="metadata"):
+        read_node(Node(id="x"))

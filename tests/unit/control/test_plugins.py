@@ -1,0 +1,59 @@
+"""Plugins' part in translation: added behind it, under a version of its own."""
+
+import msgspec
+from plugin_fixtures import GivenEntry, half, use
+
+from hauberk_control.plugins import PluginTranslation
+from hauberk_control.store import Store
+from hauberk_control.translate.node import Node
+from hauberk_control.translate.translate import Translation, translate
+from hauberk_core.model import FilterChain, Listener, RouteTable, Snapshot
+from hauberk_core.plugin.control import Attached, ConfigError, Scope, hookimpl
+from hauberk_core.plugin.host import PluginHost, control_host
+from hauberk_core.resources import Service
+
+NODE = Node(
+    identity="spiffe://cluster.local/ns/shop/sa/books",
+    role="sidecar",
+    name="books-1",
+    namespace="shop",
+    labels={"app": "books"},
+)
+PROBLEM = ConfigError(message="a wrong quota", hint="write another")
+
+
+def _translate(store: Store, node: Node) -> Translation:
+    listener = Listener(address="127.0.0.1:0", filter_chains=(FilterChain(route_table="all"),))
+    return Translation(Snapshot(version="v", listeners={"in": listener}, route_tables={"all": RouteTable()}), {}, ())
+
+
+def _host(attached: Attached | None) -> PluginHost:
+    def hauberk_translate(scope: Scope) -> Attached | None:
+        assert (scope.role, scope.name, scope.namespace) == ("sidecar", "books-1", "shop")
+        assert dict(scope.labels) == {"app": "books"}
+        assert list(scope.of(Service)) == []
+        return attached
+
+    return control_host([GivenEntry("it", half("1", hookimpl, hauberk_translate=hauberk_translate))], frozenset())
+
+
+def test_what_plugins_add_is_part_of_the_snapshot_and_of_its_version() -> None:
+    with_plugins = PluginTranslation(_translate, _host(Attached(listener=(use("it"),), problems=(PROBLEM,))))
+    first = with_plugins.translate(Store(), NODE)
+    assert first.snapshot.listeners["in"].filter_chains[0].plugins == (use("it"),)
+    assert first.problems == (PROBLEM,)
+    assert first.snapshot.version not in {"", "v"}
+    assert with_plugins.translate(Store(), NODE).snapshot == first.snapshot
+    other = PluginTranslation(_translate, _host(Attached(listener=(use("it", priority=1),)))).translate(Store(), NODE)
+    assert other.snapshot.version != first.snapshot.version
+
+
+def test_a_plugin_that_only_complains_leaves_the_version() -> None:
+    told = PluginTranslation(_translate, _host(Attached(problems=(PROBLEM,)))).translate(Store(), NODE)
+    assert (told.snapshot.version, told.problems) == ("v", (PROBLEM,))
+
+
+def test_without_plugins_the_translation_is_passed_on() -> None:
+    gateway = msgspec.structs.replace(NODE, role="gateway", name="shop/web")
+    passed = PluginTranslation(translate, control_host([], frozenset())).translate(Store(), gateway)
+    assert passed == translate(Store(), gateway)

@@ -1,0 +1,84 @@
+"""What plugins are handed, and may hand back: nothing that could break a message."""
+
+import pytest
+
+from hauberk_core.http.events import Request, Response
+from hauberk_core.http.headers import Headers
+from hauberk_core.observe.record import Record
+from hauberk_core.plugin.data import Exchange, Fields, Reply
+
+
+def _fields(*pairs: tuple[str, str]) -> Fields:
+    headers = Headers()
+    for name, value in pairs:
+        headers.add(name, value)
+    return Fields(headers)
+
+
+def test_fields_are_looked_up_and_changed() -> None:
+    fields = _fields(("Accept", "a"), ("X-One", "1"), ("x-one", "2"))
+    assert (fields.get("x-one"), fields.get_all("x-one"), fields.get("none")) == ("1", ["1", "2"], None)
+    assert fields.has_any(frozenset({"x-one", "other"}))
+    assert not fields.has_any(frozenset({"other"}))
+    fields.set("X-One", "3")
+    fields.add("X-Two", "caf\xe9 \x80")
+    fields.remove("Accept")
+    assert fields.items() == [("X-One", "3"), ("X-Two", "caf\xe9 \x80")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x y", "1"),
+        ("", "1"),
+        ("x:", "1"),
+        ("x" * 300, "1"),
+        ("x", "a\r\nb: c"),
+        ("x", "a\nb"),
+        ("x", "\x00"),
+        ("x", " blank"),
+        ("x", "blank "),
+        ("x", "\u20ac"),
+        ("x", "v" * 100_000),
+        ("Content-Length", "1"),
+        ("transfer-encoding", "chunked"),
+        ("Connection", "close"),
+        ("HOST", "b.test"),
+    ],
+)
+def test_what_must_not_be_sent_is_refused(name: str, value: str) -> None:
+    fields = _fields(("accept", "a"))
+    for change in (fields.set, fields.add):
+        with pytest.raises(ValueError, match="header"):
+            change(name, value)
+    with pytest.raises(ValueError, match="header"):
+        Reply(200, b"", [(name, value)])
+    assert fields.items() == [("accept", "a")]
+
+
+def test_the_proxy_s_own_fields_cannot_be_removed() -> None:
+    with pytest.raises(ValueError, match="the proxy's own"):
+        _fields(("Content-Length", "1")).remove("content-LENGTH")
+
+
+@pytest.mark.parametrize(("status", "body"), [(100, b""), (600, b""), (204, b"x"), (304, b"x"), (200, b"x" * (1 << 20) + b"x")])
+def test_replies_that_cannot_be_sent_are_refused(status: int, body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"status|body"):
+        Reply(status, body)
+
+
+def test_an_exchange_shows_request_and_response() -> None:
+    headers = Headers()
+    headers.add("Accept", "a")
+    exchange = Exchange(Request("GET", "a.test:80", "/x", "?y", 11, headers), Record(), "spiffe://td/ns/n/sa/s")
+    assert (exchange.method, exchange.authority, exchange.path, exchange.query) == ("GET", "a.test:80", "/x", "?y")
+    assert (exchange.scheme, exchange.status, exchange.peer_identity) == ("http", 0, "spiffe://td/ns/n/sa/s")
+    exchange.headers.set("x-one", "1")
+    assert headers.get("x-one") == "1"
+    with pytest.raises(LookupError, match="no response yet"):
+        exchange.response_headers.get("x")
+    exchange.answered_with(Response(404, "", 11, Headers()))
+    assert (exchange.status, exchange.response_headers.items()) == (404, [])
+    assert exchange.record.attributes is None
+    exchange.attributes["it.note"] = 7
+    assert exchange.record.attributes == {"it.note": 7}
