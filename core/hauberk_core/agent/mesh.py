@@ -1,12 +1,13 @@
 """The agent of a mesh's proxy: who it is and what it serves, it has from control."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import trio
 
 from hauberk_core.agent.agent import EXIT_FAILED, Agent, run_agent
-from hauberk_core.agent.bootstrap import Bootstrap, BootstrapError
+from hauberk_core.agent.bootstrap import Bootstrap, BootstrapError, read_bootstrap
 from hauberk_core.agent.discovery.source import DiscoverySettings, DiscoverySource
 from hauberk_core.agent.grpc_bridge import AsyncioThread
 from hauberk_core.agent.identity.client import GrpcCertificateClient
@@ -14,6 +15,22 @@ from hauberk_core.agent.identity.keep import IdentitySettings, keep_identity
 from hauberk_core.agent.identity.workload import WorkloadIdentity
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.options import AgentOptions
+
+
+def run_role(module: str) -> int:
+    """Run the proxy whose bootstrap document the command line names: the main of a role.
+
+    Args: module - how the role is started, for the usage line. Returns: the exit status.
+    """
+    if len(sys.argv) != 2:
+        sys.stderr.write(f"usage: python -m {module} BOOTSTRAP.json\n")
+        return 2
+    try:
+        bootstrap = read_bootstrap(Path(sys.argv[1]))
+    except BootstrapError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return run_mesh_agent(bootstrap)
 
 
 def run_mesh_agent(
