@@ -65,6 +65,11 @@ lint: $(READY) ## style, types and import contracts
 test: lint ## lint, then every test against the checkout
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: docs
+docs: $(READY) ## write the pages of docs/reference that come from the code
+	@PYTHONPATH=docs $(BIN)/python -m hauberk_docs
+	$(BIN)/python -m hauberk_cli config schema > docs/reference/snapshot.schema.json
+
 .PHONY: protos
 protos: $(READY) ## compile the .proto files again
 	@cd core && ../$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. hauberk_core/wire_proto/*.proto

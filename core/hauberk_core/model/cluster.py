@@ -20,9 +20,13 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Endpoints, and how to choose, reach and reuse them."""
 
     endpoints: tuple[Endpoint, ...] = ()
+    """Without any, requests are answered with 503."""
     load_balancing: Literal["least_request", "round_robin"] = "least_request"
+    """`least_request`: of two endpoints drawn at random the one with fewer requests; `round_robin`: each in turn."""
     transport: TransportConfig = TransportConfig()
+    """How its connections are secured."""
     codec: Literal["strict", "h11"] = "strict"
+    """The HTTP/1.1 machine: ours, or h11 behind the same seam (more lenient)."""
     connect_timeout: Duration = Duration(5.0)
     """Until a TCP (and TLS) connection stands. Envoy's default."""
     idle_timeout: Duration = Duration(60.0)

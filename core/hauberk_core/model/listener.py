@@ -43,13 +43,17 @@ class FilterChain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What happens to the connections of a listener, chosen by the server name they ask for."""
 
     route_table: str
+    """The name of the table its requests are routed by."""
     server_names: tuple[str, ...] = ()
     """SNI names, exact or `*.example.test`; empty: every connection that no other chain takes."""
     transport: TransportConfig = TransportConfig()
+    """How its connections are secured."""
     codec: Literal["strict", "h11"] = "strict"
     """The HTTP/1.1 machine: ours, or h11 behind the same seam (more lenient)."""
     limits: HttpLimits = HttpLimits()
+    """Bounds on what its clients may send."""
     timeouts: HttpTimeouts = HttpTimeouts()
+    """How long its clients are waited for."""
     plugins: tuple[PluginConfig, ...] = ()
     """For every request of these connections; their filters see it before it is routed."""
 
@@ -60,3 +64,4 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     address: str
     """`host:port`, `[v6]:port` or `:port` (every address of this machine); port 0: any free one."""
     filter_chains: tuple[FilterChain, ...]
+    """The most specific server name decides which one takes a connection."""

@@ -66,6 +66,7 @@ class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """One use of one plugin, named by the entry point under which it was found."""
 
     plugin: str
+    """Its name, as `hauberk plugin list` shows it."""
     phase: Phase = "traffic"
     """Plugins of one place have their turns in the order `authn`, `authz`, `admission`, `traffic`, `stats`."""
     priority: Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)] = 0

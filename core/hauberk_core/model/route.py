@@ -17,52 +17,70 @@ class PathMatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """`prefix` goes by path elements (`/foo` takes `/foo` and `/foo/bar`, not `/foobar`); `starts_with` by characters;
     `regex` (RE2) must match the whole path."""
     value: str = "/"
+    """What the path is compared with."""
 
 
 class ValueMatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A condition on one header (name without regard to case) or one query parameter (name exactly)."""
 
     name: str
+    """Of the field or parameter."""
     kind: Literal["exact", "prefix", "regex", "present"] = "exact"
+    """`present`: whatever its value is; `regex` (RE2) must match the whole value."""
     value: str = ""
+    """What the value is compared with."""
     invert: bool = False
+    """True: holds where it would not."""
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """All conditions must hold; an absent one always does."""
 
     path: PathMatch = PathMatch()
+    """On the path."""
     method: str = ""
+    """The method, in the case in which it is sent; empty: any."""
     headers: tuple[ValueMatch, ...] = ()
+    """On header fields."""
     query: tuple[ValueMatch, ...] = ()
+    """On query parameters."""
 
 
 class HeaderModifier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Changes to header fields, in this order: remove, set (replace), add (append)."""
 
     remove: tuple[str, ...] = ()
+    """Names of fields."""
     set: tuple[tuple[str, str], ...] = ()
+    """Pairs of name and value: the only field of that name afterwards."""
     add: tuple[tuple[str, str], ...] = ()
+    """Pairs of name and value: one field more."""
 
 
 class Redirect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """An answer that sends the client elsewhere; what is not given stays as the request had it."""
 
     scheme: Literal["", "http", "https"] = ""
+    """Empty: the request's."""
     host: str = ""
+    """Empty: the request's."""
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    """0: the scheme's own where `scheme` is given, else the listener's."""
     path: str | None = None
     """Replaces the whole path."""
     prefix: str | None = None
     """Replaces the prefix that matched."""
     status: Literal[301, 302, 303, 307, 308] = 302
+    """Of the answer."""
 
 
 class Rewrite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the upstream is asked for instead of what the client asked for."""
 
     host: str = ""
+    """What `Host` says; empty: what the client wrote."""
     path: str | None = None
+    """Replaces the whole path."""
     prefix: str | None = None
     """Replaces the prefix that matched."""
 
@@ -73,8 +91,11 @@ class WeightedCluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     cluster: str
     """Empty: this share is answered with 500, as Gateway API has it for a backend that does not exist."""
     weight: Weight = 1
+    """Its part of the sum of all weights of the route."""
     request_headers: HeaderModifier | None = None
+    """Changes before the backend sees the request."""
     response_headers: HeaderModifier | None = None
+    """Changes before the client sees the response."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -84,14 +105,21 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     name: str
+    """Shown in the access log and on spans; unique in its virtual host."""
     matches: tuple[Match, ...] = (Match(),)
+    """Any of them takes a request."""
     created: str = ""
     """RFC 3339 time of the object this came from: of two equal matches the older wins, then the smaller name."""
     backends: tuple[WeightedCluster, ...] = ()
+    """Who answers, by weight."""
     redirect: Redirect | None = None
+    """Where the client is sent instead."""
     rewrite: Rewrite | None = None
+    """What the backends are asked for instead."""
     request_headers: HeaderModifier | None = None
+    """Changes before a backend sees the request."""
     response_headers: HeaderModifier | None = None
+    """Changes before the client sees the response."""
     timeout: Duration = Duration(0.0)
     """The whole exchange as the client sees it; `0s`: no limit."""
     backend_timeout: Duration = Duration(0.0)
@@ -104,11 +132,15 @@ class VirtualHost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The rules for one set of host names: exact, `*.example.test` (any number of labels), or `*`."""
 
     name: str
+    """Unique in its table."""
     hosts: tuple[str, ...]
+    """Names without a port; exact, `*.example.test` or `*`. One host belongs to one virtual host of a table."""
     routes: tuple[Route, ...] = ()
+    """The most specific match decides, whatever their order here."""
 
 
 class RouteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything one filter chain routes by."""
 
     virtual_hosts: tuple[VirtualHost, ...] = ()
+    """The most specific host name decides which one takes a request."""

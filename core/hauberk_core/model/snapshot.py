@@ -14,6 +14,7 @@ class AccessLog(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One line for every finished exchange."""
 
     file: str = "/dev/stdout"
+    """Appended to; `/dev/stdout` and `/dev/stderr` are the proxy's own."""
     format: Literal["text", "json"] = "text"
     """Istio's text line, or one JSON object with Istio's field names."""
 
@@ -27,7 +28,12 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     version: str = ""
     """Shown to people; means nothing to the proxy."""
     listeners: dict[str, Listener] = {}
+    """Where to accept connections."""
     route_tables: dict[str, RouteTable] = {}
+    """Which request goes where; filter chains name them."""
     clusters: dict[str, Cluster] = {}
+    """Groups of endpoints; routes name them."""
     certificates: dict[str, Certificate] = {}
+    """Certificates from files; transports name them."""
     access_log: AccessLog | None = AccessLog()
+    """null: none."""

@@ -12,7 +12,9 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     chain_file: str
+    """The certificate, then those that lead to a root."""
     key_file: str
+    """The certificate's private key, without a passphrase."""
 
 
 class TransportConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -36,4 +38,6 @@ class TransportConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     verify: bool = True
     """Cluster only: False accepts any certificate; for tests and one-line use, and said in the log."""
     alpn: tuple[str, ...] = ("http/1.1",)
+    """Protocols offered, the preferred one first (RFC 7301)."""
     min_version: Literal["1.2", "1.3"] = "1.2"
+    """The oldest version of TLS that is spoken."""

@@ -1,0 +1,16 @@
+"""Which pages there are."""
+
+from hauberk_docs.commands import commands_page
+from hauberk_docs.configuration import configuration_page
+from hauberk_docs.metrics import metrics_page
+from hauberk_docs.reasons import reasons_page
+
+
+def pages() -> dict[str, str]:
+    """The text of every generated page, by its name in `docs/reference`."""
+    return {
+        "commands.md": commands_page(),
+        "configuration.md": configuration_page(),
+        "metrics.md": metrics_page(),
+        "reasons.md": reasons_page(),
+    }
