@@ -9,8 +9,8 @@ from hauberk_docs.markdown import code, page, table
 
 _BEFORE: Final = """
 What a proxy serves by: the file of `hauberk proxy --config`, and what control makes of resources.
-[snapshot.schema.json](snapshot.schema.json) says the same to editors and programs. Members without a default have to be written; others
-may be left out.
+[snapshot.schema.json](snapshot.schema.json) says the same to editors and programs. Members without a default have to be
+written; others may be left out.
 """
 _FIRST: Final = "Snapshot"
 
