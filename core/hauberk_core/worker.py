@@ -15,11 +15,12 @@ from typing import Final, NamedTuple
 import trio
 
 from hauberk_core.agent.assembly import Assembly, AssemblyError
+from hauberk_core.agent.cluster_views import CLUSTERS, view_clusters
 from hauberk_core.agent.drain import longest_drain
 from hauberk_core.agent.link import Link
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.span_sender import SpanSender
-from hauberk_core.agent.wire import Ack, Delta, Drain, Hello, Message, Nack, WireError
+from hauberk_core.agent.wire import Ack, Ask, Delta, Drain, Hello, Message, Nack, Told, WireError
 from hauberk_core.agent.worker_plugins import WorkerPlugins
 from hauberk_core.http.machine import ClientMachine, ServerMachine
 from hauberk_core.model.listener import HttpLimits
@@ -163,6 +164,8 @@ class Worker:
                         await self._send(self._serve(message, descriptors))
                     case Drain():
                         self._begin_drain(message.seconds)
+                    case Ask():
+                        await self._send(Told(message.number, self._tell(message.topic)))
                     case _:
                         raise WireError(f"the agent sent a {type(message).__name__}")
             if not self._drain.is_set():
@@ -202,6 +205,12 @@ class Worker:
         self._follow_access_log(step.update.access_log, step.access_log)
         self._drain_seconds = longest_drain([listener for listener, _ in step.update.listeners.values()])
         return Ack(delta.number)
+
+    def _tell(self, topic: str) -> bytes:
+        """What the agent's admin server asks: see `agent.cluster_views`."""
+        if topic == CLUSTERS:
+            return view_clusters(self._core.clusters())
+        return b""
 
     def _follow_access_log(self, config: AccessLog | None, descriptor: int) -> None:
         if config is self._log_config and descriptor < 0:

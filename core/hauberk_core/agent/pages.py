@@ -5,7 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 import trio
+from msgspec import to_builtins
 
+from hauberk_core.agent.certificate_views import view_certificates
+from hauberk_core.agent.cluster_views import CLUSTERS, sum_clusters
 from hauberk_core.agent.state import AgentState
 from hauberk_core.model.codec import to_plain
 
@@ -42,6 +45,7 @@ def make_pages(state: AgentState) -> dict[str, Page]:
         "/healthz/ready": pages.ready,
         "/readyz": pages.readyz,
         "/config_dump": pages.config_dump,
+        "/clusters": pages.clusters,
         "/certs": pages.certificates,
     }
 
@@ -87,20 +91,17 @@ class _Pages:
             }
         )
 
+    async def clusters(self, request: PageRequest) -> PageResponse:
+        answers = await self._state.supervisor.ask(CLUSTERS)
+        shown = [to_builtins(view) for view in sum_clusters(answers)]
+        return _json_page({"workers": len(answers), "clusters": shown})
+
     async def certificates(self, request: PageRequest) -> PageResponse:
         target = self._state.target
-        shown: list[dict[str, object]] = []
-        for name, facts in sorted(target.secrets.facts.items()) if target is not None else ():
-            shown.append(
-                {
-                    "name": name,
-                    "names": list(facts.names),
-                    "serial": f"{facts.serial:x}",
-                    "not_before": facts.not_before.isoformat(),
-                    "not_after": facts.not_after.isoformat(),
-                }
-            )
-        return _json_page({"certificates": shown})
+        if target is None:
+            return _json_page({"certificates": [], "trust": []})
+        shown = await trio.to_thread.run_sync(view_certificates, target.secrets)
+        return _json_page(shown)
 
 
 def _json_page(value: object) -> PageResponse:

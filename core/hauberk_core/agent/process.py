@@ -10,7 +10,7 @@ import trio
 
 from hauberk_core.agent.link import Link
 from hauberk_core.agent.target import Target
-from hauberk_core.agent.wire import PROTOCOL, Ack, Drain, Hello, Message, Nack, Spans, WireError
+from hauberk_core.agent.wire import PROTOCOL, Ack, Ask, Drain, Hello, Message, Nack, Spans, Told, WireError
 from hauberk_core.observe.cells_reader import CellsReader
 
 # Python and its modules take 0.3 s on an idle machine; one that is a hundred times slower is in no state to serve.
@@ -46,6 +46,10 @@ class WorkerProcess:
         self._talking: Final = trio.Lock()
         # One question at a time, and so one answer.
         self._answers_in, self._answers = trio.open_memory_channel[Message](1)
+        self._sending: Final = trio.Lock()
+        self._asked = 0
+        self._questions: Final[dict[int, trio.MemorySendChannel[bytes]]] = {}
+        """Those that wait for what the worker tells, by number."""
         self._end = "it ended"
         self._silent: Final = trio.Event()
 
@@ -59,6 +63,8 @@ class WorkerProcess:
                 message = received[0]
                 if isinstance(message, Spans):
                     take_spans(message.spans)
+                elif isinstance(message, Told):
+                    self._hand_over(message)
                 else:
                     self._answers_in.send_nowait(message)
         except trio.WouldBlock:
@@ -67,6 +73,8 @@ class WorkerProcess:
             self._end = str(error)
         finally:
             self._answers_in.close()
+            for question in self._questions.values():
+                question.close()
             self._silent.set()
 
     async def wait_silent(self) -> None:
@@ -113,6 +121,40 @@ class WorkerProcess:
                 return
             raise WorkerGone(f"it did not answer within {ANSWER_SECONDS:.0f} s")
 
+    async def ask(self, topic: str) -> bytes:
+        """What the worker knows of `topic`: JSON, or nothing if it does not know the topic.
+
+        Raises: WorkerGone.
+        Cancellation: safe; the answer is dropped when it comes.
+        """
+        self._asked += 1
+        number = self._asked
+        answer_in, answer = trio.open_memory_channel[bytes](1)
+        with answer_in, answer:
+            self._questions[number] = answer_in
+            try:
+                await self._send_question(Ask(number, topic))
+                if self._silent.is_set():
+                    raise WorkerGone(self._end)
+                return await answer.receive()
+            except trio.EndOfChannel:
+                raise WorkerGone(self._end) from None
+            finally:
+                del self._questions[number]
+
+    async def _send_question(self, question: Ask) -> None:
+        # Half a frame would be the end of the link. A worker that does not even read serves nobody, and is replaced.
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + ANSWER_SECONDS) as scope:
+            await self._send(question, [])
+        if scope.cancelled_caught:
+            self.process.kill()
+            raise WorkerGone(f"it took no question within {ANSWER_SECONDS:.0f} s")
+
+    def _hand_over(self, told: Told) -> None:
+        question = self._questions.get(told.number)
+        if question is not None:  # else nobody waits any more
+            question.send_nowait(told.data)
+
     async def drain(self, seconds: float) -> None:
         """Tell the worker to finish within `seconds`. If it cannot be told, its signal does it."""
         with trio.move_on_after(1.0):
@@ -125,10 +167,11 @@ class WorkerProcess:
         self.process.terminate()
 
     async def _send(self, message: Message, descriptors: list[int]) -> None:
-        try:
-            await self._link.send(message, descriptors)
-        except (OSError, WireError) as error:
-            raise WorkerGone(str(error)) from error
+        async with self._sending:
+            try:
+                await self._link.send(message, descriptors)
+            except (OSError, WireError, trio.ClosedResourceError) as error:
+                raise WorkerGone(str(error)) from error
 
     async def _receive(self) -> Message:
         try:

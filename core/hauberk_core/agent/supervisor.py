@@ -7,6 +7,7 @@ costs its own exchanges in flight and nothing else.
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import trio
@@ -25,6 +26,8 @@ _LONGEST_PAUSE: Final = 5.0
 _ATTEMPTS_AT_START: Final = 3
 # Beyond the drain's deadline, for a worker to write its last log lines and exit.
 _EXIT_SECONDS: Final = 2.0
+# A worker answers questions between two requests; one that is just taking a large configuration is not waited for.
+ASK_SECONDS: Final = 3.0
 # How long a change of configuration waits for a place whose worker is just being replaced.
 _REPLACEMENT_SECONDS: Final = 10.0
 
@@ -81,6 +84,24 @@ class Supervisor:
             number = worker.applied.number if worker is not None and worker.applied is not None else 0
             statuses.append(PlaceStatus(place.index, worker.process.pid if worker else 0, place.starts, number, place.problem))
         return statuses
+
+    async def ask(self, topic: str) -> list[bytes]:
+        """What the workers that are ready know of `topic`, each as JSON, in the order of their places.
+
+        Who dies, or does not answer within ASK_SECONDS, is left out.
+        """
+        answers: dict[int, bytes] = {}
+
+        async def ask_one(place: int, worker: WorkerProcess) -> None:
+            with suppress(WorkerGone):
+                answers[place] = await worker.ask(topic)
+
+        with trio.move_on_after(ASK_SECONDS):
+            async with trio.open_nursery() as nursery:
+                for place in self._places:
+                    if place.worker is not None:
+                        nursery.start_soon(ask_one, place.index, place.worker)
+        return [answers[place] for place in sorted(answers)]
 
     async def run(self, target: Target, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run the workers, with `target` to begin with, until all have been drained. Started once all are ready.

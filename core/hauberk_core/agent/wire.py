@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 
 LENGTH_OCTETS: Final = 4
 # A configuration file may have 16 MiB; its certificates, and the little that re-encoding adds, fit into as much again, twice.
@@ -77,6 +77,21 @@ class Drain(msgspec.Struct, frozen=True, tag="drain"):
     seconds: float
 
 
+class Ask(msgspec.Struct, frozen=True, tag="ask"):
+    """Agent to worker, at any time: what do you know of this? For the admin server's pages."""
+
+    number: int
+    """Tells this question from others that wait; the answer repeats it."""
+    topic: str
+
+
+class Told(msgspec.Struct, frozen=True, tag="told"):
+    """Worker to agent: what it knows, as JSON that the asker understands; empty if it has never heard of the topic."""
+
+    number: int
+    data: bytes
+
+
 class Spans(msgspec.Struct, frozen=True, tag="spans"):
     """Worker to agent, unasked: finished spans for export, each as `model.span.encode_span` writes it."""
 
@@ -93,7 +108,7 @@ class CertificatePem(msgspec.Struct, frozen=True, array_like=True):
         return f"CertificatePem({len(self.chain)} octets, key withheld)"
 
 
-Message = Hello | Delta | Ack | Nack | Drain | Spans
+Message = Hello | Delta | Ack | Nack | Drain | Ask | Told | Spans
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final[msgspec.msgpack.Decoder[Message]] = msgspec.msgpack.Decoder(Message)

@@ -58,7 +58,7 @@ def read_certificate(chain_pem: bytes) -> CertificateFacts:
     """
     der = first_certificate(chain_pem)
     try:
-        return _read_der(der)
+        return read_facts(der)
     except ValueError as error:
         raise ValueError(f"the first certificate cannot be read: {error}") from error
 
@@ -107,6 +107,24 @@ def first_certificate(chain_pem: bytes) -> bytes:
         raise ValueError(f"the first certificate cannot be read: {error}") from error
 
 
+def split_certificates(pem: bytes) -> list[bytes]:
+    """Every certificate of a PEM file in its order, as DER; whatever else the file holds is passed over.
+
+    Raises: ValueError if one is no PEM.
+    """
+    text = pem.decode("ascii", "replace")
+    found: list[bytes] = []
+    begin = text.find(_PEM_BEGIN)
+    while begin >= 0:
+        end = text.find(_PEM_END, begin)
+        if end < 0:
+            break
+        end += len(_PEM_END)
+        found.append(ssl.PEM_cert_to_DER_cert(text[begin:end]))
+        begin = text.find(_PEM_BEGIN, end)
+    return found
+
+
 class _Reader:
     """Walks one level of DER; every read is checked against the end of the level."""
 
@@ -149,7 +167,8 @@ class _Reader:
         return content
 
 
-def _read_der(der: bytes) -> CertificateFacts:
+def read_facts(der: bytes) -> CertificateFacts:
+    """The facts of one certificate. Raises: ValueError if it cannot be read."""
     body = _Reader(_Reader(_Reader(der).expect(_SEQUENCE)).expect(_SEQUENCE))
     if body.peek() == _VERSION:
         body.next()

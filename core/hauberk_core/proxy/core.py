@@ -129,6 +129,10 @@ class ProxyCore(ChainOwner):
             count += len(listener.connections)
         return count
 
+    def clusters(self) -> "list[ClusterRuntime]":
+        """The clusters of the configuration in force, in no order."""
+        return list(self._clusters.values())
+
     def exchanges(self) -> int:
         """Exchanges under way."""
         count = 0
@@ -318,6 +322,11 @@ class ClusterRuntime(NameWatcher):
         for name in names:
             self._resolver.watch(name, self)
         self._set_endpoints()
+
+    def unresolved(self) -> list[str]:
+        """Hosts of endpoints whose names have no address, or none yet."""
+        names = [address.host for address in self._addresses if not _is_numeric(address.host)]
+        return [name for name in names if not self._hosts.get(name)]
 
     def secure(self, given: Security | None) -> None:
         """Make the connections to come with another security of a plugin, whose connections may serve beside the open ones."""

@@ -132,6 +132,11 @@ class UpstreamCluster(ConnectionOwner):
         while self._waiting:
             self._next_waiting().refused(Reason.NO_ENDPOINT, f"cluster {self.name} was removed")
 
+    def idle_connections(self, endpoint: UpstreamEndpoint) -> int:
+        """Connections to one of its endpoints that wait for a request."""
+        pool = self._pools.get(endpoint.address)
+        return 0 if pool is None else len(pool.idle)
+
     def open_connections(self) -> int:
         """Connections that are open or being opened."""
         return self._open

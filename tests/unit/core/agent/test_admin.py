@@ -1,13 +1,15 @@
 """The admin server: its pages, and what it refuses."""
 
-import datetime as dt
 import json
 from typing import Final
 
 import h11
+import msgspec
 import pytest
 import trio
 import trio.testing
+from cryptography import x509
+from mesh_authority import MeshAuthority, workload
 
 from hauberk_core.agent.admin import AdminServer
 from hauberk_core.agent.counters import Counters
@@ -16,11 +18,14 @@ from hauberk_core.agent.secrets import Secrets
 from hauberk_core.agent.state import AgentState
 from hauberk_core.agent.supervisor import Supervisor
 from hauberk_core.agent.target import Target
+from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model import Certificate, Cluster, HeaderModifier, Route, RouteTable, Snapshot, VirtualHost, WeightedCluster
 from hauberk_core.model.address import Address
-from hauberk_core.net.x509 import CertificateFacts
+from hauberk_core.net.x509 import read_certificate
 
-WHEN: Final = dt.datetime(2030, 1, 2, tzinfo=dt.UTC)
+AUTHORITY: Final = MeshAuthority()
+_LEAF: Final = AUTHORITY.issue(workload("web"))
+WEB: Final = CertificatePem(_LEAF.chain + AUTHORITY.trust_pem, _LEAF.key)
 SECRET: Final = "Bearer do-not-show"
 
 
@@ -48,8 +53,8 @@ class Served:
 
     def configure(self) -> None:
         """Pretend that a configuration is in force."""
-        facts = CertificateFacts(("a.example.test",), 255, WHEN, WHEN)
-        secrets = Secrets({"certificate/web": b"PRIVATE"}, {"web": facts})
+        resources = {"certificate/web": msgspec.msgpack.encode(WEB), "trust/mesh": AUTHORITY.trust_pem}
+        secrets = Secrets(resources, {"web": read_certificate(WEB.chain)})
         self.state.target = Target(3, _snapshot(), secrets, {}, -1)
         self.state.addresses = {"web": Address("127.0.0.1", 8080)}
 
@@ -120,21 +125,30 @@ async def test_the_dump_shows_the_configuration_without_its_secrets(served: Serv
     route = shown["snapshot"]["route_tables"]["all"]["virtual_hosts"][0]["routes"][0]
     assert route["request_headers"]["set"] == [["Authorization", "[redacted]"], ["x-team", "shelves"]]
     assert SECRET.encode() not in body
-    assert b"PRIVATE" not in body
+    assert not any(line in body for line in WEB.key.splitlines())
 
 
-async def test_certificates_are_listed_by_name_and_validity(served: Served) -> None:
+async def test_certificates_are_shown_with_their_chains_and_without_their_keys(served: Served) -> None:
+    assert json.loads((await served.get("/certs"))[1]) == {"certificates": [], "trust": []}
     served.configure()
-    shown = json.loads((await served.get("/certs"))[1])["certificates"]
-    assert shown == [
-        {
-            "name": "web",
-            "names": ["a.example.test"],
-            "serial": "ff",
-            "not_before": WHEN.isoformat(),
-            "not_after": WHEN.isoformat(),
-        }
-    ]
+    body = (await served.get("/certs"))[1]
+    shown = json.loads(body)
+    [web] = shown["certificates"]
+    leaf = x509.load_pem_x509_certificates(WEB.chain)[0]
+    assert web["name"] == "web"
+    assert web["names"] == [workload("web")]
+    assert web["serial"] == f"{leaf.serial_number:x}"
+    assert web["not_after"] == leaf.not_valid_after_utc.isoformat()
+    assert [certificate["authority"] for certificate in web["chain"]] == [False, True]
+    [mesh] = shown["trust"]
+    assert (mesh["name"], mesh["authorities"]) == ("mesh", web["chain"][1:])
+    assert b"PRIVATE" not in body
+    assert not any(line in body for line in WEB.key.splitlines())
+
+
+async def test_clusters_are_asked_of_the_workers(served: Served) -> None:
+    # None is ready here; what they tell is in test_cluster_views, and that they are asked in test_agent.
+    assert json.loads((await served.get("/clusters"))[1]) == {"workers": 0, "clusters": []}
 
 
 async def test_metrics_are_prometheus_text(served: Served) -> None:

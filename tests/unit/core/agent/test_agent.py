@@ -1,5 +1,6 @@
 """The agent with its workers: real ones before a real backend, and scripted ones that refuse or die as they are told."""
 
+import json
 import logging
 import os
 import signal
@@ -193,6 +194,21 @@ async def test_requests_are_served_and_configuration_changes_followed(
     lines = (tmp_path / "access.log").read_text().splitlines()
     assert len(lines) == 2
     assert '"GET / HTTP/1.1" 200' in lines[0]
+
+
+async def test_clusters_show_what_is_under_way_at_each_endpoint(nursery: trio.Nursery, backend: Backend) -> None:
+    agent = await start(nursery, PushedSource(snapshot_to(backend)))
+    assert agent.admin_address is not None
+    nursery.start_soon(ask, agent.addresses()["web"], "/slow")
+    await backend.waiting.wait()
+    shown = json.loads((await ask(agent.admin_address, "/clusters")).body)
+    backend.release.set()
+    assert shown["workers"] == 2
+    [books] = shown["clusters"]
+    assert books["name"] == "books"
+    [endpoint] = books["endpoints"]
+    assert (endpoint["address"], endpoint["active"]) == (str(backend.address), 1)
+    await agent.drain(5.0)
 
 
 async def test_changes_of_address_open_and_close_sockets(nursery: trio.Nursery, backend: Backend) -> None:

@@ -12,7 +12,7 @@ import trio
 
 from hauberk_core.agent.link import Link
 from hauberk_core.agent.process import WorkerGone, WorkerProcess
-from hauberk_core.agent.wire import Ack, Hello, Spans
+from hauberk_core.agent.wire import Ack, Ask, Hello, Spans, Told
 from hauberk_core.observe.cells import create_cells
 from hauberk_core.observe.cells_reader import CellsReader
 
@@ -86,3 +86,50 @@ async def test_the_last_words_of_a_dead_worker_are_heard(pair: Pair) -> None:
     with trio.fail_after(10):
         assert "killed by signal 9" in await pair.worker.wait_ended()
     assert pair.spans == [b"last"]
+
+
+async def test_answers_find_their_questions_in_any_order(pair: Pair, nursery: trio.Nursery) -> None:
+    told: dict[str, bytes] = {}
+
+    async def ask(topic: str) -> None:
+        told[topic] = await pair.worker.ask(topic)
+
+    with trio.fail_after(10):
+        async with trio.open_nursery() as asking:
+            for topic in ("clusters", "circuits"):
+                asking.start_soon(ask, topic)
+            questions = [await pair.speaker.receive(), await pair.speaker.receive()]
+            for question in reversed(questions):
+                assert question is not None
+                assert isinstance(question[0], Ask)
+                await pair.speaker.send(Told(question[0].number, question[0].topic.encode()))
+    assert told == {"clusters": b"clusters", "circuits": b"circuits"}
+
+
+async def test_who_gave_up_asking_disturbs_nobody(pair: Pair) -> None:
+    with trio.fail_after(10):
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as asking:
+                asking.start_soon(pair.worker.ask, "clusters")
+                question = await pair.speaker.receive()
+                scope.cancel()
+        assert question is not None
+        assert isinstance(question[0], Ask)
+        await pair.speaker.send(Told(question[0].number, b"late"))
+        await pair.speaker.send(Hello(7))
+        await pair.worker.wait_hello()
+
+
+async def test_a_worker_that_dies_answers_no_question(pair: Pair) -> None:
+    with trio.fail_after(10):
+        async with trio.open_nursery() as asking:
+
+            async def ask() -> None:
+                with pytest.raises(WorkerGone):
+                    await pair.worker.ask("clusters")
+
+            asking.start_soon(ask)
+            await pair.speaker.receive()
+            pair.speaker.close()
+        with pytest.raises(WorkerGone):
+            await pair.worker.ask("clusters")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hauberk_core.agent.wire import (
     LARGEST_FRAME,
     Ack,
+    Ask,
     CertificatePem,
     Delta,
     Drain,
@@ -15,6 +16,7 @@ from hauberk_core.agent.wire import (
     Message,
     Nack,
     Spans,
+    Told,
     WireError,
     encode_frame,
 )
@@ -25,6 +27,8 @@ MESSAGES: list[Message] = [
     Ack(3),
     Nack(4, ["no such table"]),
     Drain(1.5),
+    Ask(5, "clusters"),
+    Told(5, b"[]"),
     Spans([b"\x00", b""]),
 ]
 

@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hauberk_core.net.x509 import PeerFacts, first_certificate, read_certificate, read_peer
+from hauberk_core.net.x509 import PeerFacts, first_certificate, read_certificate, read_facts, read_peer, split_certificates
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 MOMENTS = st.integers(min_value=-315_619_200, max_value=10_413_792_000).map(  # 1960 to 2300
@@ -125,3 +125,12 @@ def test_damaged_certificates_are_read_or_refused(place: int, octet: int, cut: b
 CERTIFICATE_DER = _certificate(
     ["a.example.test"], ["127.0.0.1"], dt.datetime(2024, 1, 1, tzinfo=dt.UTC), dt.datetime(2034, 1, 1, tzinfo=dt.UTC), 7, False
 ).public_bytes(serialization.Encoding.DER)
+
+
+def test_a_file_of_several_certificates_is_split_in_order() -> None:
+    moment = dt.datetime(2030, 1, 2, tzinfo=dt.UTC)
+    made = [_certificate(["a.test"], [], moment, moment, serial, False) for serial in (1, 2, 3)]
+    pem = b"a remark\n" + b"\n".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in made)
+    assert [read_facts(der).serial for der in split_certificates(pem)] == [1, 2, 3]
+    assert split_certificates(b"-----BEGIN CERTIFICATE-----\nhalf") == []
+    assert split_certificates(b"") == []
