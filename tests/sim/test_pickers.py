@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tests.sim.conftest import Build, Scenario
 
 
+SHARES = {"next": 0.01, "unused": 0.0, "books": 0.99}
+
+
 class ByHeader(Picker):
     """Goes by a header; without it, leaves the choice to the weights."""
 
@@ -24,7 +27,7 @@ class ByHeader(Picker):
             return Backend("books", 0.5)
         for backend in backends:
             if backend.cluster == wanted:
-                assert 0 < backend.share < 1
+                assert (backend.share, backend.is_available()) == (SHARES[wanted], True)
                 return backend
         return None
 
@@ -49,10 +52,11 @@ def canary(request: pytest.FixtureRequest, build: "Build") -> "Scenario":
 
 @pytest.mark.parametrize(
     ("version", "cluster"),
-    [("next", "next"), ("books", "books"), ("unused", "books"), ("broken", "books"), ("foreign", "books"), ("", "books")],
+    [("next", "next"), ("books", "books"), ("unused", "unused"), ("broken", "books"), ("foreign", "books"), ("", "books")],
 )
 def test_the_picker_overrides_the_dice_and_fails_to_the_stable_backend(canary: "Scenario", version: str, cluster: str) -> None:
-    endpoints = {"books": canary.serve(), "next": canary.serve(canary.other)}
+    other = canary.serve(canary.other)
+    endpoints = {"books": canary.serve(), "next": other, "unused": other}
     client = canary.browser()
     canary.get(client, "/", *([f"X-Version: {version}"] if version else []))
     endpoints[cluster].connection().send(canary.ok)
@@ -75,11 +79,127 @@ def test_without_a_picker_s_word_the_weights_hold(canary: "Scenario") -> None:
     assert asked["next"] in range(1, 5)
 
 
-def test_a_route_with_one_backend_has_nothing_to_pick(build: "Build") -> None:
+@pytest.mark.parametrize(
+    "route",
+    [
+        {"backends": (WeightedCluster(cluster="books"),)},
+        {"backends": (WeightedCluster(cluster="books", weight=0), WeightedCluster(cluster="other", weight=0))},
+    ],
+)
+def test_a_chain_s_picker_is_not_asked_where_there_is_no_choice(build: "Build", route: dict[str, Any]) -> None:
     class Unasked(Picker):
         def pick(self, exchange: Exchange, backends: tuple[Backend, ...]) -> Backend | None:
             raise AssertionError("there is no choice")
 
-    scenario = build(route={"plugins": (use("it"),)}, plugins=host({"it": half(hauberk_backend_picker=lambda config: Unasked())}))
-    assert scenario.exchange(scenario.browser(), scenario.serve()).endswith(b"ok")
+    plugins = host({"it": half(hauberk_backend_picker=lambda config: Unasked())})
+    scenario = build(chain={"plugins": (use("it"),)}, route=route, plugins=plugins)
+    client = scenario.browser()
+    scenario.get(client)
+    endpoint = scenario.serve()
+    for connection in endpoint.connections():
+        connection.send(scenario.ok)
+    assert client.received()
     assert scenario.plugin_faults == []
+
+
+class Prefers(Picker):
+    """Keeps every request with the endpoint that its header names."""
+
+    def pick(self, exchange: Exchange, backends: tuple[Backend, ...]) -> Backend | None:
+        for endpoint in backends[0].endpoints():
+            if endpoint.address == exchange.headers.get("x-endpoint"):
+                exchange.preferred = endpoint
+        return None
+
+
+def prefers(build: "Build", **cluster: Any) -> "Scenario":
+    """One backend with two endpoints."""
+    plugins = host({"it": half(hauberk_backend_picker=lambda config: Prefers())})
+    scenario = build(cluster={**cluster}, route={"plugins": (use("it"),)}, plugins=plugins)
+    two = msgspec.structs.replace(scenario.snapshot.clusters["books"], endpoints=scenario.both)
+    scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters={"books": two}))
+    return scenario
+
+
+def test_a_preferred_endpoint_goes_before_the_balancer_s_choice(build: "Build") -> None:
+    scenario = prefers(build, load_balancing="round_robin")
+    scenario.serve()
+    wanted = scenario.serve(scenario.other)
+    client = scenario.browser()
+    for _ in range(6):
+        scenario.get(client, "/", f"X-Endpoint: {scenario.other}")
+        wanted.connection().send(scenario.ok)
+        assert client.received().endswith(b"ok")
+        assert scenario.record().upstream_host == scenario.other
+
+
+def test_where_the_preferred_endpoint_cannot_be_reached_another_serves(build: "Build") -> None:
+    scenario = prefers(build)
+    books = scenario.serve()
+    client = scenario.browser()
+    scenario.get(client, "/", f"X-Endpoint: {scenario.other}")
+    books.connection().send(scenario.ok)
+    assert client.received().endswith(b"ok")
+    record = scenario.record()
+    assert (record.upstream_host, record.upstream_tried) == (scenario.books, scenario.other)
+
+
+def test_a_request_that_waited_still_gets_the_endpoint_it_prefers(build: "Build") -> None:
+    scenario = prefers(build, max_connections=1)
+    books, other = scenario.serve(), scenario.serve(scenario.other)
+    first, second = scenario.browser(), scenario.browser()
+    scenario.get(first, "/", f"X-Endpoint: {scenario.books}")
+    assert books.connection().received()
+    scenario.get(second, "/", f"X-Endpoint: {scenario.other}")
+    assert not other.connections()
+    books.connection().send(scenario.ok)
+    assert first.received().endswith(b"ok")
+    assert not books.connection().is_connected(), "closing it made room"
+    other.connection().send(scenario.ok)
+    assert second.received().endswith(b"ok")
+
+
+def test_the_next_picker_is_asked_where_one_has_no_opinion(build: "Build") -> None:
+    class Silent(Picker):
+        def pick(self, exchange: Exchange, backends: tuple[Backend, ...]) -> Backend | None:
+            return None
+
+    class Last(Picker):
+        def pick(self, exchange: Exchange, backends: tuple[Backend, ...]) -> Backend | None:
+            return backends[-1]
+
+    halves = {
+        "silent": half(hauberk_backend_picker=lambda config: Silent()),
+        "last": half(hauberk_backend_picker=lambda config: Last()),
+    }
+    backends = (WeightedCluster(cluster="books", weight=1), WeightedCluster(cluster="next", weight=0))
+    scenario = build(
+        chain={"plugins": (use("last"),)}, route={"plugins": (use("silent"),), "backends": backends}, plugins=host(dict(halves))
+    )
+    clusters = scenario.snapshot.clusters | {"next": Cluster(endpoints=(Endpoint(address=scenario.other),))}
+    scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters=clusters))
+    assert scenario.exchange(scenario.browser(), scenario.serve(scenario.other)).endswith(b"ok")
+    assert scenario.record().cluster == "next"
+
+
+def test_backends_say_whether_they_are_available(build: "Build") -> None:
+    seen: list[list[bool]] = []
+
+    class Looks(Picker):
+        def pick(self, exchange: Exchange, backends: tuple[Backend, ...]) -> Backend | None:
+            seen.append([backend.is_available() for backend in backends])
+            return None
+
+    backends = (
+        WeightedCluster(cluster="books"),
+        WeightedCluster(cluster="empty", weight=0),
+        WeightedCluster(cluster="", weight=0),
+    )
+    scenario = build(
+        route={"plugins": (use("it"),), "backends": backends},
+        plugins=host({"it": half(hauberk_backend_picker=lambda config: Looks())}),
+    )
+    clusters = scenario.snapshot.clusters | {"empty": Cluster()}
+    scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters=clusters))
+    assert scenario.exchange(scenario.browser(), scenario.serve()).endswith(b"ok")
+    assert seen == [[True, False, False]]

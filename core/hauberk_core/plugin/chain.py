@@ -135,7 +135,7 @@ class Filters:
         "backends",
         "is_simple",
         "observers",
-        "picker",
+        "pickers",
         "request",
         "request_body",
         "response",
@@ -145,7 +145,8 @@ class Filters:
     def __init__(self, chain: list[PluginUse], route: list[PluginUse], backends: tuple[Backend, ...], is_routed: bool) -> None:
         """Put them together, each list in the order of its requests.
 
-        Args: chain - the filter chain's; route - the route's; backends - of the route, in the order of its decisions;
+        Args: chain - the filter chain's; route - the route's; backends - of the route, in the order of its decisions, and none
+            where these lead to no backend;
             is_routed - whether the chain's own request filters have had their turn. Held by its maker until `release`.
         """
         both = chain + route
@@ -159,9 +160,11 @@ class Filters:
         )
         """Whether all that is to be done is done on heads, at once."""
         self.observers: Final[tuple[WatchingObserver, ...]] = tuple([use.observer for use in both if use.observer is not None])
-        # The route's own before the chain's.
-        pickers = [use.picker for use in route + chain if use.picker is not None]
-        self.picker: Final[IsolatedPicker | None] = pickers[0] if pickers and len(backends) > 1 else None
+        # The route's own before the chain's. Where there is one backend, a route's may still choose among its endpoints.
+        asked = route + chain if len(backends) > 1 else route
+        self.pickers: Final[tuple[IsolatedPicker, ...]] = tuple(
+            [use.picker for use in asked if use.picker is not None and backends]
+        )
         self.backends: Final = backends
         self._parts: Final[list[Part]] = [part for use in both for part in use.parts()]
         self._users = 1
@@ -196,7 +199,7 @@ class ChainFilters:
         self.table: Final = table
         self.before: Final = before
         self.routes: Final = routes
-        self.picks: Final = any(filters.picker is not None for filters in routes.values())
+        self.picks: Final = any([filters.pickers for filters in routes.values()])  # noqa: C419 - see `_waits`
         """Whether any route has a picker."""
         self._users = 1
 

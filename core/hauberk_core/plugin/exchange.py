@@ -6,6 +6,7 @@ from hauberk_core.http.events import Request, Response
 from hauberk_core.model.decision import Decision
 from hauberk_core.observe.record import Record
 from hauberk_core.plugin.fields import Fields
+from hauberk_core.upstream.endpoint import UpstreamEndpoint as Endpoint
 
 
 class Exchange:
@@ -15,7 +16,17 @@ class Exchange:
     client is gone, changing it has no effect.
     """
 
-    __slots__ = ("_fields", "_request", "_response", "_response_fields", "decision", "peer_identity", "record")
+    __slots__ = (
+        "_fields",
+        "_request",
+        "_response",
+        "_response_fields",
+        "decision",
+        "endpoint",
+        "peer_identity",
+        "preferred",
+        "record",
+    )
 
     def __init__(self, request: Request, record: Record, peer_identity: str) -> None:
         self._request: Final = request
@@ -28,6 +39,11 @@ class Exchange:
         """The SPIFFE id that the client proved in its certificate; empty: none."""
         self.decision: Decision | None = None
         """Where the request goes; None before routing."""
+        self.preferred: Endpoint | None = None
+        """Set by a picker or a request filter: the endpoint, among those of the backend, that the request's session belongs to.
+        It is taken in place of the balancer's choice; where it is gone, refused by a guard or cannot be reached, another is."""
+        self.endpoint: Endpoint | None = None
+        """Which endpoint answered; None while there is no response of one."""
 
     @property
     def method(self) -> str:
@@ -86,7 +102,8 @@ class Exchange:
         """Notes of plugins about this exchange, from one step to the next and for observers; see `Record.attributes`."""
         return self.record.noted()
 
-    def answered_with(self, response: Response) -> None:
-        """The proxy's side: from now on there is this response."""
+    def answered_with(self, response: Response, endpoint: Endpoint) -> None:
+        """The proxy's side: from now on there is this response, of this endpoint."""
+        self.endpoint = endpoint
         self._response = response
         self._response_fields = None

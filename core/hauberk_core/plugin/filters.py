@@ -12,6 +12,8 @@ from mypy_extensions import mypyc_attr
 from hauberk_core.observe.record import Record
 from hauberk_core.plugin.exchange import Exchange
 from hauberk_core.plugin.reply import Reply
+from hauberk_core.upstream.cluster import UpstreamCluster
+from hauberk_core.upstream.endpoint import UpstreamEndpoint
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -72,12 +74,26 @@ class AsyncFilter:
 class Backend:
     """One of the weighted backends of a route."""
 
-    __slots__ = ("cluster", "share")
+    __slots__ = ("_upstream", "cluster", "share")
 
     def __init__(self, cluster: str, share: float) -> None:
         self.cluster: Final = cluster
+        """Its name in the configuration; empty: there is no such backend, and its share is answered with 500."""
         self.share: Final = share
-        """Its part of the route's requests by weight, above 0 and at most 1."""
+        """Its part of the route's requests by weight, at most 1; 0: only a session that began earlier belongs there."""
+        self._upstream: UpstreamCluster | None = None
+
+    def is_available(self) -> bool:
+        """Whether a request sent there has any prospect: it has an endpoint that may be asked."""
+        return self._upstream is not None and self._upstream.is_available()
+
+    def endpoints(self) -> list[UpstreamEndpoint]:
+        """Where it can be reached now. The same list object for as long as nothing about it has changed; not to be changed."""
+        return [] if self._upstream is None else self._upstream.endpoints()
+
+    def bind(self, upstream: UpstreamCluster | None) -> None:
+        """The proxy's side: what its cluster is at work."""
+        self._upstream = upstream
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -85,8 +101,10 @@ class Picker:
     """Chooses among a route's backends in place of the dice, for example so that a user stays with one version."""
 
     def pick(self, exchange: Exchange, backends: tuple[Backend, ...]) -> Backend | None:
-        """One of `backends`, which all have a share and are two at least; None leaves it to the weights.
+        """One of `backends`; None leaves it to the next picker and, behind the last, to the weights.
 
+        Args: exchange - its `decision` is what the weights say; its `preferred` may be set to one of the chosen backend's
+            endpoints. backends - all of the route's, one at least, those without a share too.
         A picker that fails sends to the backend with the largest share, the first of equals.
         """
         raise NotImplementedError

@@ -310,7 +310,8 @@ def _chain_filters(
 
 
 def _backends(route: Route) -> tuple[Backend, ...]:
-    """In the order of the route's decisions, which leave out those without weight."""
-    weighted = [backend for backend in route.backends if backend.weight > 0]
-    total = sum(backend.weight for backend in weighted)
-    return tuple([Backend(backend.cluster, backend.weight / total) for backend in weighted])
+    """In the order of the route's decisions; none where these lead to no backend."""
+    total = sum(backend.weight for backend in route.backends)
+    if route.redirect is not None or not total:
+        return ()
+    return tuple([Backend(backend.cluster, backend.weight / total) for backend in route.backends])

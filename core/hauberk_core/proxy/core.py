@@ -23,6 +23,7 @@ from hauberk_core.observe.meters import ClusterMeters, ProxyMeters
 from hauberk_core.observe.record import Record
 from hauberk_core.observe.request_id import RequestIds
 from hauberk_core.observe.text_line import TextLine
+from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.plugin.waiting import Waiting
 from hauberk_core.proxy.chain import Chain, ChainOwner, Target
 from hauberk_core.proxy.listener import ListenerRuntime
@@ -251,7 +252,10 @@ class ProxyCore(ChainOwner):
             # What a plugin secures is secured between proxies; behind them, as before them, is what the client spoke.
             scheme = "http" if context is None else "https"
             chain = self._chain(runtime, index, chain_config, update, scheme, port)
-            chain.filters = update.filters.get((name, index))
+            filters = update.filters.get((name, index))
+            if filters is not None:
+                self._bind_backends(filters)
+            chain.filters = filters
             chains.append(chain)
             given = update.server_securities.get((name, index))
             if given is not None and (security is None or not chain_config.server_names):
@@ -259,6 +263,13 @@ class ProxyCore(ChainOwner):
             if context is not None and (security is None or not chain_config.server_names):
                 security = TlsSecurity(context, True, "")
         runtime.configure(chains, security)
+
+    def _bind_backends(self, filters: ChainFilters) -> None:
+        """Let pickers see the clusters at work."""
+        for route in filters.routes.values():
+            for backend in route.backends:
+                target = self._targets.get(backend.cluster)
+                backend.bind(None if target is None else target.cluster)
 
     def _chain(
         self, runtime: ListenerRuntime, index: int, config: FilterChain, update: ProxyUpdate, scheme: str, port: int

@@ -96,6 +96,7 @@ class FilteredExchange(Exchange):
         way = self._request_way
         if way is not None:
             way.closed = False
+        self.preferred = self._view.preferred
         self._client.serve(self, self._decided)
         if way is not None:
             way.go_on()
@@ -110,11 +111,13 @@ class FilteredExchange(Exchange):
         if chain_filters.routes:
             filters = chain_filters.routes.get((decision.virtual_host, decision.route), before)
         self._view.decision = decision
-        if winner is not None and winner.match is not None and filters.picker is not None:
-            picked = filters.picker.pick(self._view, filters.backends)
-            if picked >= 0:
-                decision = winner.match.decisions[picked]
-                self._view.decision = decision
+        if winner is not None and winner.match is not None:
+            for picker in filters.pickers:
+                picked = picker.pick(self._view, filters.backends)
+                if picked >= 0:
+                    decision = winner.match.decisions[picked]
+                    self._view.decision = decision
+                    break
         self._decided = decision
         filters.hold()
         self._filters = filters
@@ -175,13 +178,14 @@ class FilteredExchange(Exchange):
     def response(self, response: Response) -> None:
         filters = self._filters
         status = response.status
-        if self._connection is None or (status < 200 and status != SWITCHING_PROTOCOLS):
+        connection = self._connection
+        if connection is None or (status < 200 and status != SWITCHING_PROTOCOLS):
             super().response(response)
             return
         if not filters.response and not filters.response_body:
             super().response(response)
             return
-        self._view.answered_with(response)
+        self._view.answered_with(response, connection.endpoint)
         if filters.is_simple:
             if self._pass_at_once(filters.response):
                 super().response(response)

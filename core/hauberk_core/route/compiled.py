@@ -39,7 +39,7 @@ class PathCondition:
 
 
 class Outcome:
-    """The decisions that a route leads to, one for each backend that gets traffic, and each one's share of the requests."""
+    """The decisions that a route leads to, one for each backend, and each one's share of the requests."""
 
     __slots__ = ("decisions", "shares")
 

@@ -124,9 +124,10 @@ class _RouteCompiler:
                 backend.response_headers,
             )
             for backend in route.backends
-            if backend.weight > 0
         ]
-        return decisions or [self._decision(prefix, "", Reason.NO_BACKEND, None, None)]
+        if any(backend.weight > 0 for backend in route.backends):
+            return decisions
+        return [self._decision(prefix, "", Reason.NO_BACKEND, None, None)]
 
     def _decision(
         self, prefix: str, cluster: str, reason: Reason | None, request: HeaderModifier | None, response: HeaderModifier | None
@@ -155,11 +156,12 @@ def _prefix_length(path: PathCondition) -> int:
 
 
 def _shares(route: Route) -> list[float]:
-    """The upper end of each positive weight's part of [0, 1), in the order of the decisions."""
-    weights = [backend.weight for backend in route.backends if backend.weight > 0]
-    if route.redirect is not None or not weights:
-        return [1.0]
+    """The upper end of each weight's part of [0, 1), in the order of the decisions. One without weight ends where it begins: the
+    dice never choose it, but a plugin may, for a session that began there earlier."""
+    weights = [backend.weight for backend in route.backends]
     total = sum(weights)
+    if route.redirect is not None or not total:
+        return [1.0]
     reached = 0
     shares: list[float] = []
     for weight in weights:

@@ -124,6 +124,10 @@ class UpstreamCluster(ConnectionOwner):
         """The endpoints in use."""
         return self._endpoints
 
+    def is_available(self) -> bool:
+        """Whether a request has any prospect here: there is an endpoint, or names of endpoints are still being looked up."""
+        return bool(self._endpoints) or self._resolving
+
     def retire(self) -> None:
         """No snapshot names this cluster any more: close what is idle, let the rest finish."""
         self._retired = True
@@ -150,8 +154,8 @@ class UpstreamCluster(ConnectionOwner):
     def acquire(self, requester: Requester) -> UpstreamConnection | None:
         """A connection for `requester`, established and given to it, or None.
 
-        Endpoints that it has tried in vain come last. On None the requester hears `connecting` and then `assigned`, or `refused`:
-        later, or already within this call.
+        The endpoint that it prefers goes first, those that it has tried in vain come last. On None the requester hears
+        `connecting` and then `assigned`, or `refused`: later, or already within this call.
         """
         endpoints = self._endpoints
         if not endpoints:
@@ -160,9 +164,13 @@ class UpstreamCluster(ConnectionOwner):
             else:
                 requester.refused(Reason.NO_ENDPOINT, f"cluster {self.name} has no endpoint")
             return None
-        endpoint = self.balancer.pick(endpoints)
-        if requester.tried is not None and endpoint in requester.tried:
-            endpoint = self._untried(requester.tried)
+        preferred = requester.preferred
+        if preferred is not None and self._can_have(requester, preferred):
+            endpoint = preferred
+        else:
+            endpoint = self.balancer.pick(endpoints)
+            if requester.tried is not None and endpoint in requester.tried:
+                endpoint = self._untried(requester.tried)
         if self.guards:
             admitted = self._admitted(requester, endpoint)
             if admitted is None:
@@ -203,6 +211,12 @@ class UpstreamCluster(ConnectionOwner):
         endpoint = connection.endpoint
         endpoint.active -= 1
         while self._waiting and not endpoint.retired:
+            preferred = self._waiting[0].preferred
+            if preferred is not None and preferred is not endpoint and self._can_have(self._waiting[0], preferred):
+                # It waits for room rather than for this connection, and closing this one makes room.
+                connection.is_idle = True
+                connection.abandon()
+                return
             requester = self._next_waiting()
             refusal = self._ask_guards(requester, endpoint) if self.guards else None
             if refusal is not None:
@@ -350,6 +364,12 @@ class UpstreamCluster(ConnectionOwner):
             connection = self.acquire(requester)
             if connection is not None:
                 self._hand_over(connection, requester)
+
+    def _can_have(self, requester: Requester, preferred: UpstreamEndpoint) -> bool:
+        """Whether a request may go where its session belongs: the endpoint is there, and was not tried in vain."""
+        if preferred.retired or preferred not in self._endpoints:
+            return False
+        return requester.tried is None or preferred not in requester.tried
 
     def _untried(self, tried: list[UpstreamEndpoint]) -> UpstreamEndpoint:
         """An endpoint that was not tried; where all were, any but the one that failed last."""

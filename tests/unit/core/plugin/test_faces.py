@@ -5,7 +5,7 @@ import pytest
 from hauberk_core.http.events import Request, Response
 from hauberk_core.http.headers import Headers
 from hauberk_core.observe.record import Record
-from hauberk_core.plugin.data import Exchange, Fields, Reply
+from hauberk_core.plugin.data import Endpoint, Exchange, Fields, Reply
 
 
 def _fields(*pairs: tuple[str, str]) -> Fields:
@@ -77,7 +77,10 @@ def test_an_exchange_shows_request_and_response() -> None:
     assert headers.get("x-one") == "1"
     with pytest.raises(LookupError, match="no response yet"):
         exchange.response_headers.get("x")
-    exchange.answered_with(Response(404, "", 11, Headers()))
+    assert (exchange.endpoint, exchange.preferred) == (None, None)
+    endpoint = Endpoint("192.0.2.1", 80, "192.0.2.1:80", "192.0.2.1")
+    exchange.answered_with(Response(404, "", 11, Headers()), endpoint)
+    assert exchange.endpoint is endpoint
     assert (exchange.status, exchange.response_headers.items()) == (404, [])
     assert exchange.record.attributes is None
     exchange.attributes["it.note"] = 7
