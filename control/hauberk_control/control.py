@@ -53,8 +53,10 @@ from hauberk_core.agent.grpc_bridge import open_asyncio_thread
 from hauberk_core.agent.logs import LOG
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
 from hauberk_core.model.errors import ConfigError
+from hauberk_core.plugin.control_plugins import with_plugin_kinds
 from hauberk_core.plugin.host import control_host
 from hauberk_core.resources import Gateway, Service
+from hauberk_core.resources.registry import CORE_KINDS
 
 
 class ControlOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +77,11 @@ class Control:
         self._folder: Final = mesh / FOLDER_NAME
         self._options: Final = options
         self._clock: Final = clock
-        self._source: Final = FolderSource(mesh)
+        plugins = control_host()
+        kinds, failures = with_plugin_kinds(plugins, CORE_KINDS)
+        self._plugin_failures: Final = tuple(failures)
+        """Of plugins whose kinds are not read."""
+        self._source: Final = FolderSource(mesh, kinds)
         self._files = Store()
         """What the folder holds."""
         self._store = Store()
@@ -84,8 +90,7 @@ class Control:
         self._workloads: Final = Workloads()
         self._tokens: Final = JoinTokens()
         self._translator: Final = Translator()
-        plugins = PluginTranslation(self._translator.translate, control_host())
-        self._configurations: Final = Configurations[Store](plugins.translate)
+        self._configurations: Final = Configurations[Store](PluginTranslation(self._translator, plugins).translate)
         self._discovery: Final = DiscoveryService(self._configurations, self, options.trust_domain)
         self._authority: Authority
         self._mesh_address = ""
@@ -102,6 +107,8 @@ class Control:
             self._discovery.close()
 
     async def _serve(self, options: ControlOptions, task_status: "trio.TaskStatus[None]") -> None:
+        for failure in self._plugin_failures:
+            LOG.error("%s", failure)
         async with open_local_socket(self._folder / SOCKET_NAME, self), open_asyncio_thread() as thread:
             ports = keep_ports(self._folder, options.host)
             self._authority = await trio.to_thread.run_sync(self._open_authority)
@@ -155,6 +162,7 @@ class Control:
         return Authority(folder, self._options.trust_domain, dt.timedelta(seconds=self._options.validity_seconds))
 
     def _take(self, loaded: Loaded) -> None:
+        """Work from what the folder holds now."""
         for error in loaded.errors:
             if error not in self._problems:
                 LOG.warning("%s", error)
@@ -179,10 +187,7 @@ class Control:
             case AskGateways():
                 return Gateways(gateways=[_gateway_ports(gateway) for gateway in self._our_gateways()])
             case AskStatus():
-                return Status(
-                    conditions=condition_rows(self._translator.view(self._store)),
-                    problems=[str(problem) for problem in self._problems],
-                )
+                return self._status()
             case AskProxies():
                 return Proxies(proxies=self._proxy_rows())
 
@@ -218,6 +223,15 @@ class Control:
     def _our_gateways(self) -> list[Gateway]:
         view = self._translator.view(self._store)
         return [gateway for gateway in self._store.of(Gateway) if view.class_is_ours(gateway.spec.gateway_class_name)]
+
+    def _status(self) -> Status:
+        proxies = self._discovery.proxies()
+        problems = [*self._problems, *self._plugin_failures]
+        problems += [problem for proxy in proxies for problem in proxy.notes.problems]
+        return Status(
+            conditions=condition_rows(self._translator.view(self._store), proxies),
+            problems=[str(problem) for problem in dict.fromkeys(problems)],
+        )
 
     def _proxy_rows(self) -> list[ProxyRow]:
         now = self._clock()

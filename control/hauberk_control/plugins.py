@@ -1,38 +1,67 @@
 """Plugins' part in translation: what their control halves add to a proxy's configuration."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
-from hauberk_control.store import Store
+from hauberk_control.store import Store, key_of
+from hauberk_control.translate.finding import Finding
 from hauberk_control.translate.node import Node
+from hauberk_control.translate.notes import Notes
 from hauberk_control.translate.translate import Translation
+from hauberk_control.translate.view import View
 from hauberk_core.model.codec import encode_resource
+from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.plugin.control_plugins import attach_plugins
 from hauberk_core.plugin.host import PluginHost
+from hauberk_core.resources import Resource
 
 _DIGEST_OCTETS: Final = 12
+
+Kind = TypeVar("Kind", bound=Resource)
+
+
+class Translates(Protocol):
+    """What plugins stand behind."""
+
+    def translate(self, store: Store, node: Node) -> Translation:
+        """What `node` is told of `store`."""
+
+    def view(self, store: Store) -> View:
+        """The store as translation looks at it."""
 
 
 class PluginTranslation:
     """Translates as it was told, then lets plugins add to the outcome. Without control halves it only passes on."""
 
-    def __init__(self, translate: Callable[[Store, Node], Translation], host: PluginHost) -> None:
-        self._translate: Final = translate
+    def __init__(self, translator: Translates, host: PluginHost) -> None:
+        self._translator: Final = translator
         self._host: Final = host
 
     def translate(self, store: Store, node: Node) -> Translation:
         """What `node` is told of `store`."""
-        translation = self._translate(store, node)
-        snapshot, problems = attach_plugins(self._host, _NodeScope(store, node), translation.snapshot)
+        translation = self._translator.translate(store, node)
+        added = attach_plugins(self._host, _NodeScope(store, node), translation.snapshot)
+        snapshot = added.snapshot
         if snapshot is not translation.snapshot:
             snapshot = msgspec.structs.replace(snapshot, version=_version(snapshot))
-        elif not problems:
+        elif not added.problems and not added.failures:
             return translation
-        return translation._replace(snapshot=snapshot, problems=translation.problems + problems)
+        found = tuple(
+            [
+                Finding(key_of(problem.resource), Mistake(problem.path, problem.message, problem.hint, problem.severity))
+                for problem in added.problems
+            ]
+        )
+        located = self._translator.view(store).locate(found)
+        return translation._replace(
+            snapshot=snapshot,
+            problems=(*translation.problems, *located, *added.failures),
+            notes=Notes(found, (*translation.notes.problems, *added.failures)),
+        )
 
 
 class _NodeScope:
@@ -58,8 +87,8 @@ class _NodeScope:
     def labels(self) -> Mapping[str, str]:
         return self._node.labels
 
-    def of(self, struct: type[msgspec.Struct]) -> Sequence[object]:
-        return list(self._store.of(struct))  # type: ignore[type-var]  # the store has the kinds that it has
+    def of(self, kind: type[Kind]) -> Sequence[Kind]:
+        return list(self._store.of(kind))
 
 
 def _version(snapshot: Snapshot) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from laptop_mesh import running_mesh, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -250,3 +251,55 @@ def test_both_filters_serve_and_a_change_they_refuse_does_not(python: Path, tmp_
             file.write_text(configuration(books, []))
             running.wait_log("configuration 3 is in force")
             assert running.get("/closed") == (200, "None None", "")
+
+
+DOOR: Final = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: bookshop}
+spec:
+  gatewayClassName: hauberk
+  listeners:
+  - {name: http, port: 80, protocol: HTTP}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: moved}
+spec:
+  parentRefs: [{name: bookshop}]
+  rules:
+  - filters:
+    - type: RequestRedirect
+      requestRedirect: {hostname: elsewhere.test}
+"""
+ACCESS: Final = """\
+apiVersion: example.hauberk.dev/v1
+kind: TeamAccess
+metadata: {name: front-door}
+spec:
+  gateway: bookshop
+  teams: [blue]
+"""
+
+
+def test_a_resource_of_its_kind_configures_a_gateway(python: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mesh"
+    folder.mkdir()
+    (folder / "door.yaml").write_text(DOOR)
+    access = folder / "access.yaml"
+    access.write_text(ACCESS)
+    with running_mesh(folder, python=str(python)) as mesh:
+        wait_until(lambda: mesh.get("/", x_team="blue").status == 302, "the gateway")
+        assert mesh.get("/", x_team="red") == (403, "this service is not open to your team\n")
+        told = json.loads(mesh.hauberk("status", "-o", "json").stdout)
+        [row] = [row for row in told["conditions"] if row["kind"] == "TeamAccess"]
+        assert (row["type"], row["status"]) == ("Accepted", "True")
+        access.write_text(ACCESS.replace("blue", "red"))
+        wait_until(lambda: mesh.get("/", x_team="red").status == 302, "the other team")
+        access.write_text(ACCESS.replace("bookshop", "bokshop"))
+        wait_until(lambda: mesh.get("/").status == 302, "nobody is kept out any more")
+        refused = mesh.hauberk("status")
+        assert refused.returncode == 1
+        assert "there is no Gateway default/bokshop (line 5, spec.gateway)" in refused.stderr
+        access.write_text(ACCESS.replace("teams", "team"))
+        wait_until(lambda: "did you mean 'teams'?" in mesh.hauberk("status").stderr, "the mistake with its hint")

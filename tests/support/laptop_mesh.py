@@ -74,8 +74,9 @@ def _command_line(entry: Path) -> str:
 class Mesh:
     """The processes, and what they said."""
 
-    def __init__(self, folder: Path, up: "subprocess.Popen[str]", log: Path) -> None:
+    def __init__(self, folder: Path, up: "subprocess.Popen[str]", log: Path, python: str = sys.executable) -> None:
         self.folder: Final = folder
+        self.python: Final = python
         self.log: Final = log
         self.up: Final = up
         self.gateway_port = 0
@@ -86,14 +87,14 @@ class Mesh:
 
     def hauberk(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command that looks at this mesh."""
-        command = [sys.executable, "-m", "hauberk_cli", *arguments, "--mesh", str(self.folder)]
+        command = [self.python, "-m", "hauberk_cli", *arguments, "--mesh", str(self.folder)]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
-    def get(self, path: str) -> Reply:
-        """Ask the gateway, on a connection of its own."""
+    def get(self, path: str, **headers: str) -> Reply:
+        """Ask the gateway, on a connection of its own. Args: headers - underscores in names stand for dashes."""
         connection = http.client.HTTPConnection("127.0.0.1", self.gateway_port, timeout=20)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
             response = connection.getresponse()
             return Reply(response.status, response.read().decode())
         except (OSError, http.client.HTTPException):
@@ -104,10 +105,10 @@ class Mesh:
     @contextlib.contextmanager
     def workload(self, service: str, *, version: str = "", variables: dict[str, str] | None = None) -> Iterator[None]:
         """A service of the bookshop as a workload, until the end of the block."""
-        command = [sys.executable, "-m", "hauberk_cli", "run", "--mesh", str(self.folder), "--service", service, "--port", "9080"]
+        command = [self.python, "-m", "hauberk_cli", "run", "--mesh", str(self.folder), "--service", service, "--port", "9080"]
         if version:
             command += ["--version", version]
-        command += ["--", sys.executable, "-m", "hauberk_bookshop", service]
+        command += ["--", self.python, "-m", "hauberk_bookshop", service]
         log = self.folder.parent / f"{service}{version}.log"
         with log.open("w") as output:
             process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **(variables or {})})
@@ -129,13 +130,13 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_
 
 
 @contextlib.contextmanager
-def running_mesh(folder: Path, *options: str) -> Iterator[Mesh]:
-    """`hauberk up` on a folder that has one Gateway with one port, until the end of the block."""
+def running_mesh(folder: Path, *options: str, python: str = sys.executable) -> Iterator[Mesh]:
+    """`hauberk up` on a folder that has one Gateway with one port, until the end of the block. Args: python - with hauberk."""
     log = folder.parent / "up.log"
     with log.open("w") as output:
-        command = [sys.executable, "-m", "hauberk_cli", "up", *options, str(folder)]
+        command = [python, "-m", "hauberk_cli", "up", *options, str(folder)]
         up = subprocess.Popen(command, stdout=output, stderr=output, text=True)
-    mesh = Mesh(folder, up, log)
+    mesh = Mesh(folder, up, log, python)
     try:
         found: list[str] = []
 

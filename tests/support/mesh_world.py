@@ -18,6 +18,7 @@ from hauberk_control.ca.tokens import JoinTokens
 from hauberk_control.discovery.service import DiscoveryService
 from hauberk_control.discovery.snapshots import Configurations
 from hauberk_control.translate.node import Node
+from hauberk_control.translate.notes import Notes
 from hauberk_core.agent.grpc_bridge import open_asyncio_thread
 from hauberk_core.agent.identity.key import make_key, write_key
 from hauberk_core.agent.identity.workload import WorkloadIdentity
@@ -33,6 +34,7 @@ class Meant(NamedTuple):
 
     snapshot: Snapshot
     certificates: dict[str, CertificatePem] = {}  # noqa: RUF012 - never changed
+    notes: Notes = Notes()
 
 
 Table = dict[str, Meant]

@@ -24,6 +24,7 @@ from hauberk_control.discovery.session import Configuration, ProtocolViolation, 
 from hauberk_control.discovery.snapshots import Configurations
 from hauberk_control.discovery.status import ProxyStatus
 from hauberk_control.translate.node import Node
+from hauberk_control.translate.notes import Notes
 from hauberk_core.agent.logs import LOG
 from hauberk_core.identity import SpiffeId
 from hauberk_core.net.x509 import read_certificate
@@ -231,6 +232,7 @@ class _Stream:
         self._connected_since: Final = service.now()
         self._behind_since = self._connected_since
         self._refused_at = 0.0
+        self._notes = Notes()
 
     def wake_from_anywhere(self) -> None:
         """There may be something to send. From any thread."""
@@ -264,6 +266,7 @@ class _Stream:
                 self._generation, configuration = await self._service.configuration_for(self.node)
                 if configuration is not None:
                     self._session.offer(configuration)
+                    self._notes = configuration.notes
                     if was_current:
                         self._behind_since = self._service.now()
                 # A store that was published meanwhile has woken us once more.
@@ -301,6 +304,7 @@ class _Stream:
             refused_version=refusal.version if refusal is not None else "",
             refused_reason=refusal.reason if refusal is not None else "",
             refused_at=self._refused_at if refusal is not None else 0.0,
+            notes=self._notes,
         )
 
     def _note_refusal(self) -> None:

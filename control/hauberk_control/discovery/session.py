@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from google.protobuf.any_pb2 import Any
 
+from hauberk_control.translate.notes import Notes
 from hauberk_core.wire_proto.configuration import Resources, kind_of
 from hauberk_core.wire_proto.discovery_pb2 import ControlPlane, DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource
 from hauberk_core.wire_proto.service import CONFIGURATION_TYPE, EVERYTHING, TYPE_PREFIX
@@ -37,6 +38,7 @@ class Configuration(NamedTuple):
 
     version: str
     resources: Resources
+    notes: Notes = Notes()
 
 
 class Refusal(NamedTuple):

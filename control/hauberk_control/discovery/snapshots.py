@@ -6,6 +6,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from hauberk_control.discovery.session import Configuration
 from hauberk_control.translate.node import Node
+from hauberk_control.translate.notes import Notes
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.wire_proto.configuration import encode_configuration
@@ -23,6 +24,10 @@ class Translated(Protocol):
     @property
     def certificates(self) -> Mapping[str, CertificatePem]:
         """Secrets that its listeners present, by their names in the snapshot."""
+
+    @property
+    def notes(self) -> Notes:
+        """What there is to say of it."""
 
 
 class Configurations(Generic[StoreT]):
@@ -59,7 +64,8 @@ class Configurations(Generic[StoreT]):
         """What this proxy is to hold. Takes time: translation. A store must have been published."""
         translated = self._translate(self._stores[0], node)
         snapshot = translated.snapshot
-        return Configuration(snapshot.version, encode_configuration(snapshot, translated.certificates))
+        resources = encode_configuration(snapshot, translated.certificates)
+        return Configuration(snapshot.version, resources, translated.notes)
 
     def watch(self, notify: Callable[[], None]) -> Callable[[], None]:
         """Call `notify` at every publication, in the thread of the publisher; it must return at once.

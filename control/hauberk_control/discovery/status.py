@@ -2,6 +2,8 @@
 
 import msgspec
 
+from hauberk_control.translate.notes import Notes
+
 
 class ProxyStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One proxy's stream. Times are seconds, since the epoch where a field says `at` or `since`."""
@@ -25,3 +27,5 @@ class ProxyStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Of the configuration that it refused; empty unless that was its last answer."""
     refused_reason: str = ""
     refused_at: float = 0.0
+    notes: Notes = Notes()
+    """On the latest configuration."""

@@ -1,7 +1,8 @@
 """Conditions as rows for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from hauberk_control.discovery.status import ProxyStatus
 from hauberk_control.local.messages import ConditionRow
 from hauberk_control.status.conditions import Condition
 from hauberk_control.status.statuses import view_statuses
@@ -9,10 +10,10 @@ from hauberk_control.store import ObjectKey
 from hauberk_control.translate.view import View
 
 
-def condition_rows(view: View) -> list[ConditionRow]:
+def condition_rows(view: View, proxies: Sequence[ProxyStatus] = ()) -> list[ConditionRow]:
     """One row for each condition of each object, of each listener of a Gateway and of each parent of a route."""
     rows: list[ConditionRow] = []
-    for key, status in sorted(view_statuses(view).items()):
+    for key, status in sorted(view_statuses(view, proxies).items()):
         place = str(view.store.objects[key].place)
         rows += _rows(key, place, "", status.conditions)
         for listener in status.listeners:

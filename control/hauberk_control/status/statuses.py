@@ -1,11 +1,15 @@
-"""The status of every object that has one. Pure: what proxies made of it is not known here."""
+"""The status of every object that has one. Pure: what is known of proxies comes in as an argument."""
 
+from collections.abc import Iterable, Sequence
+
+from hauberk_control.discovery.status import ProxyStatus
 from hauberk_control.status.conditions import Status, fails, holds, joined
 from hauberk_control.status.gateway import class_status, gateway_status
 from hauberk_control.status.http_route import route_status
 from hauberk_control.store import ObjectKey, Store, key_of
 from hauberk_control.translate.finding import Finding
 from hauberk_control.translate.view import CONTROLLER, Memories, View
+from hauberk_core.model.errors import ConfigError
 from hauberk_core.resources import (
     DestinationRule,
     EndpointSlice,
@@ -18,6 +22,7 @@ from hauberk_core.resources import (
     WorkloadEntry,
 )
 from hauberk_core.resources.meta import Resource
+from hauberk_core.resources.registry import RESOURCES
 
 
 def statuses(store: Store) -> dict[ObjectKey, Status]:
@@ -25,8 +30,8 @@ def statuses(store: Store) -> dict[ObjectKey, Status]:
     return view_statuses(View(store, Memories()))
 
 
-def view_statuses(view: View) -> dict[ObjectKey, Status]:
-    """The same for a store that is looked at already."""
+def view_statuses(view: View, proxies: Sequence[ProxyStatus] = ()) -> dict[ObjectKey, Status]:
+    """The same for a store that is looked at already. Args: proxies - those that are connected."""
     store = view.store
     found: dict[ObjectKey, Status] = {}
     for own in store.of(GatewayClass):
@@ -37,21 +42,22 @@ def view_statuses(view: View) -> dict[ObjectKey, Status]:
             found[key_of(gateway)] = gateway_status(gateway, view)
     for route in store.of(HTTPRoute):
         found[key_of(route)] = route_status(route, view)
-    mistakes = _by_object(view)
+    mistakes = _by_object(view, [finding for proxy in proxies for finding in proxy.notes.findings])
     several: list[Resource] = [
         resource
         for kind in (PeerAuthentication, DestinationRule, PluginPolicy, WorkloadEntry, Service, EndpointSlice)
         for resource in store.of(kind)
     ]
+    several += [item.value for item in store.objects.values() if type(item.value) not in RESOURCES]
     for resource in several:
         key = key_of(resource)
         found[key] = _accepted(resource.metadata.generation, mistakes.get(key, []), view)
     return found
 
 
-def _by_object(view: View) -> dict[ObjectKey, list[Finding]]:
-    """What is wrong with objects that have no status of Gateway API's."""
-    several = [*view.policies.findings, *view.rules.findings, *view.plugins.findings]
+def _by_object(view: View, told: Iterable[Finding]) -> dict[ObjectKey, list[Finding]]:
+    """What is wrong with objects that have no status of Gateway API's. Args: told - by plugins."""
+    several = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *told]
     for service in view.store.of(Service):
         for port in service.spec.ports:
             several.extend(view.reached(service, port)[1])
@@ -64,8 +70,15 @@ def _by_object(view: View) -> dict[ObjectKey, list[Finding]]:
 def _accepted(generation: int, mistakes: list[Finding], view: View) -> Status:
     """Accepted, and what of it has no effect; or not, and why."""
     located = view.locate(mistakes)
-    wrong = [error.message for error in located if error.severity == "error"]
+    wrong = [_told(error) for error in located if error.severity == "error"]
     if wrong:
         return Status(conditions=(fails("Accepted", "Invalid", generation, joined(wrong)),))
-    message = joined([error.message for error in located])
+    message = joined([_told(error) for error in located])
     return Status(conditions=(holds("Accepted", "AcceptedInPart" if located else "Accepted", generation, message),))
+
+
+def _told(error: ConfigError) -> str:
+    """The message, and where in the object: the row has the object's own place."""
+    places = [f"line {error.line}"] if error.line else []
+    places += [error.path] if error.path else []
+    return f"{error.message} ({', '.join(places)})" if places else error.message

@@ -13,6 +13,7 @@ from hauberk_control.translate.build import Build
 from hauberk_control.translate.finding import Finding
 from hauberk_control.translate.gateway import build_gateway
 from hauberk_control.translate.node import Node
+from hauberk_control.translate.notes import Notes
 from hauberk_control.translate.sidecar import build_sidecar
 from hauberk_control.translate.view import Memories, View
 from hauberk_core.agent.wire import CertificatePem
@@ -40,6 +41,7 @@ class Translation(NamedTuple):
     """Those that its listeners present, by their names in the snapshot. Secret."""
     problems: tuple[ConfigError, ...]
     """What is wrong with objects that concern this proxy, with their places; the others are served all the same."""
+    notes: Notes = Notes()
 
     def __repr__(self) -> str:
         return f"Translation({self.snapshot.version}, {len(self.problems)} problems)"
@@ -110,7 +112,8 @@ def _translate(view: View, node: Node) -> Translation:
         certificates=dict.fromkeys(certificates, _IN_MEMORY),
     )
     found: list[Finding] = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *build.findings]
-    return Translation(snapshot, MappingProxyType(certificates), (*view.locate(found), *build.problems))
+    problems = (*view.locate(found), *build.problems)
+    return Translation(snapshot, MappingProxyType(certificates), problems, Notes(problems=tuple(build.problems)))
 
 
 def _digest(

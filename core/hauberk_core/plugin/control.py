@@ -6,13 +6,16 @@ configuration.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, TypeVar
 
 import msgspec
 import pluggy
 
-from hauberk_core.model.errors import ConfigError
+from hauberk_core.model.errors import Path
+from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import JsonObject, PluginConfig
+from hauberk_core.resources.meta import Resource
+from hauberk_core.resources.part import Part
 
 API: Final = "1"
 """The version of this face; a plugin says `HAUBERK_API = "1"`."""
@@ -23,15 +26,7 @@ hookspec: Final = pluggy.HookspecMarker("hauberk.control")
 hookimpl: Final = pluggy.HookimplMarker("hauberk.control")
 
 
-class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """A kind of resource that a plugin understands."""
-
-    group: str
-    kind: str
-    versions: tuple[str, ...]
-    """Served ones; the first is the one that others are read into."""
-    struct: type[msgspec.Struct]
-    """Its `spec`, as strict as the kinds of the core: unknown members are errors."""
+ResourceT = TypeVar("ResourceT", bound=Resource)
 
 
 class Scope(Protocol):
@@ -53,8 +48,22 @@ class Scope(Protocol):
     def labels(self) -> Mapping[str, str]:
         """The workload's."""
 
-    def of(self, struct: type[msgspec.Struct]) -> Sequence[object]:
-        """The resources of one kind, in a fixed order."""
+    def of(self, kind: type[ResourceT]) -> Sequence[ResourceT]:
+        """All resources of one kind, the core's or the plugin's own, by namespace and name."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with a resource. People are told it with the file, the line and the column of the field."""
+
+    resource: Resource
+    path: Path = ()
+    """Of the field, in the written names: `("spec", "teams", 0)`."""
+    message: str
+    """What is wrong."""
+    hint: str
+    """What to write instead."""
+    severity: Literal["error", "warning"] = "error"
+    """`error`: the resource is not `Accepted`; `warning`: it is, in part."""
 
 
 class Attached(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +75,7 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True):
     """By the route's name in the snapshot."""
     clusters: dict[str, tuple[PluginConfig, ...]] = {}
     """By the cluster's name in the snapshot."""
-    problems: tuple[ConfigError, ...] = ()
+    problems: tuple[Problem, ...] = ()
     """Resources that were refused, and why; the rest goes on."""
 
 
@@ -85,8 +94,8 @@ class ControlHooks:
     """The hooks of a control half."""
 
     @hookspec
-    def hauberk_kinds(self) -> Sequence[Kind]:
-        """The kinds of resources that the plugin understands, beside the core's."""
+    def hauberk_kinds(self) -> Sequence[type[Resource]]:
+        """The kinds of resources that the plugin understands, beside the core's. Asked once, when control starts."""
         return ()
 
     @hookspec
@@ -107,11 +116,13 @@ __all__ = [
     "GROUP",
     "Attached",
     "Command",
-    "ConfigError",
     "ControlHooks",
     "JsonObject",
-    "Kind",
+    "Mistake",
+    "Part",
     "PluginConfig",
+    "Problem",
+    "Resource",
     "Scope",
     "hookimpl",
     "hookspec",

@@ -1,6 +1,7 @@
 """The control halves at work: what they add to kinds, to a proxy's configuration, and to the command."""
 
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,62 +10,86 @@ from hauberk_core.model.listener import FilterChain, Listener
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import Route, RouteTable
 from hauberk_core.model.snapshot import Snapshot
-from hauberk_core.plugin.control import Attached, Command, Kind, Scope
+from hauberk_core.plugin.control import Attached, Command, Problem, Resource, Scope
 from hauberk_core.plugin.host import PluginHost
+from hauberk_core.resources.registry import Kinds
 
-Item = TypeVar("Item")
 
-
-def plugin_kinds(host: PluginHost) -> tuple[list[Kind], list[ConfigError]]:
-    """The kinds of resources that plugins understand, and what is wrong with those that are left out."""
-    return _gather(host, "hauberk_kinds", Kind)
+def with_plugin_kinds(host: PluginHost, kinds: Kinds) -> tuple[Kinds, list[ConfigError]]:
+    """`kinds` and those that plugins understand, and what is wrong with plugins whose kinds are left out."""
+    problems: list[ConfigError] = []
+    for name, found in _ask(host, "hauberk_kinds", problems):
+        try:
+            kinds = kinds.with_kinds(_checked_kinds(found))
+        except (TypeError, ValueError) as error:
+            problems.append(_failure(name, "hauberk_kinds", error))
+    return kinds, problems
 
 
 def plugin_commands(host: PluginHost) -> tuple[list[Command], list[ConfigError]]:
     """The subcommands that plugins bring, and what is wrong with those that are left out."""
-    return _gather(host, "hauberk_commands", Command)
-
-
-def attach_plugins(host: PluginHost, scope: Scope, snapshot: Snapshot) -> tuple[Snapshot, tuple[ConfigError, ...]]:
-    """Add to one proxy's configuration what plugins want there, behind what it has.
-
-    Returns: the snapshot (the same object if nothing was added), and what is wrong: with resources, by their plugins' word, and
-    with plugins that failed and add nothing.
-    """
+    commands: list[Command] = []
     problems: list[ConfigError] = []
-    for name in host.names():
-        if "hauberk_translate" not in host.hooks(name):
-            continue
-        try:
-            attached = host.call(name, "hauberk_translate", scope=scope)
-            if attached is not None and not isinstance(attached, Attached):
-                raise TypeError(f"hauberk_translate returned a {type(attached).__name__}, which is no Attached")
-        except Exception as error:
-            problems.append(_problem(name, "hauberk_translate", error))
-            continue
-        if attached is not None:
+    for name, found in _ask(host, "hauberk_commands", problems):
+        if not isinstance(found, list | tuple) or not all(isinstance(item, Command) for item in found):
+            error = TypeError("hauberk_commands returned something other than a list of Command")
+            problems.append(_failure(name, "hauberk_commands", error))
+        else:
+            commands.extend(found)
+    return commands, problems
+
+
+class Added(NamedTuple):
+    """What came of asking all plugins about one proxy."""
+
+    snapshot: Snapshot
+    """The one given if nothing was added."""
+    problems: tuple[Problem, ...]
+    """What is wrong with resources, by plugins' word."""
+    failures: tuple[ConfigError, ...]
+    """Of plugins, which then add nothing."""
+
+
+def attach_plugins(host: PluginHost, scope: Scope, snapshot: Snapshot) -> Added:
+    """Add to one proxy's configuration what plugins want there, behind what it has."""
+    problems: list[Problem] = []
+    failures: list[ConfigError] = []
+    for name, attached in _ask(host, "hauberk_translate", failures, scope=scope):
+        if isinstance(attached, Attached):
             snapshot = _add(snapshot, attached)
             problems.extend(attached.problems)
-    return snapshot, tuple(problems)
+        elif attached is not None:
+            error = TypeError(f"hauberk_translate returned a {type(attached).__name__}, which is no Attached")
+            failures.append(_failure(name, "hauberk_translate", error))
+    return Added(snapshot, tuple(problems), tuple(failures))
 
 
-def _gather(host: PluginHost, hook: str, wanted: type[Item]) -> tuple[list[Item], list[ConfigError]]:
-    items: list[Item] = []
-    problems: list[ConfigError] = []
+def _ask(host: PluginHost, hook: str, failures: list[ConfigError], **arguments: object) -> Iterator[tuple[str, object]]:
+    """The answer of each plugin that implements `hook`, under its name; those that raise are noted in `failures`."""
     for name in host.names():
         if hook in host.hooks(name):
             try:
-                found = host.call(name, hook)
-                if not isinstance(found, list | tuple) or not all(isinstance(item, wanted) for item in found):
-                    raise TypeError(f"{hook} returned something other than a list of {wanted.__name__}")
+                answer = host.call(name, hook, **arguments)
             except Exception as error:
-                problems.append(_problem(name, hook, error))
+                failures.append(_failure(name, hook, error))
             else:
-                items.extend(found)
-    return items, problems
+                yield name, answer
 
 
-def _problem(plugin: str, hook: str, error: Exception) -> ConfigError:
+def _checked_kinds(found: object) -> list[type[Resource]]:
+    """Raises: TypeError for anything but a list of kinds that objects can be read into."""
+    if not isinstance(found, list | tuple):
+        raise TypeError("hauberk_kinds returned no list")
+    for kind in found:
+        if not (isinstance(kind, type) and issubclass(kind, Resource)):
+            raise TypeError(f"{kind!r} is no class derived from Resource")
+        told = [getattr(kind, name, "") for name in ("GROUP", "KIND", "VERSIONS")]
+        if not all(told) or not isinstance(told[2], tuple):
+            raise TypeError(f"{kind.__name__} wants a GROUP, a KIND and a tuple of VERSIONS")
+    return list(found)
+
+
+def _failure(plugin: str, hook: str, error: Exception) -> ConfigError:
     what = str(error) or type(error).__name__
     return ConfigError(
         origin=f"plugin {plugin}",

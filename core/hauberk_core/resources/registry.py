@@ -4,8 +4,6 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
 from hauberk_core.model.errors import quote
 from hauberk_core.model.shape import nearest
 from hauberk_core.model.syntax import Fault
@@ -147,23 +145,6 @@ class Kinds:
 
 
 CORE_KINDS: Final = Kinds(RESOURCES)
-
-
-def define_kind(group: str, kind: str, versions: tuple[str, ...], spec: type[msgspec.Struct]) -> type[Resource]:
-    """The type of objects of a plugin's kind, which have metadata and a spec.
-
-    Args: spec - a frozen struct whose fields are written as its `rename` says.
-    """
-    defined = msgspec.defstruct(
-        kind,
-        [("spec", spec)],
-        bases=(Resource,),
-        namespace={"GROUP": group, "KIND": kind, "VERSIONS": versions},
-        frozen=True,
-        kw_only=True,
-    )
-    assert issubclass(defined, Resource)
-    return defined
 
 
 def _wrong_group(group: str, kind: type[Resource]) -> UnknownKind:

@@ -2,15 +2,16 @@
 
 import msgspec
 from plugin_fixtures import GivenEntry, half, use
+from resource_scenarios import store_of
 
 from hauberk_control.plugins import PluginTranslation
 from hauberk_control.store import Store
 from hauberk_control.translate.node import Node
-from hauberk_control.translate.translate import Translation, translate
+from hauberk_control.translate.translate import Translation, Translator, translate
 from hauberk_core.model import FilterChain, Listener, RouteTable, Snapshot
-from hauberk_core.plugin.control import Attached, ConfigError, Scope, hookimpl
+from hauberk_core.plugin.control import Attached, Problem, Scope, hookimpl
 from hauberk_core.plugin.host import PluginHost, control_host
-from hauberk_core.resources import Service
+from hauberk_core.resources import Namespace, Service
 
 NODE = Node(
     identity="spiffe://cluster.local/ns/shop/sa/books",
@@ -19,12 +20,14 @@ NODE = Node(
     namespace="shop",
     labels={"app": "books"},
 )
-PROBLEM = ConfigError(message="a wrong quota", hint="write another")
+STORE = store_of("apiVersion: v1\nkind: Namespace\nmetadata: {name: books}\n")
+PROBLEM = Problem(resource=next(STORE.of(Namespace)), path=("metadata", "name"), message="too long", hint="write b")
 
 
-def _translate(store: Store, node: Node) -> Translation:
-    listener = Listener(address="127.0.0.1:0", filter_chains=(FilterChain(route_table="all"),))
-    return Translation(Snapshot(version="v", listeners={"in": listener}, route_tables={"all": RouteTable()}), {}, ())
+class _Translator(Translator):
+    def translate(self, store: Store, node: Node) -> Translation:
+        listener = Listener(address="127.0.0.1:0", filter_chains=(FilterChain(route_table="all"),))
+        return Translation(Snapshot(version="v", listeners={"in": listener}, route_tables={"all": RouteTable()}), {}, ())
 
 
 def _host(attached: Attached | None) -> PluginHost:
@@ -38,22 +41,34 @@ def _host(attached: Attached | None) -> PluginHost:
 
 
 def test_what_plugins_add_is_part_of_the_snapshot_and_of_its_version() -> None:
-    with_plugins = PluginTranslation(_translate, _host(Attached(listener=(use("it"),), problems=(PROBLEM,))))
-    first = with_plugins.translate(Store(), NODE)
+    with_plugins = PluginTranslation(_Translator(), _host(Attached(listener=(use("it"),), problems=(PROBLEM,))))
+    first = with_plugins.translate(STORE, NODE)
     assert first.snapshot.listeners["in"].filter_chains[0].plugins == (use("it"),)
-    assert first.problems == (PROBLEM,)
+    assert [str(problem).splitlines()[0] for problem in first.problems] == [
+        "mesh.yaml:3:18: metadata.name: Namespace books: too long"
+    ]
     assert first.snapshot.version not in {"", "v"}
-    assert with_plugins.translate(Store(), NODE).snapshot == first.snapshot
-    other = PluginTranslation(_translate, _host(Attached(listener=(use("it", priority=1),)))).translate(Store(), NODE)
+    assert with_plugins.translate(STORE, NODE).snapshot == first.snapshot
+    other = PluginTranslation(_Translator(), _host(Attached(listener=(use("it", priority=1),)))).translate(Store(), NODE)
     assert other.snapshot.version != first.snapshot.version
 
 
 def test_a_plugin_that_only_complains_leaves_the_version() -> None:
-    told = PluginTranslation(_translate, _host(Attached(problems=(PROBLEM,)))).translate(Store(), NODE)
-    assert (told.snapshot.version, told.problems) == ("v", (PROBLEM,))
+    told = PluginTranslation(_Translator(), _host(Attached(problems=(PROBLEM,)))).translate(STORE, NODE)
+    assert (told.snapshot.version, len(told.problems)) == ("v", 1)
+
+
+def test_what_plugins_say_of_objects_and_that_they_failed_is_noted() -> None:
+    told = PluginTranslation(_Translator(), _host(Attached(problems=(PROBLEM,)))).translate(STORE, NODE)
+    [finding] = told.notes.findings
+    assert (str(finding.key), finding.mistake.message, told.notes.problems) == ("Namespace books", "too long", ())
+    failing = PluginTranslation(_Translator(), _host(7)).translate(STORE, NODE)  # type: ignore[arg-type]
+    [failure] = failing.notes.problems
+    assert failure.origin == "plugin it"
+    assert failing.snapshot.version == "v"
 
 
 def test_without_plugins_the_translation_is_passed_on() -> None:
     gateway = msgspec.structs.replace(NODE, role="gateway", name="shop/web")
-    passed = PluginTranslation(translate, control_host([], frozenset())).translate(Store(), gateway)
+    passed = PluginTranslation(Translator(), control_host([], frozenset())).translate(Store(), gateway)
     assert passed == translate(Store(), gateway)

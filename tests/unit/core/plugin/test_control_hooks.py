@@ -1,9 +1,8 @@
 """The control halves: what they add, and what becomes of those that fail."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-import msgspec
 import pytest
 from plugin_fixtures import GivenEntry, half, use
 
@@ -17,13 +16,28 @@ from hauberk_core.model import (
     Snapshot,
     VirtualHost,
 )
-from hauberk_core.plugin.control import Attached, Command, ConfigError, Kind, hookimpl
-from hauberk_core.plugin.control_plugins import attach_plugins, plugin_commands, plugin_kinds
+from hauberk_core.plugin.control import Attached, Command, Part, Problem, Resource, hookimpl
+from hauberk_core.plugin.control_plugins import attach_plugins, plugin_commands, with_plugin_kinds
 from hauberk_core.plugin.host import PluginHost, control_host
+from hauberk_core.resources import Gateway, Namespace, ObjectMeta, Service
+from hauberk_core.resources.registry import CORE_KINDS
 
 
-class Quota(msgspec.Struct, forbid_unknown_fields=True):
+class QuotaSpec(Part, frozen=True, kw_only=True):
     requests: int
+
+
+class Quota(Resource, frozen=True, kw_only=True):
+    GROUP: ClassVar[str] = "example.test"
+    KIND: ClassVar[str] = "Quota"
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1",)
+
+    spec: QuotaSpec
+
+
+class Nameless(Resource, frozen=True, kw_only=True):
+    KIND: ClassVar[str] = "Nameless"
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1",)
 
 
 class Proxy:
@@ -34,11 +48,11 @@ class Proxy:
     namespace = "default"
     labels: Mapping[str, str] = {}
 
-    def of(self, struct: type[msgspec.Struct]) -> Sequence[object]:
+    def of(self, kind: type[Resource]) -> Sequence[Any]:
         return ()
 
 
-QUOTA = Kind(group="example.test", kind="Quota", versions=("v1",), struct=Quota)
+SPACE = Namespace(api_version="v1", kind="Namespace", metadata=ObjectMeta(name="books"))
 
 
 def controls(**halves: dict[str, Callable[..., Any]]) -> PluginHost:
@@ -60,27 +74,49 @@ def snapshot() -> Snapshot:
     )
 
 
-def test_hauberk_kinds_and_hauberk_commands_are_gathered() -> None:
+def test_hauberk_kinds_are_read_beside_the_core_s() -> None:
+    host = controls(one={"hauberk_kinds": lambda: [Quota]}, two={"hauberk_kinds": lambda: ()})
+    kinds, problems = with_plugin_kinds(host, CORE_KINDS)
+    assert problems == []
+    assert kinds.find("example.test/v1", "Quota") is Quota
+    assert kinds.find("v1", "Service") is Service
+
+
+@pytest.mark.parametrize(
+    ("hook", "what"),
+    [
+        (lambda: "nonsense", "returned no list"),
+        (lambda: [Quota, QuotaSpec], "is no class derived from Resource"),
+        (lambda: [Nameless], "Nameless wants a GROUP"),
+        (lambda: [type("Gateway", (Quota,), {"GROUP": Gateway.GROUP, "KIND": "Gateway"})], "two kinds called Gateway"),
+        (lambda: next(iter(())), "StopIteration"),
+    ],
+)
+def test_a_plugin_whose_kinds_are_wrong_has_none_and_the_others_have_theirs(hook: Callable[[], object], what: str) -> None:
+    host = controls(broken={"hauberk_kinds": hook}, works={"hauberk_kinds": lambda: [Quota]})
+    kinds, [problem] = with_plugin_kinds(host, CORE_KINDS)
+    assert problem.origin == "plugin broken"
+    assert what in problem.message
+    assert kinds.find("example.test/v1", "Quota") is Quota
+    assert kinds.find("v1", "Service") is Service
+
+
+def test_hauberk_commands_are_gathered() -> None:
     command = Command(name="quota", module="m", attribute="a", help="Show it.")
-    host = controls(
-        one={"hauberk_kinds": lambda: [QUOTA]},
-        two={"hauberk_kinds": lambda: "nonsense"},
-        three={"hauberk_commands": lambda: (command,)},
-    )
-    kinds, problems = plugin_kinds(host)
-    assert kinds == [QUOTA]
-    assert [problem.origin for problem in problems] == ["plugin two"]
-    assert plugin_commands(host) == ([command], [])
+    host = controls(one={"hauberk_commands": lambda: (command,)}, two={"hauberk_commands": lambda: [7]})
+    commands, [problem] = plugin_commands(host)
+    assert commands == [command]
+    assert problem.origin == "plugin two"
 
 
 def test_hauberk_translate_attaches_to_listeners_routes_and_clusters() -> None:
-    problem = ConfigError(message="a wrong quota", hint="write another")
+    problem = Problem(resource=SPACE, message="a wrong quota", hint="write another")
     attached = Attached(
         listener=(use("it"),), routes={"two": (use("it"),)}, clusters={"books": (use("it"),)}, problems=(problem,)
     )
     before = snapshot()
-    after, problems = attach_plugins(controls(it={"hauberk_translate": lambda scope: attached}), Proxy(), before)
-    assert problems == (problem,)
+    after, problems, failures = attach_plugins(controls(it={"hauberk_translate": lambda scope: attached}), Proxy(), before)
+    assert (problems, failures) == ((problem,), ())
     assert after.listeners["web"].filter_chains[0].plugins == (use("own"), use("it"))
     one, two = after.route_tables["all"].virtual_hosts[0].routes
     assert (one.plugins, two.plugins) == ((use("own"),), (use("it"),))
@@ -100,7 +136,8 @@ def test_a_plugin_that_fails_adds_nothing_and_the_rest_goes_on(hook: Callable[..
         silent={"hauberk_translate": lambda: None},
         works={"hauberk_translate": lambda scope: Attached(listener=(use("works"),))},
     )
-    after, [problem] = attach_plugins(host, Proxy(), snapshot())
+    after, problems, [problem] = attach_plugins(host, Proxy(), snapshot())
+    assert problems == ()
     assert what in problem.message
     assert problem.origin == "plugin broken"
     assert after.listeners["web"].filter_chains[0].plugins == (use("own"), use("works"))
@@ -108,6 +145,6 @@ def test_a_plugin_that_fails_adds_nothing_and_the_rest_goes_on(hook: Callable[..
 
 def test_without_a_word_the_snapshot_is_the_same() -> None:
     before = snapshot()
-    after, problems = attach_plugins(controls(it={"hauberk_translate": lambda scope: None}), Proxy(), before)
+    after, problems, failures = attach_plugins(controls(it={"hauberk_translate": lambda scope: None}), Proxy(), before)
     assert after is before
-    assert problems == ()
+    assert problems + failures == ()

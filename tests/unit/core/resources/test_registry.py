@@ -1,12 +1,14 @@
 """Kinds that plugins bring are read as strictly as the core's."""
 
+from typing import ClassVar
+
 import msgspec
 import pytest
 
 from hauberk_core.model.duration import Duration
 from hauberk_core.resources import Resource, Service
 from hauberk_core.resources.read import read_file
-from hauberk_core.resources.registry import CORE_KINDS, RESOURCES, Kinds, define_kind
+from hauberk_core.resources.registry import CORE_KINDS, RESOURCES, Kinds
 
 
 class GreetingSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -16,8 +18,40 @@ class GreetingSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     pause: Duration = Duration(1.0)
 
 
-GREETING = define_kind("greetings.example.com", "Greeting", ("v1", "v1beta1"), GreetingSpec)
-KINDS = CORE_KINDS.with_kinds([GREETING])
+class Greeting(Resource, frozen=True, kw_only=True):
+    """A plugin's kind."""
+
+    GROUP: ClassVar[str] = "greetings.example.com"
+    KIND: ClassVar[str] = "Greeting"
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1", "v1beta1")
+
+    spec: GreetingSpec
+
+
+class OwnService(Greeting, frozen=True, kw_only=True):
+    """Called as one of the core's."""
+
+    GROUP: ClassVar[str] = ""
+    KIND: ClassVar[str] = "Service"
+
+
+class OddSpec(msgspec.Struct, frozen=True):
+    """With a field that cannot be checked."""
+
+    pair: tuple[int, ...] | dict[str, int] = ()
+
+
+class OddGreeting(Resource, frozen=True, kw_only=True):
+    """A plugin's kind that cannot be checked."""
+
+    GROUP: ClassVar[str] = "greetings.example.com"
+    KIND: ClassVar[str] = "Greeting"
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1",)
+
+    spec: OddSpec
+
+
+KINDS = CORE_KINDS.with_kinds([Greeting])
 
 
 def _text(spec: str, version: str = "v1") -> bytes:
@@ -29,9 +63,9 @@ def test_an_object_of_a_plugins_kind(version: str) -> None:
     read = read_file(_text("{firstWord: hello, pause: 2s}", version), "x.yaml", kinds=KINDS)
     assert read.errors == ()
     (item,) = read.objects
-    assert type(item.value) is GREETING
-    assert (item.value.GROUP, item.value.metadata.namespace) == ("greetings.example.com", "default")
-    assert msgspec.structs.asdict(item.value)["spec"] == GreetingSpec(first_word="hello", pause=Duration(2.0))
+    assert isinstance(item.value, Greeting)
+    assert item.value.metadata.namespace == "default"
+    assert item.value.spec == GreetingSpec(first_word="hello", pause=Duration(2.0))
 
 
 @pytest.mark.parametrize(
@@ -62,15 +96,11 @@ def test_without_the_plugin_its_objects_are_passed_over() -> None:
 
 def test_a_plugin_cannot_change_a_kind_of_the_core() -> None:
     with pytest.raises(ValueError, match="two kinds called Service"):
-        CORE_KINDS.with_kinds([define_kind("", "Service", ("v1",), GreetingSpec)])
+        CORE_KINDS.with_kinds([OwnService])
 
 
 def test_a_kind_that_cannot_be_checked_is_refused_with_its_reason() -> None:
-    class OddSpec(msgspec.Struct):
-        pair: tuple[int, ...] | dict[str, int] = ()
-
-    kinds = Kinds([define_kind("greetings.example.com", "Greeting", ("v1",), OddSpec)])
-    (error,) = read_file(_text("{pair: [1]}"), "x.yaml", kinds=kinds).errors
+    (error,) = read_file(_text("{pair: [1]}"), "x.yaml", kinds=Kinds([OddGreeting])).errors
     assert "cannot be read" in error.message
 
 
