@@ -40,7 +40,7 @@ from hauberk_control.local.messages import (
     Status,
     WorkloadReady,
 )
-from hauberk_control.local.rows import condition_rows
+from hauberk_control.local.rows import condition_rows, shown_file
 from hauberk_control.local.server import open_local_socket
 from hauberk_control.local.workloads import Workloads, WorkloadTaken, account_of
 from hauberk_control.plugins import PluginTranslation
@@ -74,6 +74,7 @@ class Control:
 
     def __init__(self, mesh: Path, options: ControlOptions, clock: Callable[[], float] = time.time) -> None:
         """Prepare. Args: mesh - the folder of resources; clock - seconds since the epoch."""
+        self._mesh: Final = mesh
         self._folder: Final = mesh / FOLDER_NAME
         self._options: Final = options
         self._clock: Final = clock
@@ -229,8 +230,11 @@ class Control:
         problems = [*self._problems, *self._plugin_failures]
         problems += [problem for proxy in proxies for problem in proxy.notes.problems]
         return Status(
-            conditions=condition_rows(self._translator.view(self._store), proxies),
-            problems=[str(problem) for problem in dict.fromkeys(problems)],
+            conditions=condition_rows(self._translator.view(self._store), proxies, self._mesh),
+            problems=[
+                str(msgspec.structs.replace(problem, origin=shown_file(problem.origin, self._mesh)))
+                for problem in dict.fromkeys(problems)
+            ],
         )
 
     def _proxy_rows(self) -> list[ProxyRow]:

@@ -9,7 +9,8 @@ import msgspec
 from hauberk_control.store import Store, key_of
 from hauberk_control.translate.finding import Finding
 from hauberk_control.translate.node import Node
-from hauberk_control.translate.notes import Notes
+from hauberk_control.translate.notes import MissingPlugin, Notes
+from hauberk_control.translate.plugin_uses import hold_against
 from hauberk_control.translate.translate import Translation
 from hauberk_control.translate.view import View
 from hauberk_core.model.codec import encode_resource
@@ -35,7 +36,7 @@ class Translates(Protocol):
 
 
 class PluginTranslation:
-    """Translates as it was told, then lets plugins add to the outcome. Without control halves it only passes on."""
+    """Translates, lets plugins add to the outcome, and takes out what the proxy lacks the plugins for."""
 
     def __init__(self, translator: Translates, host: PluginHost) -> None:
         self._translator: Final = translator
@@ -45,10 +46,11 @@ class PluginTranslation:
         """What `node` is told of `store`."""
         translation = self._translator.translate(store, node)
         added = attach_plugins(self._host, _NodeScope(store, node), translation.snapshot)
-        snapshot = added.snapshot
+        held = hold_against(added.snapshot, node.plugins)
+        snapshot = held.snapshot
         if snapshot is not translation.snapshot:
             snapshot = msgspec.structs.replace(snapshot, version=_version(snapshot))
-        elif not added.problems and not added.failures:
+        elif not held.uses and not added.problems and not added.failures:
             return translation
         found = tuple(
             [
@@ -56,12 +58,17 @@ class PluginTranslation:
                 for problem in added.problems
             ]
         )
-        located = self._translator.view(store).locate(found)
-        return translation._replace(
-            snapshot=snapshot,
-            problems=(*translation.problems, *located, *added.failures),
-            notes=Notes(found, (*translation.notes.problems, *added.failures)),
+        view = self._translator.view(store)
+        owners = {view.plugins.owner(config) for config in held.uses}
+        missing = [MissingPlugin(view.plugins.owner(config), config.plugin, config.failure) for config in held.missing]
+        notes = Notes(
+            findings=found,
+            problems=(*translation.notes.problems, *added.failures),
+            policies=translation.notes.policies | {owner for owner in owners if owner is not None},
+            missing=tuple(dict.fromkeys(missing)),
         )
+        problems = (*translation.problems, *view.locate(found), *added.failures)
+        return translation._replace(snapshot=snapshot, problems=problems, notes=notes)
 
 
 class _NodeScope:

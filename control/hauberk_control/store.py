@@ -12,9 +12,10 @@ Kind = TypeVar("Kind", bound=Resource)
 
 
 class Place(NamedTuple):
-    """Where an object was read; an object made by this process has no file."""
+    """Where an object was read."""
 
     file: str = ""
+    """Or what made the object, where it was not read from a file."""
     line: int = 0
     """Counted from 1, as the column; 0 where there is no text."""
     column: int = 0
@@ -98,12 +99,15 @@ class Store:
         found = self._objects.get(key_of(resource))
         return found.place if found else Place()
 
-    def with_objects(self, added: Iterable[Resource]) -> Self:
-        """This store and some objects that are in no file; they replace those of the same key."""
+    def with_objects(self, added: Iterable[Resource], origin: str) -> Self:
+        """This store and some objects that are in no file; they replace those of the same key.
+
+        Args: origin - what made them, told in place of a file.
+        """
         objects = dict(self._objects)
         for resource in added:
             key = key_of(resource)
-            objects[key] = Object(key, resource, Place())
+            objects[key] = Object(key, resource, Place(origin))
         return type(self)(objects)
 
     def __eq__(self, other: object) -> bool:

@@ -50,6 +50,15 @@ kind: PeerAuthentication
 metadata: {name: default, namespace: istio-system}
 spec: {mtls: {mode: MODE}}
 """
+MISSING: Final = """\
+apiVersion: hauberk.dev/v1alpha1
+kind: PluginPolicy
+metadata: {name: waf}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: bookshop}]
+  plugin: waf
+  failure: FAILURE
+"""
 
 
 @pytest.fixture(scope="module")
@@ -70,18 +79,23 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
         yield running
 
 
+def _served(mesh: Mesh, workload: str) -> list[str]:
+    """What a workload's sidecar counts of requests that it answered with 200."""
+    page = mesh.proxy("sidecar", workload).admin("/stats/prometheus")
+    return [
+        line
+        for line in page.splitlines()
+        if line.startswith("istio_requests_total") and 'reporter="destination"' in line and 'response_code="200"' in line
+    ]
+
+
 def test_every_hop_between_proxies_is_mutual_tls(mesh: Mesh) -> None:
     assert mesh.get("/reviews/0").status == 200
     callers = {"reviews-v2": "bookshop-hauberk", "ratings": "reviews"}
     for workload, caller in callers.items():
-        page = mesh.proxy("sidecar", workload).admin("/stats/prometheus")
-        served = [
-            line
-            for line in page.splitlines()
-            if line.startswith("istio_requests_total") and 'reporter="destination"' in line and 'response_code="200"' in line
-        ]
-        assert served
-        for line in served:
+        # An exchange is counted a moment after its answer was sent.
+        wait_until(lambda workload=workload: bool(_served(mesh, workload)), "a count")  # type: ignore[misc]
+        for line in _served(mesh, workload):
             assert 'connection_security_policy="mutual_tls"' in line
             assert f'source_principal="spiffe://cluster.local/ns/default/sa/{caller}"' in line
 
@@ -137,6 +151,30 @@ def test_a_broken_file_is_told_with_its_place_and_harms_nobody(mesh: Mesh) -> No
         wait_until(lambda: mesh.hauberk("status").returncode == 0, "a status without mistakes")
     assert load.answers
     assert load.failed() == []
+
+
+def test_a_policy_whose_plugin_is_missing_says_so_and_where_and_fails_as_declared(mesh: Mesh) -> None:
+    policy = mesh.folder / "waf.yaml"
+    policy.write_text(MISSING.replace("FAILURE", "closed"))
+    wait_until(lambda: mesh.get("/reviews/0").status == 503, "the answer of a plugin that is not there")
+    told = mesh.hauberk("status")
+    assert told.returncode == 1
+    assert (
+        "waf.yaml:1:1: PluginPolicy waf: PluginMissing: the plugin 'waf' is not installed at gateway default/bookshop"
+        in told.stderr
+    )
+    policy.write_text(MISSING.replace("FAILURE", "open"))
+    wait_until(lambda: mesh.get("/reviews/0").status == 200, "requests that go on without it")
+    wait_until(lambda: "failure: open" in mesh.hauberk("status").stderr, "the same, told otherwise")
+    policy.unlink()
+    wait_until(lambda: mesh.hauberk("status").returncode == 0, "a status without mistakes")
+
+
+def test_places_are_relative_and_workloads_say_who_made_them(mesh: Mesh) -> None:
+    rows = json.loads(mesh.hauberk("status", "-o", "json").stdout)["conditions"]
+    places = {row["kind"]: row["place"] for row in rows}
+    assert (places["Gateway"], places["HTTPRoute"]) == ("gateway.yaml:1:1", "route.yaml:1:1")
+    assert places["WorkloadEntry"] == "hauberk run"
 
 
 def test_every_proxy_is_known_to_be_up_to_date(mesh: Mesh) -> None:

@@ -127,6 +127,21 @@ def test_a_reply_ends_the_exchange(build: "Build", place: str) -> None:
     assert scenario.exchange(client, endpoint).endswith(b"ok")
 
 
+@pytest.mark.parametrize("place", ["chain", "route"])
+def test_requests_for_a_plugin_that_is_missing_are_refused(build: "Build", place: str) -> None:
+    places: dict[str, dict[str, Any]] = {"chain": {}, "route": {}}
+    places[place]["plugins"] = (msgspec.structs.replace(use("waf"), missing=True),)
+    scenario = build(chain=places["chain"], route=places["route"], plugins=filters_host())
+    endpoint = scenario.serve()
+    client = scenario.browser()
+    scenario.get(client)
+    answer = client.received()
+    assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"hauberk-reason: plugin_failed\r\n" in answer
+    assert endpoint.connections() == []
+    assert scenario.record().details == "plugin waf: request"
+
+
 def test_a_filter_of_a_route_sees_redirects_too(build: "Build") -> None:
     scenario = with_filter(build, Denying(), "route")
     redirecting = build(

@@ -288,18 +288,19 @@ class _Stream:
         """What is known now."""
         session, node = self._session, self.node
         refusal = session.refusal
-        current = session.current
+        # A store that was published just now may mean another configuration: until that is known, nobody has it.
+        current = session.current and self._generation == self._service.generation
         return ProxyStatus(
             identity=node.identity,
             role=node.role,
             name=node.name,
             namespace=node.namespace,
             address=self._address,
-            plugins=dict(node.plugins),
+            plugins=dict(node.plugins or {}),
             connected_since=self._connected_since,
             version=session.version,
             current=current,
-            behind_seconds=0.0 if current else max(0.0, self._service.now() - self._behind_since),
+            behind_seconds=0.0 if session.current else max(0.0, self._service.now() - self._behind_since),
             resources=len(session.held),
             refused_version=refusal.version if refusal is not None else "",
             refused_reason=refusal.reason if refusal is not None else "",

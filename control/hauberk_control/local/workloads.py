@@ -10,6 +10,8 @@ from hauberk_core.resources.meta import ObjectMeta
 
 # A laptop runs fewer, and each is an endpoint in every proxy's configuration.
 MOST_WORKLOADS: Final = 1024
+ORIGIN: Final = "hauberk run"
+"""Where these objects come from, told in place of a file."""
 
 
 class WorkloadTaken(Exception):
@@ -57,7 +59,7 @@ class Workloads:
         """The store with an object for each workload that takes requests."""
         if not self._ready:
             return store
-        return store.with_objects([_entry(self._registered[key], store) for key in sorted(self._ready)])
+        return store.with_objects([_entry(self._registered[key], store) for key in sorted(self._ready)], ORIGIN)
 
 
 def account_of(request: RegisterWorkload) -> str:

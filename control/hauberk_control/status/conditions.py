@@ -60,7 +60,7 @@ def fails(type_: str, reason: str, generation: int, message: str) -> Condition:
     return Condition(type=type_, status="False", reason=reason, message=message, observed_generation=generation)
 
 
-def joined(messages: Sequence[str]) -> str:
-    """Several sentences as one message, bounded."""
-    told = "; ".join(messages[:MOST_TOLD])
-    return f"{told}; and {len(messages) - MOST_TOLD} more" if len(messages) > MOST_TOLD else told
+def joined(messages: Sequence[str], between: str = "; ") -> str:
+    """Several sentences, or names, as one message, bounded."""
+    told = between.join(messages[:MOST_TOLD])
+    return f"{told}{between}and {len(messages) - MOST_TOLD} more" if len(messages) > MOST_TOLD else told

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from hauberk_control.discovery.status import ProxyStatus
 from hauberk_control.status.conditions import Condition, ListenerStatus, Status, fails, holds, joined
+from hauberk_control.status.rollout import PROGRAMMED, gateway_programmed
 from hauberk_control.translate.gateway_listener import ListenerState
 from hauberk_control.translate.hostnames import covers
 from hauberk_control.translate.view import View
@@ -19,9 +21,10 @@ def class_status(own: GatewayClass) -> Status:
     return Status(conditions=(holds("Accepted", "Accepted", generation),))
 
 
-def gateway_status(gateway: Gateway, view: View) -> Status:
-    """A Gateway of a class of ours."""
+def gateway_status(gateway: Gateway, view: View, proxies: Sequence[ProxyStatus] | None = None) -> Status:
+    """A Gateway of a class of ours. Args: proxies - all that are connected; None: they are taken to have what they are told."""
     generation = gateway.metadata.generation
+    programmed = holds(PROGRAMMED, "Programmed", generation) if proxies is None else gateway_programmed(gateway, proxies)
     states = view.listeners(gateway)
     routes = _attached_routes(gateway, view)
     listeners = tuple(
@@ -30,7 +33,7 @@ def gateway_status(gateway: Gateway, view: View) -> Status:
                 name=state.spec.name,
                 supported_kinds=(RouteGroupKind(kind=HTTPRoute.KIND),) if state.takes_routes else (),
                 attached_routes=len(routes.get(state.spec.name, ())),
-                conditions=tuple(_listener_conditions(state, states, generation)),
+                conditions=tuple(_listener_conditions(state, states, generation, programmed)),
             )
             for state in states
         ]
@@ -40,12 +43,12 @@ def gateway_status(gateway: Gateway, view: View) -> Status:
     if not any(state.serves for state in states):
         conditions = (
             fails("Accepted", "ListenersNotValid", generation, message),
-            fails("Programmed", "Invalid", generation, "no listener can serve"),
+            fails(PROGRAMMED, "Invalid", generation, "no listener can serve"),
         )
     else:
         conditions = (
             holds("Accepted", "ListenersNotValid" if troubled else "Accepted", generation, message),
-            holds("Programmed", "Programmed", generation),
+            programmed,
         )
     return Status(conditions=conditions, listeners=listeners)
 
@@ -60,7 +63,9 @@ def _attached_routes(gateway: Gateway, view: View) -> dict[str, set[tuple[str, s
     return attached
 
 
-def _listener_conditions(state: ListenerState, states: Sequence[ListenerState], generation: int) -> list[Condition]:
+def _listener_conditions(
+    state: ListenerState, states: Sequence[ListenerState], generation: int, programmed: Condition
+) -> list[Condition]:
     conflict, refused, unresolved = [
         [trouble for trouble in state.troubles if trouble.aspect == aspect]
         for aspect in ("Conflicted", "Accepted", "ResolvedRefs")
@@ -86,9 +91,9 @@ def _listener_conditions(state: ListenerState, states: Sequence[ListenerState], 
         message = f"host names overlap with those of {', '.join(overlapping)}"
         conditions.append(holds("OverlappingTLSConfig", "OverlappingHostnames", generation, message))
     if state.serves:
-        conditions.append(holds("Programmed", "Programmed", generation))
+        conditions.append(programmed)
     else:
-        conditions.append(fails("Programmed", "Invalid", generation, "see the other conditions"))
+        conditions.append(fails(PROGRAMMED, "Invalid", generation, "see the other conditions"))
     return conditions
 
 

@@ -1,11 +1,13 @@
 """The status of every object that has one. Pure: what is known of proxies comes in as an argument."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from hauberk_control.discovery.status import ProxyStatus
-from hauberk_control.status.conditions import Status, fails, holds, joined
+from hauberk_control.status.conditions import Condition, Status, fails, holds, joined
 from hauberk_control.status.gateway import class_status, gateway_status
 from hauberk_control.status.http_route import route_status
+from hauberk_control.status.rollout import policy_programmed
 from hauberk_control.store import ObjectKey, Store, key_of
 from hauberk_control.translate.finding import Finding
 from hauberk_control.translate.view import CONTROLLER, Memories, View
@@ -24,14 +26,20 @@ from hauberk_core.resources import (
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.registry import RESOURCES
 
+_POLICIES: Final = (PeerAuthentication, DestinationRule, PluginPolicy)
+"""What concerns traffic that other objects describe."""
+
 
 def statuses(store: Store) -> dict[ObjectKey, Status]:
     """By object; without those that belong to other controllers, and without kinds that nothing can be wrong with."""
     return view_statuses(View(store, Memories()))
 
 
-def view_statuses(view: View, proxies: Sequence[ProxyStatus] = ()) -> dict[ObjectKey, Status]:
-    """The same for a store that is looked at already. Args: proxies - those that are connected."""
+def view_statuses(view: View, proxies: Sequence[ProxyStatus] | None = None) -> dict[ObjectKey, Status]:
+    """The same for a store that is looked at already.
+
+    Args: proxies - those that are connected; None: nothing is known of them, and all are taken to have what they are told.
+    """
     store = view.store
     found: dict[ObjectKey, Status] = {}
     for own in store.of(GatewayClass):
@@ -39,10 +47,10 @@ def view_statuses(view: View, proxies: Sequence[ProxyStatus] = ()) -> dict[Objec
             found[key_of(own)] = class_status(own)
     for gateway in store.of(Gateway):
         if view.class_is_ours(gateway.spec.gateway_class_name):
-            found[key_of(gateway)] = gateway_status(gateway, view)
+            found[key_of(gateway)] = gateway_status(gateway, view, proxies)
     for route in store.of(HTTPRoute):
         found[key_of(route)] = route_status(route, view)
-    mistakes = _by_object(view, [finding for proxy in proxies for finding in proxy.notes.findings])
+    mistakes = _by_object(view, [finding for proxy in proxies or () for finding in proxy.notes.findings])
     several: list[Resource] = [
         resource
         for kind in (PeerAuthentication, DestinationRule, PluginPolicy, WorkloadEntry, Service, EndpointSlice)
@@ -51,7 +59,11 @@ def view_statuses(view: View, proxies: Sequence[ProxyStatus] = ()) -> dict[Objec
     several += [item.value for item in store.objects.values() if type(item.value) not in RESOURCES]
     for resource in several:
         key = key_of(resource)
-        found[key] = _accepted(resource.metadata.generation, mistakes.get(key, []), view)
+        accepted = _accepted(resource.metadata.generation, mistakes.get(key, []), view)
+        conditions = [accepted]
+        if proxies is not None and accepted.status == "True" and isinstance(resource, _POLICIES):
+            conditions.append(policy_programmed(key, resource.metadata.generation, proxies))
+        found[key] = Status(conditions=tuple(conditions))
     return found
 
 
@@ -67,14 +79,14 @@ def _by_object(view: View, told: Iterable[Finding]) -> dict[ObjectKey, list[Find
     return by_object
 
 
-def _accepted(generation: int, mistakes: list[Finding], view: View) -> Status:
+def _accepted(generation: int, mistakes: list[Finding], view: View) -> Condition:
     """Accepted, and what of it has no effect; or not, and why."""
     located = view.locate(mistakes)
     wrong = [_told(error) for error in located if error.severity == "error"]
     if wrong:
-        return Status(conditions=(fails("Accepted", "Invalid", generation, joined(wrong)),))
+        return fails("Accepted", "Invalid", generation, joined(wrong))
     message = joined([_told(error) for error in located])
-    return Status(conditions=(holds("Accepted", "AcceptedInPart" if located else "Accepted", generation, message),))
+    return holds("Accepted", "AcceptedInPart" if located else "Accepted", generation, message)
 
 
 def _told(error: ConfigError) -> str:

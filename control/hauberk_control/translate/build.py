@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from hauberk_control.store import ObjectKey
 from hauberk_control.translate.backend import Backend, Unresolved, bind
 from hauberk_control.translate.destination_rule import Caller
 from hauberk_control.translate.finding import Finding, findings
@@ -34,6 +35,8 @@ class Build:
         self.findings: Final[list[Finding]] = []
         self.problems: Final[list[ConfigError]] = []
         """What is wrong with the node itself."""
+        self.policies: Final[set[ObjectKey]] = set()
+        """Those that have a part in the snapshot, but for plugins'."""
         self._caller: Final = Caller(node.namespace, tuple(sorted(node.labels.items())))
         labels = source_labels(node.name, node.namespace, node.labels, node.identity)
         self._source: Final = Source(_trust_domain(node.identity), labels)
@@ -44,6 +47,8 @@ class Build:
         found = self.view.destination(service, port, self._caller, self._source)
         self.clusters.update(found.clusters)
         self.findings.extend(found.findings)
+        if found.rule is not None:
+            self.policies.add(found.rule)
         return found
 
     def routes(self, route: HTTPRoute) -> tuple[Route, ...]:

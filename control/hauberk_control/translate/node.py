@@ -31,5 +31,5 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """Sidecar: where it takes its workload's requests to any service, told apart by host; 0: nowhere."""
     ports: dict[Port, Port] = {}
     """Gateway: for a port of the resource, the one to listen on instead."""
-    plugins: dict[str, str] = {}
-    """Those it has, with their versions."""
+    plugins: dict[str, str] | None = None
+    """Data halves that are installed beside it and not switched off, with their versions; None: it does not say."""

@@ -9,10 +9,11 @@ from typing import Final
 
 import msgspec
 
-from hauberk_control.store import Store, key_of
+from hauberk_control.store import ObjectKey, Store, key_of
 from hauberk_control.translate.finding import Finding, findings
 from hauberk_control.translate.precedence import seniority
 from hauberk_core.model import syntax
+from hauberk_core.model.duration import LONGEST_SECONDS, Duration
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import PHASES, PluginConfig
 from hauberk_core.model.route import Route
@@ -28,6 +29,8 @@ class PluginPolicies:
 
     def __init__(self, store: Store) -> None:
         self._attached: Final[dict[tuple[str, str, str, str, str | None], Plugins]] = {}
+        self._owners: Final[dict[int, tuple[PluginConfig, ObjectKey]]] = {}
+        """By the identity of what became of each policy, which is held, so that nothing else can have it."""
         self.findings: tuple[Finding, ...] = ()
         for policy in sorted(store.of(PluginPolicy), key=lambda policy: seniority(policy.metadata)):
             mistakes = _mistakes(policy, store)
@@ -45,9 +48,17 @@ class PluginPolicies:
             failure=spec.failure,
             config=spec.config,
         )
+        if spec.timeout is not None:
+            config = msgspec.structs.replace(config, timeout=_bounded(spec.timeout))
+        self._owners[id(config)] = (config, key_of(policy))
         for target in spec.target_refs:
             key = (target.group, target.kind, policy.metadata.namespace, target.name, target.section_name)
             self._attached[key] = merged(self._attached.get(key, ()), (config,))
+
+    def owner(self, config: PluginConfig) -> ObjectKey | None:
+        """The policy that `config`, found in a snapshot, came from; None: none of these."""
+        found = self._owners.get(id(config))
+        return None if found is None else found[1]
 
     def _on(self, resource: Resource, section: str | None) -> Plugins:
         group, kind, namespace, name = key_of(resource)
@@ -79,6 +90,11 @@ class PluginPolicies:
         port = next((port for port in service.spec.ports if number in (port.port, port.target_port)), None)
         section = self._on(service, port.name) if port is not None and port.name is not None else ()
         return merged(self._on(service, None), section)
+
+
+def _bounded(timeout: Duration) -> Duration:
+    """Gateway API's 0 is no limit; a plugin's step always has one."""
+    return Duration(min(timeout.seconds, LONGEST_SECONDS) if timeout.seconds > 0 else LONGEST_SECONDS)
 
 
 def merged(first: Plugins, second: Plugins) -> Plugins:

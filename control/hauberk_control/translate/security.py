@@ -61,13 +61,17 @@ class Policies:
     def mode(self, namespace: str, labels: dict[str, str], port: int) -> Mode:
         """What a workload asks of those who connect to one of its ports."""
         mode: Mode = "PERMISSIVE"
-        wider = [policy for policy in (self._mesh, self._namespaces.get(namespace)) if policy is not None]
-        own = self._selecting(namespace, labels)
-        for policy in [*wider, *([own] if own else [])]:
+        for policy in self.concerning(namespace, labels):
             mode = _narrowed(mode, policy.spec.mtls.mode if policy.spec.mtls else "UNSET")
-        if own is not None and port in own.spec.port_level_mtls:
-            mode = _narrowed(mode, own.spec.port_level_mtls[port].mode)
+            # Only one that selects workloads has any that count.
+            if policy.spec.selector is not None and port in policy.spec.port_level_mtls:
+                mode = _narrowed(mode, policy.spec.port_level_mtls[port].mode)
         return mode
+
+    def concerning(self, namespace: str, labels: dict[str, str]) -> list[PeerAuthentication]:
+        """The policies that count for a workload: the mesh's, its namespace's, its own."""
+        levels = (self._mesh, self._namespaces.get(namespace), self._selecting(namespace, labels))
+        return [policy for policy in levels if policy is not None]
 
     def _selecting(self, namespace: str, labels: dict[str, str]) -> PeerAuthentication | None:
         """The oldest policy that selects a workload."""

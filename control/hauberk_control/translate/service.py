@@ -7,6 +7,7 @@ requests as they share the endpoints.
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from hauberk_control.store import ObjectKey, key_of
 from hauberk_control.translate.destination_rule import DNS_DOMAIN, Settings, settings, unsupported_tls
 from hauberk_control.translate.endpoints import Reached
 from hauberk_control.translate.finding import Finding
@@ -31,6 +32,8 @@ class Destination(NamedTuple):
     shares: tuple[tuple[str, int], ...]
     """Among which clusters the requests for the whole service are divided, and how many endpoints each has."""
     findings: tuple[Finding, ...]
+    rule: ObjectKey | None = None
+    """The DestinationRule that counts for it."""
 
 
 class Source(NamedTuple):
@@ -94,7 +97,8 @@ def destination(
     whole = cluster_name(service, port.port)
     shares = [(name, len(clusters[name].endpoints)) for name in (whole, f"{whole}|plain") if name in clusters]
     # Without any endpoint the one cluster takes all requests, and answers them with 503.
-    return Destination(clusters, tuple(shares) if len(shares) > 1 else ((whole, 1),), findings)
+    shared = tuple(shares) if len(shares) > 1 else ((whole, 1),)
+    return Destination(clusters, shared, findings, key_of(rule) if rule is not None else None)
 
 
 def _clusters(

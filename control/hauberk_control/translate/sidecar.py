@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from hauberk_control.store import key_of
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.finding import findings
 from hauberk_control.translate.security import listening_transport
@@ -62,6 +63,7 @@ def _add_inbound(build: Build, port: int, listen: int, app: int) -> None:
     build.clusters[name] = Cluster(endpoints=(Endpoint(address=str(Address(_LOOPBACK, app))),), labels=labels)
     build.route_tables[name] = _everything(name, (Route(name=name, backends=(WeightedCluster(cluster=name),)),))
     mode = build.view.policies.mode(node.namespace, node.labels, port)
+    build.policies.update([key_of(policy) for policy in build.view.policies.concerning(node.namespace, node.labels)])
     plugins = build.view.plugins.on_service(service, port) if service is not None else ()
     chain = FilterChain(route_table=name, transport=listening_transport(mode), plugins=plugins)
     build.listeners[name] = Listener(address=str(Address(node.address, listen)), filter_chains=(chain,))

@@ -113,7 +113,8 @@ def _translate(view: View, node: Node) -> Translation:
     )
     found: list[Finding] = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *build.findings]
     problems = (*view.locate(found), *build.problems)
-    return Translation(snapshot, MappingProxyType(certificates), problems, Notes(problems=tuple(build.problems)))
+    notes = Notes(problems=tuple(build.problems), policies=frozenset(build.policies))
+    return Translation(snapshot, MappingProxyType(certificates), problems, notes)
 
 
 def _digest(

@@ -1,7 +1,8 @@
 """The agent of a mesh's proxy: who it is and what it serves, it has from control."""
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import trio
@@ -15,6 +16,8 @@ from hauberk_core.agent.identity.keep import IdentitySettings, keep_identity
 from hauberk_core.agent.identity.workload import WorkloadIdentity
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.options import AgentOptions
+from hauberk_core.plugin.data import GROUP
+from hauberk_core.plugin.host import find_entry_points, switched_off
 
 
 def run_role(module: str) -> int:
@@ -81,7 +84,23 @@ def mesh_source(bootstrap: Bootstrap) -> DiscoverySource:
 
     return DiscoverySource(
         DiscoverySettings(
-            control=bootstrap.control, identity=str(settings.spiffe_id), node=bytes(bootstrap.node), state_folder=state
+            control=bootstrap.control,
+            identity=str(settings.spiffe_id),
+            node=bytes(bootstrap.node),
+            state_folder=state,
+            plugins=installed_plugins(),
         ),
         keep,
     )
+
+
+def installed_plugins(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The data halves that workers find here, with their packages' versions; none of them is imported for it."""
+    off = switched_off(environment)
+    if "*" in off:
+        return {}
+    return {
+        entry.name: entry.dist.version if entry.dist is not None else ""
+        for entry in find_entry_points(GROUP)
+        if entry.name not in off
+    }

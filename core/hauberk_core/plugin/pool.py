@@ -20,6 +20,7 @@ from hauberk_core.plugin.chain import ChainFilters, Filters, PluginUse
 from hauberk_core.plugin.errors import PluginMissing
 from hauberk_core.plugin.filters import AsyncFilter, Backend, Observer, Picker, SyncFilter
 from hauberk_core.plugin.identity import Identity
+from hauberk_core.plugin.missing import MissingFilter
 from hauberk_core.plugin.part import IsolatedGuard, IsolatedPicker, Part, PluginFaults, WatchingObserver
 from hauberk_core.plugin.services import Services
 from hauberk_core.route.compiled import CompiledTable
@@ -224,6 +225,8 @@ class _Builder:
         """Have one plugin make what it offers for a place. Returns: None if it could not; the mistake is noted then."""
         made: list[object] = []
         name = config.plugin
+        if config.missing:
+            return self._wrap(config, [MissingFilter(name)])
         try:
             host = self._pool.host()
             host.require(name)

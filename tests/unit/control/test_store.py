@@ -26,7 +26,7 @@ def test_objects_are_found_by_kind_and_by_name() -> None:
 
 def test_a_kind_outside_namespaces_is_found_whatever_namespace_is_asked_for() -> None:
     books = Namespace(api_version="v1", kind="Namespace", metadata=ObjectMeta(name="books"))
-    store = Store().with_objects([books])
+    store = Store().with_objects([books], "a test")
     assert key_of(books) == ObjectKey("", "Namespace", "", "books")
     assert store.get(Namespace, "anything", "books") is books
     assert str(key_of(books)) == "Namespace books"
@@ -49,13 +49,13 @@ def test_added_objects_make_another_store_and_replace_those_of_the_same_name() -
         spec=WorkloadEntrySpec(address="127.0.0.1"),
     )
     other = Service(api_version="v1", kind="Service", metadata=ObjectMeta(name="a", labels={"x": "y"}))
-    after = before.with_objects([entry, other])
+    after = before.with_objects([entry, other], "a test")
     assert len(before) == 1
     assert after.service("default", "a") is other
     assert list(after.of(WorkloadEntry)) == [entry]
-    assert after.place(entry) == Place()
+    assert str(after.place(entry)) == "a test"
     assert after != before
-    assert after == before.with_objects([other, entry])
+    assert after == before.with_objects([other, entry], "a test")
 
 
 def test_a_field_is_located_in_the_file_or_else_its_object_is() -> None:

@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -53,6 +53,8 @@ class DiscoverySettings(NamedTuple):
     """The node document, JSON."""
     state_folder: Path
     """Where the last good configuration is kept."""
+    plugins: Mapping[str, str] | None = None
+    """The plugins that are installed here, with their versions, to be told to control; None: nothing is told."""
 
 
 class _Read(NamedTuple):
@@ -311,8 +313,13 @@ def _read(version: str, resources: Resources) -> tuple[_Read, list[ConfigError]]
 
 
 def _node_message(settings: DiscoverySettings) -> Node:
+    document = settings.node
+    if settings.plugins is not None:
+        # Beside the document, not in it: what the disk kept stays good when a plugin is added.
+        members = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
+        document = msgspec.json.encode({**members, "plugins": settings.plugins})
     metadata = Struct()
-    metadata.fields[NODE_FIELD].string_value = settings.node.decode()
+    metadata.fields[NODE_FIELD].string_value = document.decode()
     return Node(id=settings.identity, metadata=metadata, user_agent_name="hauberk", user_agent_version=build_info.version())
 
 

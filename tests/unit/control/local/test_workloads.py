@@ -98,7 +98,7 @@ def test_the_account_is_the_service_where_none_is_named() -> None:
 
 
 def test_its_service_selects_it_and_its_own_labels_win() -> None:
-    store = Store().with_objects([_service({"app": "books", "tier": "back"})])
+    store = Store().with_objects([_service({"app": "books", "tier": "back"})], "a test")
     assert labels_of(_request(), store) == {"app": "books", "tier": "back", "version": "v2"}
     assert labels_of(_request(labels={"tier": "front", "team": "x"}), store) == {
         "app": "books",
@@ -110,7 +110,7 @@ def test_its_service_selects_it_and_its_own_labels_win() -> None:
 
 
 def test_named_ports_are_found_by_name_too() -> None:
-    store = Store().with_objects([_service({"app": "reviews"}, "http")])
+    store = Store().with_objects([_service({"app": "reviews"}, "http")], "a test")
     workloads = Workloads()
     workloads.add(_request())
     workloads.note_ready("default", "reviews-v2")

@@ -16,7 +16,7 @@ from hauberk_control.ca.tokens import Grant
 from hauberk_core.agent.agent import Agent, AgentFailed, serve_agent
 from hauberk_core.agent.bootstrap import Bootstrap
 from hauberk_core.agent.logs import LOG
-from hauberk_core.agent.mesh import mesh_options, mesh_source
+from hauberk_core.agent.mesh import installed_plugins, mesh_options, mesh_source
 from hauberk_core.identity import SpiffeId
 from hauberk_core.model.address import Address
 
@@ -198,3 +198,10 @@ async def test_a_token_that_was_used_is_an_end_with_a_reason(world: MeshWorld, t
         start = bootstrap(world, control, tmp_path / "state", used)
         with trio.fail_after(PATIENCE), pytest.raises(AgentFailed, match=r"this proxy gets no identity: .*it was used already"):
             await Agent(mesh_source(start), mesh_options(start)).run()
+
+
+def test_installed_plugins_are_told_without_those_that_are_switched_off() -> None:
+    assert {"mtls", "tracing"} <= set(installed_plugins({}))
+    assert all(installed_plugins({}).values())
+    assert "tracing" not in installed_plugins({"HAUBERK_PLUGINS_OFF": "tracing"})
+    assert installed_plugins({"HAUBERK_PLUGINS_OFF": "*"}) == {}

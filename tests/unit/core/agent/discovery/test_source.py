@@ -79,10 +79,8 @@ class Proxy:
         self.folder: Final = folder
 
     @contextlib.asynccontextmanager
-    async def source(self, address: str) -> AsyncIterator[DiscoverySource]:
-        settings = DiscoverySettings(
-            control=address, identity=self._identity.current.spiffe_id, node=NODE, state_folder=self.folder
-        )
+    async def source(self, address: str, plugins: dict[str, str] | None = None) -> AsyncIterator[DiscoverySource]:
+        settings = DiscoverySettings(address, self._identity.current.spiffe_id, NODE, self.folder, plugins)
         source = DiscoverySource(settings, self._identity.keep)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(source.run)
@@ -373,3 +371,16 @@ async def test_a_workload_without_an_identity_is_an_end(tmp_path: Path) -> None:
     settings = DiscoverySettings("127.0.0.1:1", "spiffe://mesh.test/ns/default/sa/reviews", NODE, tmp_path)
     with trio.fail_after(PATIENCE), pytest.raises(SourceFailed, match="the join token was used already"):
         await DiscoverySource(settings, keep).run()
+
+
+async def test_a_proxy_announces_its_plugins_and_another_version_of_one_leaves_the_disk_good(
+    world: MeshWorld, proxy: Proxy
+) -> None:
+    async with open_control(world) as control, proxy.source(control.address, {"mtls": "1.0"}) as source:
+        assert await take(source) == "to 9001"
+        status = only(control)
+        assert status is not None
+        assert status.plugins == {"mtls": "1.0"}
+        await proxy.wait_saved(b"9001")
+    async with proxy.source("127.0.0.1:1", {"mtls": "2.0"}) as source:
+        assert await take(source) == "to 9001"

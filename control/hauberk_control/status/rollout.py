@@ -1,0 +1,73 @@
+"""Whether the proxies that an object concerns have it: what they acknowledged and refused, merged into one condition."""
+
+from collections.abc import Iterable, Sequence
+
+from hauberk_control.discovery.status import ProxyStatus
+from hauberk_control.status.conditions import Condition, fails, holds, joined
+from hauberk_control.store import ObjectKey
+from hauberk_core.resources import Gateway, PluginPolicy
+
+PROGRAMMED = "Programmed"
+"""Gateway API's, for Gateways and their listeners."""
+POLICY_PROGRAMMED = "hauberk.dev/Programmed"
+"""Ours, for policies: Gateway API has none for them."""
+
+
+def of_gateway(gateway: Gateway, proxies: Sequence[ProxyStatus]) -> list[ProxyStatus]:
+    """The proxies of a Gateway, its replicas."""
+    name = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
+    return [proxy for proxy in proxies if (proxy.role, proxy.name) == ("gateway", name)]
+
+
+def gateway_programmed(gateway: Gateway, proxies: Sequence[ProxyStatus]) -> Condition:
+    """Whether all proxies of a Gateway have the latest configuration."""
+    own = of_gateway(gateway, proxies)
+    generation = gateway.metadata.generation
+    if not own:
+        return fails(PROGRAMMED, "Pending", generation, "no proxy of this Gateway is connected")
+    return _programmed(PROGRAMMED, generation, own)
+
+
+def policy_programmed(key: ObjectKey, generation: int, proxies: Sequence[ProxyStatus]) -> Condition:
+    """Whether all proxies that a policy has a part in have the latest configuration, and the plugin that it names."""
+    concerned = [proxy for proxy in proxies if key in proxy.notes.policies]
+    missing = _missing(key, concerned) if key.kind == PluginPolicy.KIND else ""
+    if missing:
+        return fails(POLICY_PROGRAMMED, "PluginMissing", generation, missing)
+    if not concerned:
+        return holds(POLICY_PROGRAMMED, "NothingToDo", generation, "no connected proxy is concerned")
+    return _programmed(POLICY_PROGRAMMED, generation, concerned)
+
+
+def _programmed(type_: str, generation: int, proxies: Sequence[ProxyStatus]) -> Condition:
+    refusing = [proxy for proxy in proxies if proxy.refused_version]
+    if refusing:
+        messages = [f"{_name(proxy)} serves on with what it had: {_first_line(proxy.refused_reason)}" for proxy in refusing]
+        return fails(type_, "Refused", generation, joined(list(dict.fromkeys(messages))))
+    behind = [proxy for proxy in proxies if not proxy.current]
+    if behind:
+        return fails(type_, "Pending", generation, f"not there yet: {_names(behind)}")
+    return holds(type_, "Programmed", generation)
+
+
+def _missing(key: ObjectKey, proxies: Iterable[ProxyStatus]) -> str:
+    """Which proxies lack the plugin of a policy, and what becomes of their requests; empty if none does."""
+    lacking = [(proxy, missing) for proxy in proxies for missing in proxy.notes.missing if missing.policy == key]
+    if not lacking:
+        return ""
+    one = lacking[0][1]
+    outcome = "are answered with 503 (failure: closed)" if one.failure == "closed" else "go on without it (failure: open)"
+    names = _names([proxy for proxy, _ in lacking])
+    return f"the plugin {one.plugin!r} is not installed at {names}; its requests there {outcome}"
+
+
+def _names(proxies: Sequence[ProxyStatus]) -> str:
+    return joined(list(dict.fromkeys([_name(proxy) for proxy in proxies])), ", ")
+
+
+def _name(proxy: ProxyStatus) -> str:
+    return f"{proxy.role} {proxy.name if proxy.role == 'gateway' else f'{proxy.namespace}/{proxy.name}'}"
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
