@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from hauberk_core.model.errors import ConfigError
 from hauberk_core.resources.gateway_api.gateway import RouteGroupKind
 from hauberk_core.resources.gateway_api.references import ParentReference
 
@@ -64,3 +65,10 @@ def joined(messages: Sequence[str], between: str = "; ") -> str:
     """Several sentences, or names, as one message, bounded."""
     told = between.join(messages[:MOST_TOLD])
     return f"{told}{between}and {len(messages) - MOST_TOLD} more" if len(messages) > MOST_TOLD else told
+
+
+def told(error: ConfigError) -> str:
+    """The message, and where in the object: the row has the object's own place."""
+    places = [f"line {error.line}"] if error.line else []
+    places += [error.path] if error.path else []
+    return f"{error.message} ({', '.join(places)})" if places else error.message

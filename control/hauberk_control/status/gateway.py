@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from hauberk_control.discovery.status import ProxyStatus
-from hauberk_control.status.conditions import Condition, ListenerStatus, Status, fails, holds, joined
+from hauberk_control.status.conditions import Condition, ListenerStatus, Status, fails, holds, joined, told
 from hauberk_control.status.rollout import PROGRAMMED, gateway_programmed
+from hauberk_control.store import key_of
 from hauberk_control.translate.gateway_listener import ListenerState
 from hauberk_control.translate.hostnames import covers
 from hauberk_control.translate.view import View
@@ -39,7 +40,9 @@ def gateway_status(gateway: Gateway, view: View, proxies: Sequence[ProxyStatus] 
         ]
     )
     troubled = [state.spec.name for state in states if state.troubles]
-    message = f"listeners with trouble: {', '.join(troubled)}" if troubled else ""
+    messages = [f"listeners with trouble: {', '.join(troubled)}"] if troubled else []
+    own = [finding for finding in view.undone if finding.key == key_of(gateway)]
+    message = joined([*messages, *[told(error) for error in view.locate(own)]])
     if not any(state.serves for state in states):
         conditions = (
             fails("Accepted", "ListenersNotValid", generation, message),

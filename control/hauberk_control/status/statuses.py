@@ -4,14 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from hauberk_control.discovery.status import ProxyStatus
-from hauberk_control.status.conditions import Condition, Status, fails, holds, joined
+from hauberk_control.status.conditions import Condition, Status, fails, holds, joined, told
 from hauberk_control.status.gateway import class_status, gateway_status
 from hauberk_control.status.http_route import route_status
 from hauberk_control.status.rollout import policy_programmed
 from hauberk_control.store import ObjectKey, Store, key_of
 from hauberk_control.translate.finding import Finding
 from hauberk_control.translate.view import CONTROLLER, Memories, View
-from hauberk_core.model.errors import ConfigError
 from hauberk_core.resources import (
     DestinationRule,
     EndpointSlice,
@@ -67,9 +66,9 @@ def view_statuses(view: View, proxies: Sequence[ProxyStatus] | None = None) -> d
     return found
 
 
-def _by_object(view: View, told: Iterable[Finding]) -> dict[ObjectKey, list[Finding]]:
-    """What is wrong with objects that have no status of Gateway API's. Args: told - by plugins."""
-    several = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *told]
+def _by_object(view: View, by_plugins: Iterable[Finding]) -> dict[ObjectKey, list[Finding]]:
+    """What is wrong with objects that have no status of Gateway API's. Args: by_plugins - their word."""
+    several = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *view.undone, *by_plugins]
     for service in view.store.of(Service):
         for port in service.spec.ports:
             several.extend(view.reached(service, port)[1])
@@ -82,15 +81,8 @@ def _by_object(view: View, told: Iterable[Finding]) -> dict[ObjectKey, list[Find
 def _accepted(generation: int, mistakes: list[Finding], view: View) -> Condition:
     """Accepted, and what of it has no effect; or not, and why."""
     located = view.locate(mistakes)
-    wrong = [_told(error) for error in located if error.severity == "error"]
+    wrong = [told(error) for error in located if error.severity == "error"]
     if wrong:
         return fails("Accepted", "Invalid", generation, joined(wrong))
-    message = joined([_told(error) for error in located])
+    message = joined([told(error) for error in located])
     return holds("Accepted", "AcceptedInPart" if located else "Accepted", generation, message)
-
-
-def _told(error: ConfigError) -> str:
-    """The message, and where in the object: the row has the object's own place."""
-    places = [f"line {error.line}"] if error.line else []
-    places += [error.path] if error.path else []
-    return f"{error.message} ({', '.join(places)})" if places else error.message

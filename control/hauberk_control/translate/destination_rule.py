@@ -221,6 +221,7 @@ def _check_pool(pool: ConnectionPool | None, path: Path, mistakes: list[Mistake]
             ("maxRequestsPerConnection", http.max_requests_per_connection),
             ("maxRetries", http.max_retries),
             ("maxConcurrentStreams", http.max_concurrent_streams),
+            ("useClientProtocol", http.use_client_protocol or None),
             ("h2UpgradePolicy", True if http.h2_upgrade_policy == "UPGRADE" else None),
         ]
         _warn((*path, "http"), numbers, mistakes)

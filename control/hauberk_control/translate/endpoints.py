@@ -28,6 +28,7 @@ class Reached(NamedTuple):
     mesh: bool
     """Whether it takes the mesh's TLS."""
     labels: Mapping[str, str]
+    weight: int = 1
 
 
 class Members(NamedTuple):
@@ -100,7 +101,8 @@ class Endpoints:
             hint = "write the name of a service account"
             found.extend(findings(entry, [Mistake(("spec", "serviceAccount"), str(error), hint)]))
             return
-        reached.setdefault(address, Reached(address, namespace, entry.metadata.name, account, mesh, labels))
+        weight = entry.spec.weight or 1
+        reached.setdefault(address, Reached(address, namespace, entry.metadata.name, account, mesh, labels, weight))
 
 
 def _entry_port(entry: WorkloadEntry, port: ServicePort) -> int | None:

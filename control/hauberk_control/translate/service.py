@@ -30,7 +30,7 @@ class Destination(NamedTuple):
     clusters: Mapping[str, Cluster]
     """By name, with those of subsets."""
     shares: tuple[tuple[str, int], ...]
-    """Among which clusters the requests for the whole service are divided, and how many endpoints each has."""
+    """Among which clusters the requests for the whole service are divided, and what their endpoints weigh together."""
     findings: tuple[Finding, ...]
     rule: ObjectKey | None = None
     """The DestinationRule that counts for it."""
@@ -95,7 +95,8 @@ def destination(
     """A port with everything that follows from it."""
     clusters = build(service, port, reached, rule, source)
     whole = cluster_name(service, port.port)
-    shares = [(name, len(clusters[name].endpoints)) for name in (whole, f"{whole}|plain") if name in clusters]
+    names = [name for name in (whole, f"{whole}|plain") if name in clusters]
+    shares = [(name, sum([endpoint.weight for endpoint in clusters[name].endpoints])) for name in names]
     # Without any endpoint the one cluster takes all requests, and answers them with 503.
     shared = tuple(shares) if len(shares) > 1 else ((whole, 1),)
     return Destination(clusters, shared, findings, key_of(rule) if rule is not None else None)
@@ -153,7 +154,7 @@ def _cluster(service: Service, reached: Sequence[Reached], transport: TransportC
         labels |= _common([destination_labels(one.workload, one.namespace, one.labels) for one in reached])
     if len(transport.identities) == 1:
         labels["destination_principal"] = transport.identities[0]
-    endpoints = tuple([Endpoint(address=one.address) for one in reached])
+    endpoints = tuple([Endpoint(address=one.address, weight=one.weight) for one in reached])
     return own.apply(Cluster(endpoints=endpoints, transport=transport, labels=labels))
 
 

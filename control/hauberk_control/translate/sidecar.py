@@ -20,6 +20,7 @@ from hauberk_control.translate.service import (
     host_names,
     other_protocol,
 )
+from hauberk_control.translate.weights import whole_weights
 from hauberk_core.model import syntax
 from hauberk_core.model.address import Address
 from hauberk_core.model.cluster import Cluster, Endpoint
@@ -165,7 +166,10 @@ def _routes_to(build: Build, service: Service, port: ServicePort) -> tuple[Route
         if routes:
             return routes
     shares = build.destination(service, port).shares
-    backends = tuple([WeightedCluster(cluster=cluster, weight=count) for cluster, count in shares])
+    weights = whole_weights([weight for _, weight in shares])
+    backends = tuple(
+        [WeightedCluster(cluster=cluster, weight=weight) for (cluster, _), weight in zip(shares, weights, strict=True)]
+    )
     return (Route(name=cluster_name(service, port.port), backends=backends),)
 
 

@@ -111,7 +111,7 @@ def _translate(view: View, node: Node) -> Translation:
         clusters=clusters,
         certificates=dict.fromkeys(certificates, _IN_MEMORY),
     )
-    found: list[Finding] = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *build.findings]
+    found: list[Finding] = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *view.undone, *build.findings]
     problems = (*view.locate(found), *build.problems)
     notes = Notes(problems=tuple(build.problems), policies=frozenset(build.policies))
     return Translation(snapshot, MappingProxyType(certificates), problems, notes)

@@ -17,6 +17,7 @@ from hauberk_control.translate.reference import Grants
 from hauberk_control.translate.route_plan import BackendPlan, RoutePlan, plan_route
 from hauberk_control.translate.security import Policies
 from hauberk_control.translate.service import Destination, Source, destination, host_name
+from hauberk_control.translate.undone import undone_findings
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.resources import DestinationRule, Gateway, GatewayClass, HTTPRoute, Namespace, Secret, Service
@@ -61,6 +62,7 @@ class View:
         self.policies: Final = Policies(store)
         self.rules: Final = Rules(store)
         self.plugins: Final = PluginPolicies(store)
+        self.undone: Final = undone_findings(store)
         self._endpoints: Final = Endpoints(store, self.policies)
         self._reached: Final[dict[tuple[str, str, int], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}
         self._listeners: Final[dict[ObjectKey, tuple[ListenerState, ...]]] = {}

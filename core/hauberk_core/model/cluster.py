@@ -14,6 +14,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     address: str
     """`host:port` or `[v6]:port`; a name is resolved beside the reactor, again and again."""
+    weight: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    """Its part of the requests, in proportion to the others' weights. Each address that a name has gets the whole of it."""
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

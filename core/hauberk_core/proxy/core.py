@@ -29,7 +29,7 @@ from hauberk_core.proxy.chain import Chain, ChainOwner, Target
 from hauberk_core.proxy.listener import ListenerRuntime
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.dice import Dice
-from hauberk_core.upstream.balance import Balancer, LeastRequest, RoundRobin
+from hauberk_core.upstream.balance import Balancer, LeastRequest, RoundRobin, WeightedLeastRequest, WeightedRoundRobin
 from hauberk_core.upstream.cluster import ClusterSettings, UpstreamCluster, UpstreamMeters
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 
@@ -319,11 +319,7 @@ class ClusterRuntime(NameWatcher):
         settings.max_pending = config.max_pending
         settings.connect_attempts = config.connect_attempts
         self.cluster.settings = settings
-        balancer: Balancer = LeastRequest(self._random)
-        if config.load_balancing == "round_robin":
-            # Workers begin at different places, so that few requests do not all meet the first endpoint.
-            balancer = RoundRobin(int(self._random() * (len(config.endpoints) or 1)))
-        self.cluster.balancer = balancer
+        self.cluster.balancer = self._new_balancer()
         self._addresses = [parse_address(endpoint.address) for endpoint in config.endpoints]
         names = {address.host for address in self._addresses if not _is_numeric(address.host)}
         for name in list(self._hosts):
@@ -333,6 +329,16 @@ class ClusterRuntime(NameWatcher):
         for name in names:
             self._resolver.watch(name, self)
         self._set_endpoints()
+
+    def _new_balancer(self) -> Balancer:
+        weights = {endpoint.weight for endpoint in self.config.endpoints}
+        in_turn = self.config.load_balancing == "round_robin"
+        if len(weights) > 1:
+            return WeightedRoundRobin() if in_turn else WeightedLeastRequest(self._random)
+        if in_turn:
+            # Workers begin at different places, so that few requests do not all meet the first endpoint.
+            return RoundRobin(int(self._random() * (len(self.config.endpoints) or 1)))
+        return LeastRequest(self._random)
 
     def unresolved(self) -> list[str]:
         """Hosts of endpoints whose names have no address, or none yet."""
@@ -361,14 +367,16 @@ class ClusterRuntime(NameWatcher):
         # By address: two names may lead to one place, whose requests and connections are then counted together.
         endpoints: dict[str, UpstreamEndpoint] = {}
         resolving = False
-        for address in self._addresses:
+        for address, configured in zip(self._addresses, self.config.endpoints, strict=True):
             hosts: list[str] | None = [address.host] if _is_numeric(address.host) else self._hosts.get(address.host)
             if hosts is None:
                 resolving = True
                 continue
             for host in hosts:
                 text = f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
-                endpoints[text] = known.get(text) or UpstreamEndpoint(host, address.port, text, address.host)
+                endpoint = known.get(text) or UpstreamEndpoint(host, address.port, text, address.host)
+                endpoint.weight = max(configured.weight, endpoint.weight if text in endpoints else 0)
+                endpoints[text] = endpoint
         self.cluster.set_endpoints(list(endpoints.values()), resolving)
 
 

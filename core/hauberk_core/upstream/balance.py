@@ -1,5 +1,6 @@
 """Which endpoint takes the next request."""
 
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Final
 
@@ -50,3 +51,61 @@ class LeastRequest(Balancer):
         one = endpoints[first]
         other = endpoints[second]
         return one if one.active <= other.active else other
+
+
+class WeightedRoundRobin(Balancer):
+    """Each endpoint in turn, as often as its weight says, and those with many turns not all at once.
+
+    Every endpoint's claim grows by its weight at each turn; the largest has the turn and pays with the sum of all. Source: the
+    smooth weighted round robin of nginx.
+    """
+
+    def __init__(self) -> None:
+        self._claims: dict[str, int] = {}
+
+    def pick(self, endpoints: list[UpstreamEndpoint]) -> UpstreamEndpoint:
+        # Made anew each time, so that those that are gone are forgotten.
+        claims: dict[str, int] = {}
+        total = 0
+        best = endpoints[0]
+        for endpoint in endpoints:
+            claim = self._claims.get(endpoint.address, 0) + endpoint.weight
+            claims[endpoint.address] = claim
+            total += endpoint.weight
+            if claim > claims[best.address]:
+                best = endpoint
+        claims[best.address] -= total
+        self._claims = claims
+        return best
+
+
+class WeightedLeastRequest(Balancer):
+    """The less busy for its weight of two endpoints, each drawn in proportion to the weights."""
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._random: Final = random
+        self._endpoints: list[UpstreamEndpoint] = []
+        self._ends: list[int] = []
+        """Where each endpoint's part of all weights ends."""
+
+    def pick(self, endpoints: list[UpstreamEndpoint]) -> UpstreamEndpoint:
+        if endpoints is not self._endpoints:
+            self._learn(endpoints)
+        one = self._draw()
+        other = self._draw()
+        # Without division, and with nobody busy the first draw counts: it has the weights' proportion.
+        return one if one.active * other.weight <= other.active * one.weight else other
+
+    def _learn(self, endpoints: list[UpstreamEndpoint]) -> None:
+        """A list is replaced, never changed."""
+        ends: list[int] = []
+        total = 0
+        for endpoint in endpoints:
+            total += endpoint.weight
+            ends.append(total)
+        self._endpoints = endpoints
+        self._ends = ends
+
+    def _draw(self) -> UpstreamEndpoint:
+        ends = self._ends
+        return self._endpoints[bisect_right(ends, int(self._random() * ends[len(ends) - 1]))]

@@ -22,7 +22,8 @@ class WorkloadEntrySpec(Part, frozen=True, kw_only=True):
     labels: Labels = msgspec.field(default_factory=dict)
     """Services select it by these."""
     service_account: Subdomain | None = None
-    weight: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    weight: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    """Its part of its services' requests, in proportion to the others'; 0, as in Istio, is the same as none: 1."""
     network: str | None = None
     locality: str | None = None
 

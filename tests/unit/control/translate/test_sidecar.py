@@ -251,3 +251,17 @@ def test_a_wish_that_names_no_port_of_a_service_is_told(target: str) -> None:
     translation = told(REVIEWS, node=sidecar_node(outbound={target: 15010}))
     assert translation.snapshot.listeners == {}
     assert "is no port of a service" in translation.problems[0].message
+
+
+def test_a_workload_s_weight_is_its_endpoint_s_and_counts_in_what_clusters_share() -> None:
+    weighted = [
+        workload("mesh", 20001, app="reviews", account="reviews") + "  weight: 6\n",
+        workload("plain", 20002, app="reviews") + "  weight: 0\n",
+        workload("heavy", 20003, app="reviews") + "  weight: 3\n",
+    ]
+    snapshot = translate(store_of(service("reviews"), *weighted), sidecar_node(outbound={"reviews.default:9080": 1})).snapshot
+    name = "outbound|9080||reviews.default.svc.cluster.local"
+    assert [endpoint.weight for endpoint in snapshot.clusters[name].endpoints] == [6]
+    assert sorted(endpoint.weight for endpoint in snapshot.clusters[f"{name}|plain"].endpoints) == [1, 3]
+    [host] = snapshot.route_tables["outbound|reviews.default:9080"].virtual_hosts
+    assert [backend.weight for backend in host.routes[0].backends] == [6, 4]

@@ -1,0 +1,80 @@
+"""Fields that are read and have no effect yet: whoever writes one is told so, with its place.
+
+Fields whose absence would weaken something (a client's certificate that is not asked for, a filter that is not applied) are not
+here: they are refused where they are translated.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hauberk_control.store import Store
+from hauberk_control.translate.finding import Finding, findings
+from hauberk_core.model.errors import Path
+from hauberk_core.model.mistake import Mistake
+from hauberk_core.resources import Gateway, Resource, Service, WorkloadEntry
+
+
+class _Undone(NamedTuple):
+    path: tuple[str, ...]
+    """Written names; lists on the way are gone through."""
+    message: str
+    hint: str
+
+
+_LATER: Final = "leave it out until it is supported"
+
+UNDONE: Final[dict[type[Resource], tuple[_Undone, ...]]] = {
+    Gateway: (
+        _Undone(("spec", "addresses"), "addresses cannot be chosen: the proxy listens where it runs", "leave it out"),
+        _Undone(("spec", "infrastructure"), "nothing is made for a Gateway here that could carry it", "leave it out"),
+        _Undone(("spec", "allowedListeners"), "ListenerSets are not read", _LATER),
+        _Undone(("spec", "tls", "backend"), "no certificate of the Gateway's is shown to backends", _LATER),
+        _Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),
+    ),
+    Service: (
+        _Undone(
+            ("spec", "sessionAffinity"),
+            "requests of one client are not kept on one endpoint",
+            "leave it out, or write sessionPersistence in an HTTPRoute",
+        ),
+    ),
+    WorkloadEntry: (
+        _Undone(("spec", "network"), "every workload is reached at its own address, whatever its network", "leave it out"),
+        _Undone(("spec", "locality"), "endpoints are chosen wherever they are", _LATER),
+    ),
+}
+
+
+def undone_findings(store: Store) -> tuple[Finding, ...]:
+    """A warning for each such field in each object."""
+    return tuple(
+        [
+            finding
+            for kind, several in UNDONE.items()
+            for resource in store.of(kind)
+            for undone in several
+            for finding in findings(resource, _mistakes(resource, undone))
+        ]
+    )
+
+
+def _mistakes(resource: Resource, undone: _Undone) -> list[Mistake]:
+    return [Mistake(path, undone.message, undone.hint, "warning") for path in _given(resource, undone.path, ())]
+
+
+def _given(value: object, names: tuple[str, ...], before: Path) -> Iterator[Path]:
+    """The places where a field stands that is not as if it were left out."""
+    if isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _given(item, names, (*before, index))
+    elif isinstance(value, msgspec.Struct):
+        [field] = [field for field in msgspec.structs.fields(value) if field.encode_name == names[0]]
+        own = getattr(value, field.name)
+        if own is None or own == field.default or (field.default_factory is not msgspec.NODEFAULT and not own):
+            return
+        if len(names) == 1:
+            yield (*before, names[0])
+        else:
+            yield from _given(own, names[1:], (*before, names[0]))

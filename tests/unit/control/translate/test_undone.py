@@ -1,0 +1,170 @@
+"""What is written and has no effect is told with its place, and the page about resources lists it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from resource_scenarios import gateway_node, service, sidecar_node, store_of, workload
+
+from hauberk_control.translate.translate import translate
+
+CERTIFICATES = "[{name: shop}]"
+
+
+class Written(NamedTuple):
+    """A field that has no effect, in an object."""
+
+    kind: str
+    field: str
+    """As the page names it."""
+    outcome: str
+    """`warning`: told, and the rest of the object is acted on; `refused`: told, and what needs it does not serve."""
+    text: str
+    """The object."""
+    told_at: str = ""
+    """Where that is not the field itself."""
+
+
+def gateway(more: str = "", listener: str = "", tls: str = "") -> str:
+    return f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: web}}
+spec:
+  gatewayClassName: hauberk
+  {more}
+  listeners:
+  - {{name: http, port: 80, protocol: HTTP, {listener}}}
+  - {{name: https, port: 443, protocol: HTTPS, tls: {{certificateRefs: {CERTIFICATES}, {tls}}}}}
+"""
+
+
+def route(more: str = "", backend: str = "", parent: str = "") -> str:
+    return f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: shop}}
+spec:
+  parentRefs: [{{name: web}}]
+  rules:
+  - backendRefs: [{{name: reviews, port: 9080, {backend}}}]
+    {more}
+"""
+
+
+def rule(policy: str) -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: reviews}}
+spec: {{host: reviews, trafficPolicy: {policy}}}
+"""
+
+
+def entry(more: str) -> str:
+    return f"{workload('extra', 20009, app='reviews').strip().removeprefix('---')}\n  {more}\n"
+
+
+FILTER = "filters: [{type: %s, %s}]"
+MIRROR = FILTER % ("RequestMirror", "requestMirror: {backendRef: {name: reviews, port: 9080}}")
+EXTENSION = FILTER % ("ExtensionRef", "extensionRef: {group: a.test, kind: B, name: c}")
+VALIDATION = "tls: {frontend: {default: {validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}}}}"
+
+FIELDS = [
+    Written("Gateway", "spec.addresses", "warning", gateway("addresses: [{value: 10.0.0.1}]")),
+    Written("Gateway", "spec.infrastructure", "warning", gateway("infrastructure: {labels: {a: b}}")),
+    Written("Gateway", "spec.allowedListeners", "warning", gateway("allowedListeners: {namespaces: {from: All}}")),
+    Written("Gateway", "spec.tls.backend", "warning", gateway("tls: {backend: {clientCertificateRef: {name: shop}}}")),
+    Written("Gateway", "spec.tls.frontend", "refused", gateway(VALIDATION), "spec.listeners"),
+    Written("Gateway", "spec.listeners.tls.options", "warning", gateway(tls="options: {a.test/b: c}")),
+    Written("HTTPRoute", "spec.rules.retry", "warning", route("retry: {attempts: 2}")),
+    Written("HTTPRoute", "spec.rules.filters.requestMirror", "refused", route(MIRROR)),
+    Written("HTTPRoute", "spec.rules.filters.cors", "refused", route(FILTER % ("CORS", "cors: {allowOrigins: ['*']}"))),
+    Written("HTTPRoute", "spec.rules.filters.extensionRef", "refused", route(EXTENSION)),
+    Written("DestinationRule", "spec.trafficPolicy.tunnel", "warning", rule("{tunnel: {targetHost: a, targetPort: 1}}")),
+    Written("DestinationRule", "spec.trafficPolicy.proxyProtocol", "warning", rule("{proxyProtocol: {version: V1}}")),
+    Written("DestinationRule", "spec.trafficPolicy.retryBudget", "warning", rule("{retryBudget: {percent: 20}}")),
+    Written(
+        "DestinationRule",
+        "spec.trafficPolicy.loadBalancer.localityLbSetting",
+        "warning",
+        rule("{loadBalancer: {localityLbSetting: {enabled: true}}}"),
+    ),
+    Written(
+        "DestinationRule", "spec.trafficPolicy.loadBalancer.warmup", "warning", rule("{loadBalancer: {warmup: {duration: 5s}}}")
+    ),
+    Written(
+        "DestinationRule",
+        "spec.trafficPolicy.loadBalancer.consistentHash",
+        "warning",
+        rule("{loadBalancer: {consistentHash: {useSourceIp: true}}}"),
+    ),
+    Written(
+        "DestinationRule",
+        "spec.trafficPolicy.connectionPool.http.useClientProtocol",
+        "warning",
+        rule("{connectionPool: {http: {useClientProtocol: true}}}"),
+    ),
+    Written(
+        "DestinationRule",
+        "spec.trafficPolicy.connectionPool.http.h2UpgradePolicy",
+        "warning",
+        rule("{connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}"),
+    ),
+    Written(
+        "DestinationRule",
+        "spec.trafficPolicy.connectionPool.http.maxConcurrentStreams",
+        "warning",
+        rule("{connectionPool: {http: {maxConcurrentStreams: 5}}}"),
+    ),
+    Written(
+        "DestinationRule",
+        "spec.trafficPolicy.tls.credentialName",
+        "warning",
+        rule("{tls: {mode: SIMPLE, credentialName: a}}"),
+    ),
+    Written("DestinationRule", "spec.trafficPolicy.tls.caCrl", "warning", rule("{tls: {mode: SIMPLE, caCrl: /a}}")),
+    Written("Service", "spec.sessionAffinity", "warning", service("other").strip("-\n") + "\n  sessionAffinity: ClientIP\n"),
+    Written("WorkloadEntry", "spec.network", "warning", entry("network: n")),
+    Written("WorkloadEntry", "spec.locality", "warning", entry("locality: a/b")),
+]
+OUTCOMES = {
+    "warning": "no effect; a warning says so",
+    "refused": "refused: what needs it does not serve, and the status says why",
+}
+
+
+def world(written: Written) -> Iterator[str]:
+    """The object among others that make it matter."""
+    yield service("reviews") + workload("reviews-v1", 20001, app="reviews")
+    if written.kind != "Gateway":
+        yield gateway()
+    if written.kind != "HTTPRoute":
+        yield route()
+    yield written.text
+
+
+@pytest.mark.parametrize("written", FIELDS, ids=[f"{one.kind}.{one.field}" for one in FIELDS])
+def test_what_has_no_effect_is_told_with_its_place(written: Written) -> None:
+    store = store_of(*world(written))
+    nodes = [gateway_node(), sidecar_node(outbound={"reviews.default:9080": 1})]
+    told = {problem for node in nodes for problem in translate(store, node).problems}
+    near = [problem for problem in told if _is_place_of(re.sub(r"\[\d+\]", "", problem.path), written.told_at or written.field)]
+    assert near, [str(problem) for problem in told]
+    wanted = "error" if written.outcome == "refused" else "warning"
+    assert wanted in {problem.severity for problem in near}
+    assert all(problem.line > 0 for problem in near)
+
+
+def _is_place_of(path: str, field: str) -> bool:
+    """Whether a mistake stands at a field, or at the part of the object that has it."""
+    return bool(path) and f"{field}.".startswith(f"{path}.")
+
+
+def test_the_page_lists_these_fields_and_no_others(repository: Path) -> None:
+    page = (repository / "docs" / "reference" / "resources.md").read_text()
+    section = page.split("## Fields")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \| (.*) \|$", section, re.MULTILINE)
+    assert rows == [(one.kind, one.field, OUTCOMES[one.outcome]) for one in FIELDS]

@@ -1,0 +1,75 @@
+"""Which endpoint is taken: in turn or the less busy, in proportion to weights."""
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hauberk_core.upstream.balance import Balancer, WeightedLeastRequest, WeightedRoundRobin
+from hauberk_core.upstream.endpoint import UpstreamEndpoint
+
+WEIGHTS = st.lists(st.integers(1, 50), min_size=1, max_size=8)
+
+
+def endpoints(*weights: int) -> list[UpstreamEndpoint]:
+    made = [UpstreamEndpoint("127.0.0.1", number, f"127.0.0.1:{number}", "") for number in range(1, len(weights) + 1)]
+    for endpoint, weight in zip(made, weights, strict=True):
+        endpoint.weight = weight
+    return made
+
+
+def picks(balancer: Balancer, among: list[UpstreamEndpoint], times: int) -> list[int]:
+    return [balancer.pick(among).port for _ in range(times)]
+
+
+@given(WEIGHTS)
+def test_a_round_gives_each_as_many_turns_as_it_weighs(weights: list[int]) -> None:
+    among = endpoints(*weights)
+    balancer = WeightedRoundRobin()
+    for _ in range(3):
+        counts = Counter(picks(balancer, among, sum(weights)))
+        assert [counts[endpoint.port] for endpoint in among] == weights
+
+
+def test_turns_of_the_heaviest_are_spread() -> None:
+    assert picks(WeightedRoundRobin(), endpoints(5, 1, 1), 7) == [1, 1, 2, 1, 3, 1, 1]
+
+
+def test_who_comes_and_goes_disturbs_no_turn_order() -> None:
+    among = endpoints(2, 1, 4)
+    balancer = WeightedRoundRobin()
+    picks(balancer, among, 5)
+    counts = Counter(picks(balancer, among[:2], 300))
+    assert counts[1] == pytest.approx(200, abs=2)
+    assert counts[2] == pytest.approx(100, abs=2)
+
+
+@given(WEIGHTS, st.integers(0, 2**32))
+def test_with_nobody_busy_draws_have_the_proportion_of_the_weights(weights: list[int], seed: int) -> None:
+    among = endpoints(*weights)
+    counts = Counter(picks(WeightedLeastRequest(random.Random(seed).random), among, 4000))
+    for endpoint in among:
+        assert counts[endpoint.port] / 4000 == pytest.approx(endpoint.weight / sum(weights), abs=0.06)
+
+
+def test_requests_under_way_settle_in_the_proportion_of_the_weights() -> None:
+    among = endpoints(1, 3, 6)
+    balancer = WeightedLeastRequest(random.Random(7).random)
+    for _ in range(1000):
+        balancer.pick(among).active += 1
+    assert [endpoint.active for endpoint in among] == pytest.approx([100, 300, 600], rel=0.06)
+
+
+def test_the_less_busy_for_its_weight_is_taken() -> None:
+    light, heavy = among = endpoints(1, 2)
+    light.active, heavy.active = 1, 1
+    draws = iter((0.0, 0.9))
+    assert WeightedLeastRequest(lambda: next(draws)).pick(among) is heavy
+
+
+def test_another_list_is_learned() -> None:
+    balancer = WeightedLeastRequest(random.Random(1).random)
+    assert set(picks(balancer, endpoints(1, 1), 50)) == {1, 2}
+    assert set(picks(balancer, endpoints(1), 10)) == {1}
