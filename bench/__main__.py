@@ -18,9 +18,9 @@ from bench.contestants.nginx import Nginx
 from bench.measure import Cores
 from bench.process import BenchError
 from bench.report import files
-from bench.report.markdown import bars_table, load_table, memory_table
+from bench.report.markdown import bars_table, inspection_table, load_table
 from bench.run import Plan, collect
-from bench.scenarios import LOADS, MEMORY, NAMES, chosen
+from bench.scenarios import INSPECTIONS, LOADS, NAMES, chosen
 
 _ROOT = Path(__file__).resolve().parent.parent
 _RESULTS = Path(__file__).resolve().parent / "results"
@@ -48,8 +48,8 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=COMMAND",
-        help="another proxy; {config} {port} {tls_port} {originate_port} {backend} {tls_backend} {chain} {key} {authority} {log} "
-        "and {folder} are filled in",
+        help="another proxy; {config} {port} {tls_port} {originate_port} {mesh_port} {inbound_port} {backend} {tls_backend} "
+        "{chain} {key} {authority} {log} and {folder} are filled in",
     )
     options.add_argument("--without", action="append", default=[], metavar="NAME", help="leave a contestant out")
     options.add_argument("--compiled-python", metavar="PATH", help="a Python with the compiled wheel; else `make wheel` is run")
@@ -170,8 +170,9 @@ def main(arguments: list[str] | None = None) -> int:
     for scenario in LOADS:
         if results.contestants(scenario.name):
             _say(f"\n{scenario.title}\n\n{load_table(results, scenario)}")
-    if results.contestants(MEMORY):
-        _say(f"\nMemory\n\n{memory_table(results)}")
+    for inspection in INSPECTIONS:
+        if results.contestants(inspection.name):
+            _say(f"\n{inspection.title}\n\n{inspection_table(results, inspection)}")
     _say(f"\nBars\n\n{bars_table(results)}")
     if results.interrupted:
         return 130

@@ -6,8 +6,9 @@ import shutil
 import socket
 from pathlib import Path
 
+from bench.certificates import make_certificates
 from bench.process import BenchError, Launch, Process, Processes, free_ports
-from bench.site import LARGE_BODY_SIZE, SMALL_BODY, Site, make_certificates
+from bench.site import LARGE_BODY_SIZE, SMALL_BODY, Site
 
 _REQUESTS = re.compile(rb"server accepts handled requests\s+\d+\s+\d+\s+(\d+)")
 NGINX_PREFIX = """daemon off;

@@ -4,8 +4,8 @@ import dataclasses
 import math
 from typing import Final
 
-from bench.figures import CPU, IDLE_CONNECTION, P99, TOTAL_PSS, WORKER_PSS, Measure, Results
-from bench.scenarios import MEMORY
+from bench.figures import CPU, FURTHER_FILTER, IDLE_CONNECTION, P99, TOTAL_PSS, WORKER_PSS, Measure, Results
+from bench.scenarios import FILTERS, MEMORY, SIDECAR
 from bench.statistics import ratio
 
 PLAIN: Final = "hauberk plain"
@@ -45,14 +45,21 @@ BARS: Final = (
     Bar("compiled, CPU a request within 1.6 x nginx's", "http-32", COMPILED, CPU, 1.6, NGINX, True),
     Bar("plain, CPU a request at most 1.15 x Envoy's", "http-32", PLAIN, CPU, 1.15, ENVOY, True),
     Bar("compiled, persistent TLS, CPU a request at most 1/1.5 of Envoy's", "tls-32", COMPILED, CPU, 1 / 1.5, ENVOY, True),
+    Bar("compiled, all plugins, CPU a request at most 1/1.6 of Envoy's", "plugins-32", COMPILED, CPU, 1 / 1.6, ENVOY, True),
+    Bar("compiled, all plugins, mutual TLS, at most 1/1.5 of Envoy's", "mesh-mtls-32", COMPILED, CPU, 1 / 1.5, ENVOY, True),
+    Bar("compiled, one more sync filter at most 0.3 µs", FILTERS, COMPILED, FURTHER_FILTER, 0.3, None, True),
+    Bar("compiled, a whole sidecar at rest at most 70 MiB", SIDECAR, COMPILED, TOTAL_PSS, 70.0, None, True),
     Bar("compiled, worker's PSS at rest at most 0.45 x Envoy's", MEMORY, COMPILED, WORKER_PSS, 0.45, ENVOY, True),
     Bar("plain, worker's PSS at rest at most 0.45 x Envoy's", MEMORY, PLAIN, WORKER_PSS, 0.45, ENVOY, True),
     Bar("compiled, CPU a request at most 1/2 of Envoy's", "http-32", COMPILED, CPU, 1 / 2, ENVOY, False),
     Bar("compiled, CPU a request within 1.5 x nginx's", "http-32", COMPILED, CPU, 1.5, NGINX, False),
     Bar("compiled, persistent TLS, CPU a request at most 1/2 of Envoy's", "tls-32", COMPILED, CPU, 1 / 2, ENVOY, False),
+    Bar("compiled, all plugins, CPU a request at most 1/2 of Envoy's", "plugins-32", COMPILED, CPU, 1 / 2, ENVOY, False),
+    Bar("compiled, all plugins, mutual TLS, at most 1/2 of Envoy's", "mesh-mtls-32", COMPILED, CPU, 1 / 2, ENVOY, False),
+    Bar("compiled, a whole sidecar at rest at most 60 MiB", SIDECAR, COMPILED, TOTAL_PSS, 60.0, None, False),
     Bar("compiled, p99 at 4,000/s at most 0.6 x Envoy's", "rate-4000", COMPILED, P99, 0.6, ENVOY, False),
     Bar("compiled, CPU a full handshake at most 2 x Envoy's", "handshakes", COMPILED, CPU, 2.0, ENVOY, False),
-    Bar("compiled, agent and worker at rest at most 60 MiB", MEMORY, COMPILED, TOTAL_PSS, 60.0, None, False),
+    Bar("compiled, `hauberk proxy` at rest at most 60 MiB", MEMORY, COMPILED, TOTAL_PSS, 60.0, None, False),
     Bar("compiled, an idle plain connection at most 2 KiB", MEMORY, COMPILED, IDLE_CONNECTION, 2.0, None, False),
 )
 

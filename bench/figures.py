@@ -28,7 +28,13 @@ WORKER_PSS: Final = Measure("worker_pss_mib", "PSS of the worker", "MiB", 1)
 WORKER_RSS: Final = Measure("worker_rss_mib", "RSS of the worker", "MiB", 1)
 TOTAL_PSS: Final = Measure("total_pss_mib", "PSS of all processes", "MiB", 1)
 TOTAL_RSS: Final = Measure("total_rss_mib", "RSS of all processes", "MiB", 1)
+AGENT_PSS: Final = Measure("agent_pss_mib", "PSS of the agent", "MiB", 1)
 IDLE_CONNECTION: Final = Measure("idle_connection_kib", "an idle connection", "KiB", 2)
+
+WITHOUT_FILTERS: Final = Measure("without_filters_us", "without plugins", "µs", 2)
+FIRST_FILTER: Final = Measure("first_filter_us", "the first sync filter", "µs", 2)
+FURTHER_FILTER: Final = Measure("further_filter_us", "one more sync filter", "µs", 2)
+UNSAMPLED: Final = Measure("unsampled_us", "tracing, 1 % sampled", "µs", 2)
 
 # Kept in the raw rounds, and shown only when they matter.
 ERRORS: Final = "errors"

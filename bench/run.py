@@ -10,15 +10,21 @@ from pathlib import Path
 from bench import figures, machine
 from bench.backend import Backend
 from bench.contestants.contestant import Contestant
+from bench.contestants.hauberk import Hauberk
 from bench.figures import Results, Round
+from bench.filters import measure_filters
 from bench.measure import Cores, Entrant, check_work, measure_load, measure_memory
 from bench.process import BenchError, Launch, Processes, free_ports
-from bench.scenarios import LOADS, MEMORY, Scenario
+from bench.scenarios import INSPECTIONS, LOADS, MEMORY, SIDECAR, Scenario
+from bench.sidecar import measure_sidecar
 from bench.site import Listener, Place
 
 _WARM_UP_SECONDS = 1.0
 _PERF_SECONDS = 4
-_LISTENERS: tuple[Listener, ...] = ("http", "tls", "originate")
+# Where a contestant listens whose memory is looked at.
+_AT_REST: tuple[Listener, ...] = ("http", "tls", "originate")
+# Memory at rest hardly differs from one start to the next, and a mesh takes half a minute to start and to settle.
+_MOST_SIDECARS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,27 +63,38 @@ class Runner:
                 if scenario.name in self._plan.scenarios:
                     self._say(f"{scenario.name}: {scenario.title}")
                     self._run_load(scenario, backend)
-            if MEMORY in self._plan.scenarios:
-                self._say(f"{MEMORY}: each contestant alone")
-                self._run_memory(backend)
+            for inspection in INSPECTIONS:
+                if inspection.name in self._plan.scenarios:
+                    self._say(f"{inspection.name}: {inspection.title}")
+                    self._inspect(inspection.name, backend)
             batches = backend.span_batches()
         self._results.notes.append(f"The collector took {batches} batches of spans.")
 
     def _enter(
-        self, processes: Processes, contestant: Contestant, backend: Backend, scenario: str, needed: Listener
+        self,
+        processes: Processes,
+        contestant: Contestant,
+        backend: Backend,
+        scenario: str,
+        listeners: tuple[Listener, ...],
+        has_plugins: bool,
     ) -> Entrant | None:
-        """Start and check one contestant; None, with the reason in the results, if it cannot take part."""
+        """Start and check one contestant; None, with the reason in the results, if it cannot take part.
+
+        Args: listeners - the first of them is the one that is to be loaded.
+        """
+        needed = listeners[0]
         if needed not in contestant.listeners:
             self._skip(f"{contestant.name} in {scenario}", "it has no such listener")
             return None
         folder = self._folder / f"{scenario}-{contestant.name}"
         folder.mkdir()
-        *listening, spare = free_ports(len(_LISTENERS) + 1)
-        place = Place(backend.site, folder, dict(zip(_LISTENERS, listening, strict=True)), spare)
+        *listening, spare = free_ports(len(listeners) + 1)
+        place = Place(backend.site, folder, dict(zip(listeners, listening, strict=True)), spare, has_plugins)
         process = processes.start(contestant.name, contestant.prepare(place), self._plan.cores.proxy)
         entrant = Entrant(contestant, place, process)
         try:
-            for listener in contestant.listeners:
+            for listener in contestant.listeners.intersection(listeners):
                 process.wait_port(place.ports[listener])
             checked: Listener = "http" if needed == "tls" else needed
             if checked in contestant.listeners:
@@ -99,7 +116,7 @@ class Runner:
         with Processes() as processes:
             entrants: list[Entrant] = []
             for contestant in self._contestants:
-                entrant = self._enter(processes, contestant, backend, scenario.name, scenario.listener)
+                entrant = self._enter(processes, contestant, backend, scenario.name, scenario.listeners, scenario.has_plugins)
                 if entrant is not None:
                     entrants.append(entrant)
             for entrant in list(entrants):
@@ -121,20 +138,38 @@ class Runner:
         for entrant in entrants:
             shutil.rmtree(entrant.place.folder, ignore_errors=True)
 
-    def _run_memory(self, backend: Backend) -> None:
-        for contestant in self._contestants:
-            with Processes() as processes:
-                entrant = self._enter(processes, contestant, backend, MEMORY, "http")
-                if entrant is None:
-                    continue
+    def _inspect(self, name: str, backend: Backend) -> None:
+        """Look at each contestant alone; at ours, where it is about what only we have, so many times as there are rounds."""
+        inspection = next(known for known in INSPECTIONS if known.name == name)
+        for number in range({MEMORY: 1, SIDECAR: min(_MOST_SIDECARS, self._plan.rounds)}.get(name, self._plan.rounds)):
+            for contestant in self._contestants:
                 try:
-                    round_ = measure_memory(entrant)
+                    round_ = self._look(name, contestant, backend, number)
                 except (BenchError, OSError) as error:
-                    self._skip(f"{contestant.name} in {MEMORY}", str(error))
+                    self._skip(f"{contestant.name} in {name}", str(error))
                     continue
-            self._results.rounds.append(round_)
-            worker, connection = round_.values[figures.WORKER_PSS.key], round_.values[figures.IDLE_CONNECTION.key]
-            self._say(f"  {contestant.name:20} worker {worker:6.1f} MiB, idle connection {connection:6.2f} KiB")
+                if round_ is not None:
+                    self._results.rounds.append(round_)
+                    shown = [
+                        f"{measure.title} {round_.values[measure.key]:.{measure.digits}f} {measure.unit}"
+                        for measure in inspection.shown
+                    ]
+                    self._say(f"  {contestant.name:20} {', '.join(shown)}")
+
+    def _look(self, name: str, contestant: Contestant, backend: Backend, number: int) -> Round | None:
+        """One look; None if it is not for this contestant. Raises: BenchError, OSError."""
+        core = self._plan.cores.proxy
+        if name == MEMORY:
+            with Processes() as processes:
+                entrant = self._enter(processes, contestant, backend, MEMORY, _AT_REST, False)
+                return None if entrant is None else measure_memory(entrant)
+        if not isinstance(contestant, Hauberk):
+            return None
+        folder = self._folder / f"{name}-{contestant.name}-{number}"
+        folder.mkdir()
+        if name == SIDECAR:
+            return measure_sidecar(contestant, folder, number, core)
+        return measure_filters(contestant, folder, number, core, self._plan.seconds)
 
     def _profile(self, scenario: Scenario, entrant: Entrant, backend: Backend) -> None:
         """Take a profile of one contestant under load, outside the measured rounds."""

@@ -27,6 +27,13 @@ class Scenario:
     generator: Generator
     shown: tuple[Measure, ...]
     compared: Measure
+    has_plugins: bool = False
+    """Whether every proxy does all that a default installation in a mesh does."""
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Where a contestant listens meanwhile."""
+        return ("mesh", "inbound") if self.listener == "mesh" else ("http", "tls", "originate")
 
 
 LOADS: Final = (
@@ -38,12 +45,63 @@ LOADS: Final = (
     Scenario("handshakes", "TLS, a full handshake and a connection a request", "tls", Handshakes(8), _CLOSED, figures.CPU),
     Scenario("rate-1000", "1,000 requests/s, open loop, 64 connections", "http", OpenLoop(1000, 64), _CLOSED, figures.P99),
     Scenario("rate-4000", "4,000 requests/s, open loop, 64 connections", "http", OpenLoop(4000, 64), _CLOSED, figures.P99),
+    Scenario(
+        "plugins-32",
+        "All default plugins, 1 % traced, 32 connections",
+        "http",
+        Wrk(32, SMALL_PATH),
+        _CLOSED,
+        figures.CPU,
+        has_plugins=True,
+    ),
+    Scenario(
+        "mesh-mtls-32",
+        "All default plugins, 1 % traced, mutual TLS from proxy to proxy, 32 connections",
+        "mesh",
+        Wrk(32, SMALL_PATH),
+        _CLOSED,
+        figures.CPU,
+        has_plugins=True,
+    ),
     Scenario("body-1m", "1 MiB responses, 8 connections", "http", Wrk(8, LARGE_PATH), _BULK, figures.CPU_PER_GIB),
 )
 MEMORY: Final = "memory"
-MEMORY_TITLE: Final = "Memory at rest, and for each of 1,000 idle connections"
-MEMORY_SHOWN: Final = (figures.WORKER_PSS, figures.WORKER_RSS, figures.TOTAL_PSS, figures.TOTAL_RSS, figures.IDLE_CONNECTION)
-NAMES: Final = (*(scenario.name for scenario in LOADS), MEMORY)
+SIDECAR: Final = "sidecar"
+FILTERS: Final = "filters"
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspection:
+    """A look at contestants one by one, without load: the figures to show, by the first of which they are compared."""
+
+    name: str
+    title: str
+    shown: tuple[Measure, ...]
+
+    @property
+    def compared(self) -> Measure:
+        """As `Scenario.compared`."""
+        return self.shown[0]
+
+
+INSPECTIONS: Final = (
+    Inspection(
+        MEMORY,
+        "Memory at rest, and for each of 1,000 idle connections",
+        (figures.WORKER_PSS, figures.WORKER_RSS, figures.TOTAL_PSS, figures.TOTAL_RSS, figures.IDLE_CONNECTION),
+    ),
+    Inspection(
+        SIDECAR,
+        "Memory at rest of a sidecar that has joined a mesh",
+        (figures.TOTAL_PSS, figures.TOTAL_RSS, figures.AGENT_PSS, figures.WORKER_PSS),
+    ),
+    Inspection(
+        FILTERS,
+        "What filters cost a request, without the kernel's part",
+        (figures.FURTHER_FILTER, figures.FIRST_FILTER, figures.UNSAMPLED, figures.WITHOUT_FILTERS),
+    ),
+)
+NAMES: Final = (*(scenario.name for scenario in LOADS), *(inspection.name for inspection in INSPECTIONS))
 
 
 def chosen(patterns: list[str]) -> list[str]:

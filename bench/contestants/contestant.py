@@ -6,7 +6,7 @@ import subprocess
 from bench.process import Launch
 from bench.site import Listener, Place
 
-EVERY_LISTENER: frozenset[Listener] = frozenset({"http", "tls", "originate"})
+EVERY_LISTENER: frozenset[Listener] = frozenset({"http", "tls", "originate", "mesh", "inbound"})
 
 
 class Contestant(abc.ABC):

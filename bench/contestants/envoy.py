@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from bench.contestants.contestant import Contestant, first_line
 from bench.process import BenchError, Launch
-from bench.site import BACKEND_NAME, HOSTS, PREFIXES, Listener, Place
+from bench.site import BACKEND_NAME, HOSTS, MESH_IDENTITY, PREFIXES, Listener, Place
 
 Json: TypeAlias = "str | int | float | bool | dict[str, Json] | list[Json]"
 
@@ -22,6 +22,13 @@ _LOG_FORMAT = (
     '"%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% '
     "%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n"
 )
+# What a DestinationRule's `outlierDetection` with nothing else in it becomes.
+_OUTLIER_DETECTION: dict[str, Json] = {
+    "consecutive_5xx": 5,
+    "interval": "10s",
+    "base_ejection_time": "30s",
+    "max_ejection_percent": 10,
+}
 
 
 def find_envoy() -> str | None:
@@ -70,23 +77,58 @@ def envoy_configuration(place: Place) -> dict[str, Json]:
         "trusted_ca": {"filename": str(site.authority)},
         "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": BACKEND_NAME}}],
     }
-    originate: dict[str, Json] = {
+    clusters: list[Json] = [_cluster("collector", site.collector_port)]
+    watched = {"outlier_detection": _OUTLIER_DETECTION} if place.has_plugins else {}
+    for name in place.ports:
+        if name == "originate":
+            tls: dict[str, Json] = {"alpn_protocols": ["http/1.1"], "validation_context": validation}
+            secured = {"transport_socket": _upstream_tls(tls, BACKEND_NAME)}
+            clusters.append({**_cluster(name, site.backend_tls_port), **secured, **watched})
+        elif name == "mesh":
+            secured = {"transport_socket": _upstream_tls(_mesh_tls(place), "")}
+            clusters.append({**_cluster(name, place.ports["inbound"]), **secured, **watched})
+        else:
+            clusters.append({**_cluster(name, site.backend_port), **watched})
+    return {
+        "admin": {"address": _address(place.spare_port)},
+        "static_resources": {"listeners": listeners, "clusters": clusters},
+    }
+
+
+def _upstream_tls(context: dict[str, Json], server_name: str) -> Json:
+    return {
         "name": "envoy.transport_sockets.tls",
         "typed_config": {
             "@type": f"{_TYPES}extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-            "sni": BACKEND_NAME,
-            "common_tls_context": {"alpn_protocols": ["http/1.1"], "validation_context": validation},
+            "sni": server_name,
+            "common_tls_context": context,
         },
     }
+
+
+def _downstream_tls(context: dict[str, Json], **more: Json) -> Json:
     return {
-        "admin": {"address": _address(place.spare_port)},
-        "static_resources": {
-            "listeners": listeners,
-            "clusters": [
-                _cluster("backend", site.backend_port),
-                {**_cluster("backend-tls", site.backend_tls_port), "transport_socket": originate},
-                _cluster("collector", site.collector_port),
-            ],
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": f"{_TYPES}extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": context,
+            **more,
+        },
+    }
+
+
+def _mesh_tls(place: Place) -> dict[str, Json]:
+    """For either end of a connection between proxies: TLS 1.3, our certificate, and the SPIFFE ID that the other must have."""
+    site = place.site
+    return {
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
+        "alpn_protocols": ["http/1.1"],
+        "tls_certificates": [
+            {"certificate_chain": {"filename": str(site.mesh_chain)}, "private_key": {"filename": str(site.mesh_key)}}
+        ],
+        "validation_context": {
+            "trusted_ca": {"filename": str(site.authority)},
+            "match_typed_subject_alt_names": [{"san_type": "URI", "matcher": {"exact": MESH_IDENTITY}}],
         },
     }
 
@@ -146,10 +188,11 @@ def _listener(place: Place, name: Listener, port: int) -> Json:
         "stat_prefix": name,
         "codec_type": "HTTP1",
         "generate_request_id": True,
-        "use_remote_address": True,
+        # A sidecar's inbound side believes the proxy that called, whose request id and addresses it keeps.
+        "use_remote_address": name != "inbound",
         "tracing": tracing,
         "access_log": [log],
-        "route_config": _routes("backend-tls" if name == "originate" else "backend"),
+        "route_config": _routes(name),
         "http_filters": [router],
     }
     chain: dict[str, Json] = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
@@ -158,15 +201,12 @@ def _listener(place: Place, name: Listener, port: int) -> Json:
             "certificate_chain": {"filename": str(place.site.chain)},
             "private_key": {"filename": str(place.site.key)},
         }
-        chain["transport_socket"] = {
-            "name": "envoy.transport_sockets.tls",
-            "typed_config": {
-                "@type": f"{_TYPES}extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-                "common_tls_context": {
-                    "tls_params": {"tls_maximum_protocol_version": "TLSv1_3"},
-                    "alpn_protocols": ["http/1.1"],
-                    "tls_certificates": [certificate],
-                },
-            },
+        context: dict[str, Json] = {
+            "tls_params": {"tls_maximum_protocol_version": "TLSv1_3"},
+            "alpn_protocols": ["http/1.1"],
+            "tls_certificates": [certificate],
         }
+        chain["transport_socket"] = _downstream_tls(context)
+    elif name == "inbound":
+        chain["transport_socket"] = _downstream_tls(_mesh_tls(place), require_client_certificate=True)
     return {"name": name, "address": _address(port), "filter_chains": [chain]}

@@ -6,6 +6,7 @@ standard output on a regular file, is nearest to what the others do; it costs on
 
 import os
 import shutil
+from pathlib import Path
 
 from bench.contestants.contestant import Contestant, first_line
 from bench.process import BenchError, Launch
@@ -43,15 +44,22 @@ class Haproxy(Contestant):
 def haproxy_configuration(place: Place) -> str:
     """A frontend for each of the place's ports, chosen by host and prefix among backends, and a metrics page."""
     site = place.site
-    bundle = place.folder / "server.pem"
-    bundle.touch(mode=0o600)
-    bundle.write_bytes(site.chain.read_bytes() + site.key.read_bytes())
-    frontends = "".join(_frontend(name, port, str(bundle)) for name, port in place.ports.items())
+    server = _bundle(place.folder / "haproxy-server.pem", site.chain, site.key)
+    workload = _bundle(place.folder / "haproxy-workload.pem", site.mesh_chain, site.mesh_key)
+    bindings: dict[Listener, str] = {
+        "tls": f" ssl crt {server} alpn http/1.1",
+        "inbound": f" ssl crt {workload} alpn http/1.1 ca-file {site.authority} verify required ssl-min-ver TLSv1.3",
+    }
+    frontends = "".join(_frontend(name, port, bindings.get(name, "")) for name, port in place.ports.items())
+    verified = f" ssl verify required ca-file {site.authority} sni str({BACKEND_NAME})"
     backends = ""
     for name in place.ports:
         port, options = site.backend_port, ""
         if name == "originate":
-            port, options = site.backend_tls_port, f" ssl verify required ca-file {site.authority} sni str({BACKEND_NAME})"
+            port, options = site.backend_tls_port, verified
+        elif name == "mesh":
+            # It knows peers by names of hosts, not by SPIFFE IDs.
+            port, options = place.ports["inbound"], f"{verified} crt {workload} ssl-min-ver TLSv1.3"
         for prefix in PREFIXES:
             backends += f"backend {_backend(name, prefix)}\n  server s 127.0.0.1:{port}{options}\n"
     return f"""global
@@ -81,8 +89,15 @@ def _backend(name: Listener, prefix: str) -> str:
     return f"{name}-{prefix.strip('/') or 'rest'}"
 
 
-def _frontend(name: Listener, port: int, bundle: str) -> str:
-    options = f" ssl crt {bundle} alpn http/1.1" if name == "tls" else ""
+def _bundle(file: Path, chain: Path, key: Path) -> Path:
+    """A certificate and its key in one file, as HAProxy wants them."""
+    file.touch(mode=0o600)
+    file.write_bytes(chain.read_bytes() + key.read_bytes())
+    return file
+
+
+def _frontend(name: Listener, port: int, options: str) -> str:
+    """Args: options - of the address: how the connection is secured."""
     known = " ".join(HOSTS)
     lines = [
         f"frontend {name}",

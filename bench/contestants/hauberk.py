@@ -12,7 +12,7 @@ import msgspec
 
 from bench.contestants.contestant import EVERY_LISTENER, Contestant, first_line
 from bench.process import BenchError, Launch
-from bench.site import BACKEND_NAME, HOSTS, PREFIXES, Place
+from bench.site import BACKEND_NAME, HOSTS, MESH_IDENTITY, PREFIXES, Place
 from bench.site import Listener as ListenerName
 from hauberk_core.model import (
     AccessLog,
@@ -31,6 +31,13 @@ from hauberk_core.model import (
     WeightedCluster,
 )
 
+_PLACEHOLDERS: dict[ListenerName, str] = {
+    "http": "port",
+    "tls": "tls_port",
+    "originate": "originate_port",
+    "mesh": "mesh_port",
+    "inbound": "inbound_port",
+}
 # What a library that mypyc made of several modules has in its file name.
 _COMPILED_MARK = "__mypyc"
 
@@ -40,30 +47,31 @@ class Hauberk(Contestant):
 
     def __init__(self, name: str, python: str, compiled: bool) -> None:
         super().__init__(name)
-        self._python = python
-        self._compiled = compiled
+        self.python = python
+        self.compiled = compiled
 
     def absence(self) -> str | None:
-        command = [self._python, "-P", "-m", "hauberk_cli", "proxy", "--help"]
+        command = [self.python, "-P", "-m", "hauberk_cli", "proxy", "--help"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        return None if done.returncode == 0 else f"{self._python} cannot run it: {(done.stderr.splitlines() or [''])[-1]}"
+        return None if done.returncode == 0 else f"{self.python} cannot run it: {(done.stderr.splitlines() or [''])[-1]}"
 
     def version(self) -> str:
-        return first_line([self._python, "-P", "-m", "hauberk_cli", "version"])
+        return first_line([self.python, "-P", "-m", "hauberk_cli", "version"])
 
     def prepare(self, place: Place) -> Launch:
         configuration = write_snapshot(place)
-        arguments = [self._python, "-m", "hauberk_cli", "proxy", "--config", str(configuration), "--workers", "1"]
-        return Launch([*arguments, "--admin", f"127.0.0.1:{place.spare_port}"], place.folder, place.folder / "output.log")
+        arguments = [self.python, "-m", "hauberk_cli", "proxy", "--config", str(configuration), "--workers", "1"]
+        arguments += ["--admin", f"127.0.0.1:{place.spare_port}"]
+        return Launch(arguments, place.folder, place.folder / "output.log", _environment(place))
 
     def is_worker(self, arguments: list[str]) -> bool:
         return any("hauberk_core.worker" in argument for argument in arguments)
 
     def doubt(self, pids: list[int]) -> str | None:
         libraries = [line for pid in pids for line in _mapped_files(pid) if _COMPILED_MARK in line and "hauberk" in line]
-        if self._compiled and not libraries:
+        if self.compiled and not libraries:
             return "no process has a compiled hauberk library mapped: this is plain Python"
-        if not self._compiled and libraries:
+        if not self.compiled and libraries:
             return f"compiled libraries are in use ({libraries[0]}): this is not plain Python"
         return None
 
@@ -77,8 +85,7 @@ class Command(Contestant):
     def __init__(self, name: str, command: str) -> None:
         super().__init__(name)
         self._command = command
-        placeholders: dict[ListenerName, str] = {"http": "{port}", "tls": "{tls_port}", "originate": "{originate_port}"}
-        listeners = frozenset(listener for listener, placeholder in placeholders.items() if placeholder in command)
+        listeners = frozenset(listener for listener, word in _PLACEHOLDERS.items() if f"{{{word}}}" in command)
         self.listeners = EVERY_LISTENER if "{config}" in command else listeners
 
     def absence(self) -> str | None:
@@ -91,9 +98,7 @@ class Command(Contestant):
         site = place.site
         values = {
             "config": str(write_snapshot(place)),
-            "port": str(place.ports["http"]),
-            "tls_port": str(place.ports["tls"]),
-            "originate_port": str(place.ports["originate"]),
+            **{_PLACEHOLDERS[name]: str(port) for name, port in place.ports.items()},
             "backend": f"127.0.0.1:{site.backend_port}",
             "backend_port": str(site.backend_port),
             "tls_backend": f"127.0.0.1:{site.backend_tls_port}",
@@ -110,7 +115,7 @@ class Command(Contestant):
             for name, value in values.items():
                 filled = filled.replace(f"{{{name}}}", value)
             arguments.append(filled)
-        return Launch(arguments, Path.cwd(), place.folder / "output.log")
+        return Launch(arguments, Path.cwd(), place.folder / "output.log", _environment(place))
 
     def is_worker(self, arguments: list[str]) -> bool:
         return "hauberk_cli" not in arguments
@@ -127,24 +132,47 @@ def snapshot(place: Place) -> Snapshot:
     """The same proxy as the others, as hauberk's configuration."""
     site = place.site
     listeners: dict[str, Listener] = {}
+    clusters: dict[str, Cluster] = {}
+    mesh = TransportConfig(
+        security="mesh", identities=(MESH_IDENTITY,), certificates=("workload",), trust_file=str(site.authority)
+    )
+    # What the listeners and the clusters that are not plain are secured by.
+    accepted = {"tls": TransportConfig(security="tls", certificates=("server",)), "inbound": mesh}
+    originated = {
+        "originate": TransportConfig(security="tls", server_name=BACKEND_NAME, trust_file=str(site.authority)),
+        "mesh": mesh,
+    }
+    called = {"originate": site.backend_tls_port, "mesh": place.ports.get("inbound", 0)}
     for name, port in place.ports.items():
-        security = TransportConfig(security="tls", certificates=("server",)) if name == "tls" else TransportConfig()
-        table = "to-tls-backend" if name == "originate" else "to-backend"
-        listeners[name] = Listener(
-            address=f"127.0.0.1:{port}", filter_chains=(FilterChain(route_table=table, transport=security),)
+        chain = FilterChain(route_table=name, transport=accepted.get(name, TransportConfig()))
+        listeners[name] = Listener(address=f"127.0.0.1:{port}", filter_chains=(chain,))
+        clusters[name] = Cluster(
+            endpoints=(Endpoint(address=f"127.0.0.1:{called.get(name, site.backend_port)}"),),
+            transport=originated.get(name, TransportConfig()),
         )
-    originate = TransportConfig(security="tls", server_name=BACKEND_NAME, trust_file=str(site.authority))
     return Snapshot(
         version="bench",
         listeners=listeners,
-        route_tables={"to-backend": _route_table("backend"), "to-tls-backend": _route_table("tls-backend")},
-        clusters={
-            "backend": Cluster(endpoints=(Endpoint(address=f"127.0.0.1:{site.backend_port}"),)),
-            "tls-backend": Cluster(endpoints=(Endpoint(address=f"127.0.0.1:{site.backend_tls_port}"),), transport=originate),
+        route_tables={name: _route_table(name) for name in place.ports},
+        clusters=clusters,
+        certificates={
+            "server": Certificate(chain_file=str(site.chain), key_file=str(site.key)),
+            "workload": Certificate(chain_file=str(site.mesh_chain), key_file=str(site.mesh_key)),
         },
-        certificates={"server": Certificate(chain_file=str(site.chain), key_file=str(site.key))},
         access_log=AccessLog(file=str(place.access_log), format="text"),
     )
+
+
+def _environment(place: Place) -> dict[str, str]:
+    """Tracing is a matter of the environment, as OpenTelemetry has it."""
+    if not place.has_plugins:
+        return {}
+    return {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{place.site.collector_port}",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.01",
+        "OTEL_SERVICE_NAME": "bench",
+    }
 
 
 def _route_table(cluster: str) -> RouteTable:

@@ -3,7 +3,7 @@
 from bench.backend import nginx_binary, nginx_prefix
 from bench.contestants.contestant import Contestant, first_line
 from bench.process import BenchError, Launch
-from bench.site import BACKEND_NAME, HOSTS, PREFIXES, Listener, Place
+from bench.site import BACKEND_NAME, HOSTS, PREFIXES, Listener, Place, Site
 
 # Fields of Istio's line that nginx has no word for are a constant `-`, so that lines are about as long.
 _LOG_FORMAT = (
@@ -41,14 +41,14 @@ class Nginx(Contestant):
 def nginx_configuration(place: Place) -> str:
     """A server for each host on each of the place's ports, a location for each prefix, and a status page."""
     site = place.site
-    servers = "".join(_server(name, port, host) for name, port in place.ports.items() for host in HOSTS)
+    servers = "".join(_server(site, name, port, host) for name, port in place.ports.items() for host in HOSTS)
     return (
         nginx_prefix(place.folder)
         + f"""  log_format bench '{_LOG_FORMAT}';
   access_log {place.access_log} bench buffer=64k flush=10s;
   upstream backend {{ server 127.0.0.1:{site.backend_port}; keepalive 512; keepalive_requests 1000000000; }}
   upstream backend_tls {{ server 127.0.0.1:{site.backend_tls_port}; keepalive 512; keepalive_requests 1000000000; }}
-  proxy_http_version 1.1;
+{_peer(place)}  proxy_http_version 1.1;
   proxy_set_header Connection "";
   proxy_set_header Host $http_host;
   proxy_set_header X-Request-Id $request_id;
@@ -65,8 +65,22 @@ def nginx_configuration(place: Place) -> str:
     )
 
 
-def _server(name: Listener, port: int, host: str) -> str:
-    upstream = "https://backend_tls" if name == "originate" else "http://backend"
+def _peer(place: Place) -> str:
+    """Where the plain end of a pair of proxies sends requests. nginx knows peers by names of hosts, not by SPIFFE IDs."""
+    port = place.ports.get("inbound")
+    return f"  upstream peer {{ server 127.0.0.1:{port}; keepalive 512; keepalive_requests 1000000000; }}\n" if port else ""
+
+
+def _server(site: Site, name: Listener, port: int, host: str) -> str:
+    upstream = {"originate": "https://backend_tls", "mesh": "https://peer"}.get(name, "http://backend")
     locations = "".join(f"    location {prefix} {{ proxy_pass {upstream}; }}\n" for prefix in PREFIXES)
-    options = (" ssl" if name == "tls" else "") + (" backlog=4096" if host == HOSTS[0] else "")
-    return f"  server {{\n    listen 127.0.0.1:{port}{options};\n    server_name {host};\n{locations}  }}\n"
+    options = (" ssl" if name in ("tls", "inbound") else "") + (" backlog=4096" if host == HOSTS[0] else "")
+    identity = ""
+    if name == "mesh":
+        identity = f"    proxy_ssl_certificate {site.mesh_chain}; proxy_ssl_certificate_key {site.mesh_key};\n"
+        # Asked for one server by SNI and for another by Host, the inbound side would refuse.
+        identity += "    proxy_ssl_protocols TLSv1.3; proxy_ssl_server_name off;\n"
+    elif name == "inbound":
+        identity = f"    ssl_certificate {site.mesh_chain}; ssl_certificate_key {site.mesh_key};\n"
+        identity += f"    ssl_client_certificate {site.authority}; ssl_verify_client on; ssl_protocols TLSv1.3;\n"
+    return f"  server {{\n    listen 127.0.0.1:{port}{options};\n    server_name {host};\n{identity}{locations}  }}\n"

@@ -1,10 +1,11 @@
 """The Markdown page of a run."""
 
 import math
+from collections.abc import Sequence
 
 from bench.bars import BARS, ENVOY, NGINX, Verdict, judge
 from bench.figures import ERRORS, LATE, LOG_BYTES, Measure, Results
-from bench.scenarios import LOADS, MEMORY, MEMORY_SHOWN, MEMORY_TITLE, Scenario
+from bench.scenarios import INSPECTIONS, LOADS, Inspection, Scenario
 from bench.statistics import ratio, spread
 
 _REFERENCES = (ENVOY, NGINX)
@@ -44,8 +45,9 @@ def page(results: Results, picture: str) -> str:
         if results.contestants(scenario.name):
             parts += [f"## {scenario.title} (`{scenario.name}`)", load_table(results, scenario)]
             parts += _remarks(results, scenario.name)
-    if results.contestants(MEMORY):
-        parts += [f"## {MEMORY_TITLE} (`{MEMORY}`)", memory_table(results)]
+    for inspection in INSPECTIONS:
+        if results.contestants(inspection.name):
+            parts += [f"## {inspection.title} (`{inspection.name}`)", inspection_table(results, inspection)]
     if results.skipped:
         parts += ["## Not measured", "\n".join(f"- {who}: {' '.join(why.split())}" for who, why in results.skipped.items())]
     parts += ["## Machine and versions", "\n".join(f"- {name}: {value}" for name, value in results.facts.items())]
@@ -63,32 +65,37 @@ def _titled(measure: Measure, compared: Measure | None) -> str:
 def load_table(results: Results, scenario: Scenario) -> str:
     """A row for each contestant of a scenario: medians, the spread and ratios of the compared measure."""
     compared = scenario.compared
-    head = ["", *(_titled(measure, compared) for measure in scenario.shown), "spread", "to Envoy", "to nginx"]
+    head = ["", *(_titled(measure, compared) for measure in scenario.shown), "spread", *_ratio_titles(_REFERENCES)]
     rows: list[list[str]] = []
     for name in results.contestants(scenario.name):
         row = [name]
         row += [format_figure(results.median(scenario.name, name, measure.key), measure.digits) for measure in scenario.shown]
         disagreement = spread(results.values(scenario.name, name, compared.key))
         row.append("-" if math.isnan(disagreement) else f"{disagreement:.0%}")
-        rows.append(row + _ratios(results, scenario.name, name, compared))
+        rows.append(row + _ratios(results, scenario.name, name, compared, _REFERENCES))
     return table(head, rows)
 
 
-def memory_table(results: Results) -> str:
-    """A row for each contestant: memory at rest and for an idle connection."""
-    compared = MEMORY_SHOWN[0]
-    head = ["", *(_titled(measure, compared) for measure in MEMORY_SHOWN), "to Envoy", "to nginx"]
+def inspection_table(results: Results, inspection: Inspection) -> str:
+    """A row for each contestant of an inspection: medians, and ratios of the compared measure where others take part."""
+    scenario, compared = inspection.name, inspection.compared
+    others = [name for name in _REFERENCES if name in results.contestants(scenario)]
+    head = ["", *(_titled(measure, compared) for measure in inspection.shown), *_ratio_titles(others)]
     rows: list[list[str]] = []
-    for name in results.contestants(MEMORY):
+    for name in results.contestants(scenario):
         row = [name]
-        row += [format_figure(results.median(MEMORY, name, measure.key), measure.digits) for measure in MEMORY_SHOWN]
-        rows.append(row + _ratios(results, MEMORY, name, compared))
+        row += [format_figure(results.median(scenario, name, measure.key), measure.digits) for measure in inspection.shown]
+        rows.append(row + _ratios(results, scenario, name, compared, others))
     return table(head, rows)
 
 
-def _ratios(results: Results, scenario: str, name: str, measure: Measure) -> list[str]:
+def _ratio_titles(references: Sequence[str]) -> list[str]:
+    return [f"to {'Envoy' if name == ENVOY else name}" for name in references]
+
+
+def _ratios(results: Results, scenario: str, name: str, measure: Measure, references: Sequence[str]) -> list[str]:
     value = results.median(scenario, name, measure.key)
-    return [format_figure(ratio(value, results.median(scenario, reference, measure.key)), 2) for reference in _REFERENCES]
+    return [format_figure(ratio(value, results.median(scenario, reference, measure.key)), 2) for reference in references]
 
 
 def _remarks(results: Results, scenario: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from bench.bars import COMPILED, ENVOY, NGINX, PLAIN
 from bench.figures import Measure, Results
-from bench.scenarios import LOADS, MEMORY, MEMORY_SHOWN
+from bench.scenarios import INSPECTIONS, LOADS
 from bench.statistics import ratio
 
 _WIDTH: Final = 960
@@ -37,11 +37,9 @@ _STYLE: Final = """
 def picture(results: Results) -> str:
     """An SVG document with a panel for every scenario that was measured; shorter bars are better."""
     panels: list[tuple[str, str, Measure]] = []
-    for scenario in LOADS:
+    for scenario in (*LOADS, *INSPECTIONS):
         if results.contestants(scenario.name):
             panels.append((scenario.name, scenario.title, scenario.compared))
-    if results.contestants(MEMORY):
-        panels.append((MEMORY, "At rest", MEMORY_SHOWN[0]))
     body: list[str] = []
     bottoms = [_HEAD_HEIGHT, _HEAD_HEIGHT]
     for scenario_name, title, measure in panels:

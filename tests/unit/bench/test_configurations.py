@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 import ssl
@@ -7,20 +8,27 @@ from pathlib import Path
 import pytest
 
 from bench.backend import parse_stub_status
+from bench.certificates import make_certificates
 from bench.contestants.envoy import envoy_configuration
 from bench.contestants.haproxy import haproxy_configuration
 from bench.contestants.hauberk import Command, Hauberk, snapshot, write_snapshot
 from bench.contestants.nginx import Nginx, nginx_configuration
 from bench.process import BenchError
-from bench.site import BACKEND_NAME, HOST, HOSTS, PREFIXES, Place, Site, make_certificates
+from bench.site import BACKEND_NAME, HOST, HOSTS, MESH_IDENTITY, PREFIXES, Place, Site
 from hauberk_core.model.codec import decode_snapshot
 from hauberk_core.route.table import compile_table
+from hauberk_mtls.peer import own_identity
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     site = Site(tmp_path, 19000, 19001, 19002, *make_certificates(tmp_path))
-    return Place(site, tmp_path, {"http": 18000, "tls": 18001, "originate": 18002}, 18003)
+    return Place(site, tmp_path, {"http": 18000, "tls": 18001, "originate": 18002}, 18003, has_plugins=False)
+
+
+@pytest.fixture
+def mesh(place: Place) -> Place:
+    return dataclasses.replace(place, ports={"mesh": 18000, "inbound": 18001}, has_plugins=True)
 
 
 def test_certificates_are_believed_under_every_name(place: Place) -> None:
@@ -56,6 +64,42 @@ def test_the_snapshot_is_a_valid_configuration(place: Place) -> None:
         compile_table(table)
 
 
+def test_the_chain_of_the_mesh_is_a_valid_configuration(mesh: Place) -> None:
+    read = decode_snapshot(write_snapshot(mesh).read_bytes(), "snapshot.json")
+    assert read == snapshot(mesh)
+    assert read.clusters["mesh"].endpoints[0].address == read.listeners["inbound"].address == "127.0.0.1:18001"
+    assert read.clusters["inbound"].endpoints[0].address == "127.0.0.1:19000"
+    ends = (read.clusters["mesh"].transport, read.listeners["inbound"].filter_chains[0].transport)
+    assert all(end.security == "mesh" and end.identities == (MESH_IDENTITY,) for end in ends)
+
+
+def test_the_certificate_of_the_mesh_is_a_workloads(mesh: Place) -> None:
+    assert str(own_identity(mesh.site.mesh_chain.read_bytes())) == MESH_IDENTITY
+    assert mesh.site.mesh_key.stat().st_mode & 0o077 == 0
+
+
+def test_hauberk_traces_where_default_plugins_are_asked_for(place: Place, mesh: Place) -> None:
+    hauberk = Hauberk("hauberk", "python", compiled=False)
+    assert hauberk.prepare(place).environment == {}
+    environment = hauberk.prepare(mesh).environment
+    assert environment["OTEL_TRACES_SAMPLER_ARG"] == "0.01"
+    assert environment["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:19002"
+
+
+def test_envoy_knows_its_peer_by_its_spiffe_id_at_both_ends(mesh: Place) -> None:
+    resources = json.loads(json.dumps(envoy_configuration(mesh)))["static_resources"]
+    clusters = {cluster["name"]: cluster for cluster in resources["clusters"]}
+    (inbound,) = (listener for listener in resources["listeners"] if listener["name"] == "inbound")
+    accepting = inbound["filter_chains"][0]["transport_socket"]["typed_config"]
+    assert accepting["require_client_certificate"] is True
+    for end in (accepting, clusters["mesh"]["transport_socket"]["typed_config"]):
+        tls = end["common_tls_context"]
+        assert tls["tls_params"]["tls_minimum_protocol_version"] == "TLSv1_3"
+        (expected,) = tls["validation_context"]["match_typed_subject_alt_names"]
+        assert expected == {"san_type": "URI", "matcher": {"exact": MESH_IDENTITY}}
+    assert all("outlier_detection" in clusters[name] for name in ("mesh", "inbound"))
+
+
 def test_envoy_routes_as_the_snapshot_does(place: Place) -> None:
     text = json.dumps(envoy_configuration(place))
     resources = json.loads(text)["static_resources"]
@@ -82,10 +126,20 @@ def test_nginx_has_a_server_for_each_host_and_listener(place: Place) -> None:
     assert not Nginx().is_worker(["nginx: master process /usr/sbin/nginx"])
 
 
-def test_haproxy_accepts_its_configuration(place: Place) -> None:
+def test_nginx_asks_its_peer_for_a_certificate(mesh: Place) -> None:
+    text = nginx_configuration(mesh)
+    assert text.count("ssl_verify_client on;") == len(HOSTS)
+    assert text.count(f"proxy_ssl_certificate {mesh.site.mesh_chain};") == len(HOSTS)
+    assert text.count("proxy_pass https://peer;") == len(HOSTS) * len(PREFIXES)
+    assert "upstream peer { server 127.0.0.1:18001;" in text
+
+
+@pytest.mark.parametrize("kind", ["place", "mesh"])
+def test_haproxy_accepts_its_configuration(kind: str, request: pytest.FixtureRequest) -> None:
+    place: Place = request.getfixturevalue(kind)
     file = place.folder / "haproxy.cfg"
     file.write_text(haproxy_configuration(place))
-    assert (place.folder / "server.pem").stat().st_mode & 0o077 == 0
+    assert (place.folder / "haproxy-server.pem").stat().st_mode & 0o077 == 0
     program = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
     if program is None:
         pytest.skip("haproxy is not installed")
@@ -111,7 +165,7 @@ def test_a_command_is_filled_in(place: Place) -> None:
 def test_a_command_takes_part_where_it_has_a_port() -> None:
     assert Command("plain", "x {port}").listeners == {"http"}
     assert Command("tls", "x {tls_port} {originate_port}").listeners == {"tls", "originate"}
-    assert Command("all", "x {config}").listeners == {"http", "tls", "originate"}
+    assert Command("all", "x {config}").listeners == {"http", "tls", "originate", "mesh", "inbound"}
     assert Command("none", "x").absence() is not None
     assert Command("plain", "x {port}").absence() is None
 

@@ -11,9 +11,9 @@ from bench.bars import BARS, COMPILED, ENVOY, NGINX, PLAIN, judge
 from bench.figures import Results, Round
 from bench.process import BenchError
 from bench.report import files
-from bench.report.markdown import bars_table, format_figure, load_table, page, table
+from bench.report.markdown import bars_table, format_figure, inspection_table, load_table, page, table
 from bench.report.svg import picture
-from bench.scenarios import LOADS, MEMORY, NAMES, chosen
+from bench.scenarios import INSPECTIONS, LOADS, MEMORY, NAMES, SIDECAR, chosen
 
 _HTTP_32 = next(scenario for scenario in LOADS if scenario.name == "http-32")
 
@@ -58,16 +58,27 @@ def test_bars_compare_medians_of_the_same_scenario() -> None:
 def test_a_bar_without_reference_is_absolute() -> None:
     results = Results("2026-01-02", {}, {COMPILED: "1"})
     results.rounds.append(Round(MEMORY, COMPILED, 0, {figures.TOTAL_PSS.key: 61.0, figures.IDLE_CONNECTION.key: 1.9}))
-    passed = {bar.measure.key: judge(bar, results).passed for bar in BARS if bar.reference is None}
+    passed = {bar.measure.key: judge(bar, results).passed for bar in BARS if bar.reference is None and bar.scenario == MEMORY}
     assert passed == {figures.TOTAL_PSS.key: False, figures.IDLE_CONNECTION.key: True}
+
+
+def test_a_sidecar_is_compared_with_nobody() -> None:
+    results = Results("2026-01-02", {}, {COMPILED: "1", ENVOY: "1"})
+    for number, pss in enumerate((62.0, 64.0)):
+        results.rounds.append(Round(SIDECAR, COMPILED, number, {figures.TOTAL_PSS.key: pss}))
+    (inspection,) = (known for known in INSPECTIONS if known.name == SIDECAR)
+    text = inspection_table(results, inspection)
+    assert "to Envoy" not in text
+    assert f"| {COMPILED} | 63.0 |" in text
+    verdicts = [judge(bar, results) for bar in BARS if bar.scenario == SIDECAR]
+    assert [(verdict.bar.limit, verdict.passed) for verdict in verdicts] == [(70.0, True), (60.0, False)]
 
 
 def test_every_bar_names_something_that_is_measured() -> None:
     for bar in BARS:
         assert bar.scenario in NAMES
-        if bar.scenario != MEMORY:
-            (scenario,) = (scenario for scenario in LOADS if scenario.name == bar.scenario)
-            assert bar.measure in scenario.shown
+        (scenario,) = (scenario for scenario in (*LOADS, *INSPECTIONS) if scenario.name == bar.scenario)
+        assert bar.measure in scenario.shown
 
 
 def test_the_page_tells_what_spoils_the_figures() -> None:

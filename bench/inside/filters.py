@@ -1,0 +1,115 @@
+"""What one more synchronous filter costs a request: the same data path with none, one, and more of a plugin's filters, in turns.
+
+The plugin is a stranger's as far as the proxy can tell: plain Python, found under an entry point's name. Processor time of this
+thread is taken for many short blocks of requests, of which the fastest counts: whatever else goes on in the machine only ever
+makes a block slower.
+
+`python -m bench.inside.filters` prints one line of JSON; the interpreter that runs it decides which build is measured.
+"""
+
+import argparse
+import contextlib
+import json
+import time
+from importlib.metadata import EntryPoint
+from typing import Final
+
+from bench import figures
+from bench.inside.stubs import StubProxy
+from hauberk_core.build_info import compiled
+from hauberk_core.model import (
+    AccessLog,
+    Cluster,
+    Endpoint,
+    FilterChain,
+    JsonObject,
+    Listener,
+    PluginConfig,
+    Route,
+    RouteTable,
+    Snapshot,
+    VirtualHost,
+    WeightedCluster,
+)
+from hauberk_core.plugin.data import GROUP
+from hauberk_core.plugin.host import PluginHost, data_host
+
+IDLE: Final = PluginConfig(plugin="idle")
+TRACING: Final = PluginConfig(
+    plugin="tracing",
+    phase="authn",
+    failure="open",
+    config=JsonObject('{"ratio":0.01,"sampler":"parentbased_traceidratio"}'),
+)
+MANY: Final = 4
+"""Filters of the case `many`; what one more costs is the slope between it and `one`, whose error is then a third of theirs."""
+CASES: Final[dict[str, tuple[PluginConfig, ...]]] = {
+    "none": (),
+    "one": (IDLE,),
+    "many": (IDLE,) * MANY,
+    "tracing": (TRACING,),
+}
+_BLOCK: Final = 100
+_PLUGINS: Final = (
+    EntryPoint("idle", "bench.inside.idle_filter", GROUP),
+    EntryPoint("tracing", "hauberk_tracing.plugin", GROUP),
+)
+_REQUEST: Final = (
+    b"GET /reviews/7?full=true HTTP/1.1\r\nHost: shop.bench.test\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) bench\r\n"
+    b"Accept: application/json, text/plain, */*\r\nAccept-Encoding: gzip, deflate, br\r\nAccept-Language: en-GB,en;q=0.8\r\n\r\n"
+)
+_BODY: Final = b"h" * 1024
+_RESPONSE: Final = (
+    b"HTTP/1.1 200 OK\r\nServer: backend\r\nDate: Mon, 23 Nov 2026 09:00:00 GMT\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 1024\r\nConnection: keep-alive\r\n\r\n" + _BODY
+)
+
+
+def proxy(plugins: tuple[PluginConfig, ...]) -> StubProxy:
+    """A data path with these plugins on its one filter chain, a log and counters."""
+    chain = FilterChain(route_table="all", plugins=plugins)
+    routes = (Route(name="all", backends=(WeightedCluster(cluster="backend"),)),)
+    snapshot = Snapshot(
+        listeners={"web": Listener(address="127.0.0.1:8080", filter_chains=(chain,))},
+        route_tables={"all": RouteTable(virtual_hosts=(VirtualHost(name="all", hosts=("*",), routes=routes),))},
+        clusters={"backend": Cluster(endpoints=(Endpoint(address="127.0.0.1:9080"),))},
+        access_log=AccessLog(format="text"),
+    )
+    return StubProxy(snapshot, _REQUEST, _RESPONSE, _host)
+
+
+def _host() -> PluginHost:
+    return data_host(_PLUGINS, frozenset())
+
+
+def measure(seconds: float) -> dict[str, float]:
+    """Microseconds a request of each of CASES, measured for about so long in all."""
+    best = dict.fromkeys(CASES, float("inf"))
+    end = time.monotonic() + seconds
+    with contextlib.ExitStack() as stack:
+        proxies = {name: stack.enter_context(proxy(plugins)) for name, plugins in CASES.items()}
+        while time.monotonic() < end:
+            for name, served in proxies.items():
+                begun = time.thread_time()
+                served.requests(_BLOCK)
+                took = (time.thread_time() - begun) / _BLOCK * 1e6
+                best[name] = min(best[name], took)
+    return best
+
+
+def main() -> None:
+    """The command line of the measuring process."""
+    parser = argparse.ArgumentParser(description="measure what filters cost a request")
+    parser.add_argument("--seconds", type=float, required=True)
+    best = measure(parser.parse_args().seconds)
+    values = {
+        figures.WITHOUT_FILTERS.key: best["none"],
+        figures.FIRST_FILTER.key: best["one"] - best["none"],
+        figures.FURTHER_FILTER.key: (best["many"] - best["one"]) / (MANY - 1),
+        figures.UNSAMPLED.key: best["tracing"] - best["none"],
+    }
+    print(json.dumps({"compiled": compiled(), "values": values}))
+
+
+if __name__ == "__main__":
+    main()
