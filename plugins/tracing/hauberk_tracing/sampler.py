@@ -8,6 +8,7 @@ exporting its span would leave holes in other people's trees. Its request id, wh
 a request that is sampled then begins its randomness with what the request id says.
 """
 
+from collections.abc import Callable
 from typing import Final
 from zlib import crc32
 
@@ -17,13 +18,14 @@ _RANDOM_BITS: Final = 56
 # Of the trace id's 32 digits, those before its randomness.
 _RANDOM_FROM: Final = 18
 _CHECKSUM_BITS: Final = 32
-_SHIFT: Final = _RANDOM_BITS - _CHECKSUM_BITS
+# How many values of the randomness share one checksum.
+_PER_CHECKSUM: Final = 1 << (_RANDOM_BITS - _CHECKSUM_BITS)
 
 
 class Sampler:
     """One of OpenTelemetry's samplers: a ratio, and whether the decision of the hop before us counts more."""
 
-    __slots__ = ("_parent_based", "_threshold")
+    __slots__ = ("_checksum", "_least_checksum", "_parent_based", "_threshold")
 
     def __init__(self, ratio: float, parent_based: bool) -> None:
         """Prepare.
@@ -31,7 +33,11 @@ class Sampler:
         Args: ratio - between 0 and 1: the share of requests that is sampled; parent_based - keep a decision that came.
         """
         self._threshold: Final = (1 << _RANDOM_BITS) - int(ratio * (1 << _RANDOM_BITS))
+        self._least_checksum: Final = -(-self._threshold // _PER_CHECKSUM)
+        """The first checksum whose randomness, with zeros behind it, reaches the threshold."""
         self._parent_based: Final = parent_based
+        # Looked up once: every request without a context asks for it.
+        self._checksum: Final[Callable[[bytes], int]] = crc32
 
     def samples(self, context: TraceContext | None, request_id: str) -> bool:
         """Whether to trace a request.
@@ -43,7 +49,7 @@ class Sampler:
                 return context.decision == SAMPLED
             if context.trace_id:
                 return int(context.trace_id[_RANDOM_FROM:], 16) >= self._threshold
-        return crc32(request_id.encode()) << _SHIFT >= self._threshold
+        return self._checksum(request_id.encode()) >= self._least_checksum
 
 
 def new_trace_id(request_id: str, digits: str) -> str:
