@@ -5,8 +5,9 @@
 
 Load comes from wrk, in the clear and over TLS: requests on kept connections, with bodies, for what does not exist, and on a
 connection each. Meanwhile clients leave in the middle of everything, and the configuration changes all the time.
-After each round the proxy is left to come to rest and is measured. The first third is warm-up: pools, caches and the allocator's
-arenas grow to their working size. From then on, nothing may grow.
+After each of a number of rounds of the same size the proxy is left to come to rest and is measured. The first quarter warms up:
+pools and caches fill, and the allocator's arenas grow to their working size. From then on nothing may grow; `footprint` says how
+that is told.
 """
 
 import argparse
@@ -26,19 +27,17 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import trustme
+from footprint import Footprint, Held, find_growth
+from heap import HeapProbe
 from live_proxy import PATIENCE, JsonObject, LiveProxy, descriptors, forward_to, live_proxy, resident_bytes, wait_until
 from programs import find_program, nginx
 
-# What a process may hold more at the end than after the warm-up. The allocator's noise between two rounds is some hundred KiB;
-# a leak of one small object (56 octets) a request is 1 MiB after 20,000 requests.
-SLACK_BYTES: Final = 1024 * 1024
-# The agent sees no requests, only changes. What it holds alive stays the same, yet the heap around it still spreads by 1 to 3 KiB
-# a change over the first thousand or two. A snapshot kept alive for each change would be several times that.
-SPREAD_BYTES: Final = 4096
-# Of all requests, the part that warms up.
-WARM_UP: Final = 1 / 3
-# Between rounds the proxy is measured, which shows when something began to grow.
-LONGEST_ROUND: Final = 15.0
+# Enough for a trend to be told from noise, and each long enough to meet everything.
+ROUNDS: Final = 16
+# Of all rounds, the part that warms up.
+WARM_UP: Final = 1 / 4
+# Only so that something that hangs ends: a round takes some ten seconds.
+LONGEST_ROUND: Final = 120.0
 # Pauses of those who disturb: often enough to meet everything, rare enough to leave the processor to the requests.
 CHANGE_SECONDS: Final = 0.5
 ABORT_SECONDS: Final = 0.005
@@ -76,15 +75,6 @@ class Load(NamedTuple):
 
     def failures(self) -> int:
         return sum(self[1:])
-
-
-class Footprint(NamedTuple):
-    """What the proxy holds at rest."""
-
-    agent_bytes: int
-    agent_descriptors: int
-    worker_bytes: int
-    worker_descriptors: int
 
 
 class Grown(Exception):
@@ -190,8 +180,8 @@ class Disturbers:
             self.aborts += 1
 
 
-def at_rest(proxy: LiveProxy) -> Footprint:
-    """What the proxy holds once nothing is open any more: its pool's connections grow old quickly here."""
+def come_to_rest(proxy: LiveProxy) -> None:
+    """Wait until nothing is open any more: the pool's connections grow old quickly here."""
     [worker] = proxy.workers()
     last = -1
 
@@ -202,66 +192,60 @@ def at_rest(proxy: LiveProxy) -> Footprint:
         return before == last == descriptors(worker)
 
     wait_until(is_steady, lambda: f"{descriptors(worker)} descriptors and still changing")
-    agent = proxy.process.pid
-    return Footprint(resident_bytes(agent), descriptors(agent), resident_bytes(worker), descriptors(worker))
 
 
 class Soak:
     """A proxy, its backend and what is to be sent through."""
 
-    def __init__(self, proxy: LiveProxy, backend: int, folder: Path, connections: int) -> None:
+    def __init__(self, proxy: LiveProxy, backend: int, folder: Path, probe: HeapProbe, connections: int) -> None:
         self._proxy: Final = proxy
         self._backend: Final = backend
         self._folder: Final = folder
+        self._probe: Final = probe
         self._connections: Final = connections
         self._versions: Final = itertools.count(2)
-        self._done = 0
+        self._requests = 0
+        self._leavers = 0
         self._changes = 0
         # Corrected by what each round shows.
         self._rate = 3000.0
 
-    def run(self, requests: int) -> None:
-        """Send at least so many requests. Raises: Grown if anything grows or fails."""
-        base = self._send(requests * WARM_UP)
-        changes = -self._changes
-        held = self._send(requests)
-        changes += self._changes
-        for what, before, after in zip(Footprint._fields, base, held, strict=True):
-            allowed = SLACK_BYTES if what.endswith("bytes") else 0
-            if what == "agent_bytes":
-                allowed += SPREAD_BYTES * changes
-            if after > before + allowed:
-                raise Grown(f"{what} grew from {before} to {after}; {allowed} more would have been allowed")
+    def run(self, requests: int, rounds: int) -> None:
+        """Send about so many requests. Raises: Grown if anything grows or fails."""
+        readings = [self._round(requests / rounds / self._rate) for _ in range(rounds)]
+        grown = find_growth(readings[round(rounds * WARM_UP) :])
+        if grown:
+            raise Grown("\n".join(grown))
 
-    def _send(self, until: float) -> Footprint:
-        """Rounds until so many requests are done. Returns: what the proxy held after the last one."""
-        while True:
-            wanted = 1.1 * (until - self._done) / self._rate
-            load, disturbers = self._round(min(LONGEST_ROUND, max(1.0, wanted)))
-            self._done += load.requests
-            self._changes += disturbers.changes
-            held = at_rest(self._proxy)
-            _say(f"{self._done} requests, {disturbers.aborts} clients that left, {disturbers.changes} changes: {_shown(held)}")
-            if load.failures():
-                raise Grown(f"requests failed: {load}")
-            if "Traceback" in self._proxy.log():
-                raise Grown(f"the proxy's log holds a fault:\n{self._proxy.log()[-4000:]}")
-            if self._done >= until:
-                return held
-
-    def _round(self, seconds: float) -> tuple[Load, Disturbers]:
+    def _round(self, seconds: float) -> Footprint:
+        """Send requests for so long, about. Returns: what the proxy holds afterwards."""
         ports = self._proxy.ports()
         urls = [f"http://127.0.0.1:{ports['web']}/", f"https://127.0.0.1:{ports['secure']}/"]
         begun = time.monotonic()
         with Disturbers(self._proxy, self._backend, self._folder, self._versions) as disturbers:
-            running = [start_wrk(url, self._folder, self._connections, seconds) for url in urls]
+            running = [start_wrk(url, self._folder, self._connections, min(seconds, LONGEST_ROUND)) for url in urls]
             load = Load(*map(sum, zip(*[result_of(process) for process in running], strict=True)))
         self._rate = load.requests / (time.monotonic() - begun)
-        return load, disturbers
+        self._requests += load.requests
+        self._leavers += disturbers.aborts
+        self._changes += disturbers.changes
+        come_to_rest(self._proxy)
+        [worker] = self._proxy.workers()
+        agent = self._proxy.process.pid
+        reading = Footprint(self._requests, self._leavers, self._changes, self._held(agent), self._held(worker))
+        _say(_shown(reading))
+        if load.failures():
+            raise Grown(f"requests failed: {load}")
+        if "Traceback" in self._proxy.log():
+            raise Grown(f"the proxy's log holds a fault:\n{self._proxy.log()[-4000:]}")
+        return reading
+
+    def _held(self, process: int) -> Held:
+        return Held(*self._probe.ask(process), resident_bytes(process), descriptors(process))
 
 
-def run(requests: int, connections: int) -> None:
-    """Send at least so many requests through a proxy of its own. Raises: Grown if anything grows or fails."""
+def run(requests: int, rounds: int, connections: int, leaks: str) -> None:
+    """Send about so many requests through a proxy of its own. Raises: Grown if anything grows or fails."""
     with tempfile.TemporaryDirectory(prefix="hauberk-soak-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         issued = trustme.CA().issue_cert("localhost")
@@ -271,15 +255,17 @@ def run(requests: int, connections: int) -> None:
         (folder / "mix.lua").write_text(_SCRIPT)
         location = f"root {folder}; if ($uri = /missing) {{ return 404; }} if ($uri != /large) {{ return 200 'ten octets'; }}"
         backend = stack.enter_context(nginx(folder, location))
-        proxy = stack.enter_context(live_proxy(snapshot(backend, folder, 1)))
-        Soak(proxy, backend, folder, connections).run(requests)
+        probe = HeapProbe(folder, leaks)
+        proxy = stack.enter_context(live_proxy(snapshot(backend, folder, 1), environment=probe.environment))
+        Soak(proxy, backend, folder, probe, connections).run(requests, rounds)
 
 
-def _shown(held: Footprint) -> str:
-    return (
-        f"agent {held.agent_bytes / 1048576:.2f} MiB, {held.agent_descriptors} descriptors;"
-        f" worker {held.worker_bytes / 1048576:.2f} MiB, {held.worker_descriptors} descriptors"
+def _shown(reading: Footprint) -> str:
+    processes = ", ".join(
+        f"{name} {held.objects} objects, {held.octets} octets, {held.resident / 1048576:.2f} MiB, {held.descriptors} descriptors"
+        for name, held in (("worker", reading.worker), ("agent", reading.agent))
     )
+    return f"{reading.requests} requests, {reading.leavers} clients that left, {reading.changes} changes: {processes}"
 
 
 def _say(text: str) -> None:
@@ -290,8 +276,10 @@ def _say(text: str) -> None:
 def main() -> int:
     """Read the command line, run, and say how it went."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--requests", type=int, default=1_000_000, help="how many at least (default: %(default)s)")
+    parser.add_argument("--requests", type=int, default=1_000_000, help="about how many (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="in how many rounds (default: %(default)s)")
     parser.add_argument("--connections", type=int, default=32, help="of each of the two listeners (default: %(default)s)")
+    parser.add_argument("--leak", default="", help="have the proxy leak, to see it found: requests, changes or both with a comma")
     arguments = parser.parse_args()
     # So that whoever ends it ends the proxy and its backend with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -300,7 +288,7 @@ def main() -> int:
         _say(f"{' and '.join(missing)} must be installed for this; see .ci/run for the packages")
         return 3
     try:
-        run(arguments.requests, arguments.connections)
+        run(arguments.requests, arguments.rounds, arguments.connections, arguments.leak)
     except Grown as error:
         _say(f"FAILED: {error}")
         return 1

@@ -19,16 +19,24 @@ def soak(*arguments: str) -> "subprocess.CompletedProcess[str]":
     for name in ("wrk", "nginx"):
         program(name)
     return subprocess.run(
-        [sys.executable, SOAK, *arguments],
+        [sys.executable, SOAK, "--requests", "20000", "--rounds", "10", "--connections", "4", *arguments],
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
         env=os.environ | {"PYTHONPATH": str(SUPPORT)},
     )
 
 
 def test_twenty_thousand_requests_leave_nothing_behind() -> None:
-    done = soak("--requests", "20000", "--connections", "4")
+    done = soak()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "flat: nothing grew, nothing failed" in done.stdout
+
+
+def test_what_leaks_is_found() -> None:
+    done = soak("--leak", "requests,changes")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "objects more are alive for each request" in done.stdout
+    assert "agent: at least" in done.stdout
+    assert "objects more are alive for each change" in done.stdout

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 # Nothing takes so long unless it hangs; many tests may run at once on a small machine.
@@ -43,7 +44,14 @@ def forward_to(*ports: int, cluster: JsonObject | None = None, chain: JsonObject
 class LiveProxy:
     """`hauberk proxy --config`, listening once this is made. Ports are the system's choice."""
 
-    def __init__(self, folder: Path, snapshot: JsonObject, workers: int = 1, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        snapshot: JsonObject,
+        workers: int = 1,
+        options: tuple[str, ...] = (),
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.config: Final = folder / "proxy.json"
         self.configure(snapshot)
         self._log: Final = folder / "stderr"
@@ -61,7 +69,12 @@ class LiveProxy:
         with self._log.open("w") as errors:
             # A session of its own, as a shell's job would have: signals that a test sends reach this process alone.
             self.process: Final = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+                env=os.environ | environment,
             )
         self._wanted: Final = len(snapshot["listeners"])
         try:
@@ -130,10 +143,12 @@ class LiveProxy:
 
 
 @contextlib.contextmanager
-def live_proxy(snapshot: JsonObject, workers: int = 1, options: tuple[str, ...] = ()) -> Iterator[LiveProxy]:
-    """A proxy with this configuration and these options of the command, for as long as the context lasts."""
+def live_proxy(
+    snapshot: JsonObject, workers: int = 1, options: tuple[str, ...] = (), environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[LiveProxy]:
+    """A proxy with this configuration, these options of the command and variables, for as long as the context lasts."""
     with tempfile.TemporaryDirectory(prefix="hauberk-test-") as folder:
-        proxy = LiveProxy(Path(folder), snapshot, workers, options)
+        proxy = LiveProxy(Path(folder), snapshot, workers, options, environment)
         try:
             yield proxy
         finally:

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from hauberk_cli.exit_codes import CHECK_FAILED, OK
+from hauberk_core.bounded_read import read_bounded
 from hauberk_core.config import load_snapshot
 from hauberk_core.model.document import LARGEST_DOCUMENT
 from hauberk_core.model.errors import ConfigError, ConfigErrors
@@ -48,8 +49,7 @@ def _check_file(file: Path) -> list[ConfigError]:
     origin = "<stdin>" if str(file) == "-" else str(file)
     try:
         with click.open_file(str(file), "rb") as stream:
-            # One octet beyond the limit is enough to be told of it.
-            data = stream.read(LARGEST_DOCUMENT + 1)
+            data = read_bounded(stream, LARGEST_DOCUMENT)
     except OSError as error:
         hint = "check the name, and whether you may read it"
         return [ConfigError(origin=origin, message=f"cannot be read: {error.strerror}", hint=hint)]

@@ -16,6 +16,7 @@ from hauberk_control.sources.scan import Scan, scan_folder
 from hauberk_control.sources.source import Loaded, Source
 from hauberk_control.store import Object, Place, gather, key_of
 from hauberk_core.agent.watch import POLL_SECONDS, Stamp, poll_pause, stamp_of
+from hauberk_core.bounded_read import read_bounded
 from hauberk_core.model.document import MOST_ERRORS
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.resources.read import Pieces, ReadFile, read_file
@@ -175,8 +176,7 @@ def _read(path: str, stamp: Stamp, before: tuple[Object, ...], known: Pieces, ki
         with os.fdopen(descriptor, "rb") as file:
             if stamp_of(os.fstat(descriptor)) != stamp:
                 return None
-            # One octet more than is allowed tells that there is more.
-            data = file.read(LARGEST_FILE + 1)
+            data = read_bounded(file, LARGEST_FILE)
     except FileNotFoundError:
         return None
     except OSError as error:

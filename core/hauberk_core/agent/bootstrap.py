@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from hauberk_core.bounded_read import read_bounded
 from hauberk_core.identity import SpiffeId
 
 # A node document lists a port for each service; the largest meshes have some ten thousand.
@@ -62,7 +63,7 @@ def read_bootstrap(path: Path) -> Bootstrap:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise BootstrapError(f"{path} may hold a join token and is open to others; run: chmod 600 {path}")
-            data = file.read(LARGEST_BOOTSTRAP + 1)
+            data = read_bounded(file, LARGEST_BOOTSTRAP)
     except OSError as error:
         raise BootstrapError(f"{path} cannot be read: {error.strerror}") from error
     if len(data) > LARGEST_BOOTSTRAP:

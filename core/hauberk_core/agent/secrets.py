@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hauberk_core.agent.wire import CERTIFICATE, TRUST, CertificatePem
+from hauberk_core.bounded_read import read_bounded
 from hauberk_core.model.errors import ConfigError, ConfigErrors, quote, write_path
 from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.model.transport import TransportConfig
@@ -124,7 +125,7 @@ class _WrongFileError(Exception):
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_PEM + 1)
+            data = read_bounded(file, LARGEST_PEM)
     except OSError as error:
         raise _WrongFileError(f"{path} cannot be read: {error.strerror}", "name a PEM file that the proxy may read") from error
     if len(data) > LARGEST_PEM:

@@ -12,6 +12,7 @@ import trio
 from hauberk_core.agent.state import Check
 from hauberk_core.agent.watch import POLL_SECONDS, SETTLE_SECONDS, Stamp, stamp_of, take_stamp
 from hauberk_core.agent.wire import CertificatePem
+from hauberk_core.bounded_read import read_bounded
 from hauberk_core.config import Loaded, check_whole, load_snapshot
 from hauberk_core.model.document import LARGEST_DOCUMENT
 from hauberk_core.model.errors import ConfigError, ConfigErrors
@@ -150,8 +151,7 @@ class FileSource(Source):
                     raise self._refusal("it is no regular file", "name a file that holds a snapshot in JSON")
                 if stamp_of(status) != stamp:
                     return None
-                # One octet more than is allowed tells that there is more.
-                data = file.read(LARGEST_DOCUMENT + 1)
+                data = read_bounded(file, LARGEST_DOCUMENT)
         except OSError as error:
             if stamp is not None and isinstance(error, FileNotFoundError):
                 return None

@@ -82,7 +82,7 @@ class DownstreamConnection(Connection):
         self.machine: ServerMachine = chain.new_machine()
         self.exchange: Exchange | None = None
         self.draining = False
-        self._client: Final = DownstreamClient(self)
+        self._client: DownstreamClient | None = DownstreamClient(self)
         self._head_began = False
         self._served = False
         self._pumping = False
@@ -198,6 +198,8 @@ class DownstreamConnection(Connection):
     def close(self) -> None:
         if not self.closed:
             super().close()
+            # It refers back: held, the pair would wait for a collection of cycles, with all that the connection holds.
+            self._client = None
             self.listener.connection_closed(self)
 
     # What the machine reports.
@@ -265,13 +267,15 @@ class DownstreamConnection(Connection):
 
     def _begin(self, request: Request) -> None:
         chain = self.chain
+        client = self._client
+        assert client is not None
         self._head_began = False
         self._served = True
         now = self.loop.clock.now()
         self._progress = now
         record = Record()
         if chain.filters is not None:
-            filtered = FilteredExchange(self._client, request, record, now, chain, chain.filters, self.stream.peer_identity())
+            filtered = FilteredExchange(client, request, record, now, chain, chain.filters, self.stream.peer_identity())
             self.exchange = filtered
             self._fill(record, request)
             settle_request_id(request, record, chain.owner.request_ids)
@@ -280,7 +284,7 @@ class DownstreamConnection(Connection):
             prepare_request(request, record, self.peer_host, chain.scheme, chain.owner.request_ids)
             filtered.filter_request()
             return
-        exchange = Exchange(self._client, request, record, now)
+        exchange = Exchange(client, request, record, now)
         self.exchange = exchange
         self._fill(record, request)
         decision = decide(request, chain.table, chain.dice.next())

@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from hauberk_core.bounded_read import read_bounded
+
 # Certificates, keys and trust of one identity take a few KiB; bundles of many roots some hundred.
 LARGEST_FILE: Final = 1024 * 1024
 
@@ -56,7 +58,7 @@ def read_private(path: Path, owner_only: bool = True, largest: int = LARGEST_FIL
                 raise PrivateFileError(f"{path} is no regular file; remove it")
             if owner_only and status.st_mode & _OTHERS:
                 raise PrivateFileError(f"{path} holds a key and others may use it; make it private again: chmod 600 {path}")
-            content = file.read(largest + 1)
+            content = read_bounded(file, largest)
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -18,31 +18,32 @@ def proxy() -> Iterator[Proxy]:
     made.close()
 
 
+def exchanges(proxy: Proxy, sock: socket.socket, count: int) -> None:
+    """So many at once: requests behind each other, and all their answers."""
+    sock.sendall(REQUEST * count)
+    got = b""
+    while count:
+        proxy.turn()
+        try:
+            got += sock.recv(1 << 20)
+        except BlockingIOError:
+            continue
+        count -= got.count(b"\r\n\r\n")
+        got = got[got.rfind(b"\r\n\r\n") + 4 :] if b"\r\n\r\n" in got else got
+
+
 def test_memory_and_descriptors_stay_flat(proxy: Proxy) -> None:
     proxy.serve([Chained("to-a")], secure=False)
-
-    def exchanges(sock: socket.socket, count: int) -> None:
-        """So many at once: requests behind each other, and all their answers."""
-        sock.sendall(REQUEST * count)
-        got = b""
-        while count:
-            proxy.turn()
-            try:
-                got += sock.recv(1 << 20)
-            except BlockingIOError:
-                continue
-            count -= got.count(b"\r\n\r\n")
-            got = got[got.rfind(b"\r\n\r\n") + 4 :] if b"\r\n\r\n" in got else got
 
     def run(short: int, kept: int) -> None:
         for _ in range(short):
             with socket.create_connection(proxy.address) as sock:
                 sock.setblocking(False)
-                exchanges(sock, 1)
+                exchanges(proxy, sock, 1)
         with socket.create_connection(proxy.address) as sock:
             sock.setblocking(False)
             for _ in range(kept // 50):
-                exchanges(sock, 50)
+                exchanges(proxy, sock, 50)
         proxy.until(lambda: proxy.core.active() == 0)
         gc.collect()
 
@@ -53,6 +54,22 @@ def test_memory_and_descriptors_stay_flat(proxy: Proxy) -> None:
     # A leak of 100 octets a connection and a request would show as 12 MB.
     assert _resident() - octets < 3_000_000
     assert len(proxy.loop.wheel) < 3
+
+
+def test_a_connection_that_ended_leaves_no_cycle_behind(proxy: Proxy) -> None:
+    """What waits for a collection of cycles would hold its buffers, and its TLS state, until one comes by."""
+    proxy.serve([Chained("to-a")], secure=False)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            with socket.create_connection(proxy.address) as sock:
+                sock.setblocking(False)
+                exchanges(proxy, sock, 2)
+        proxy.until(lambda: proxy.core.active() == 0)
+        assert gc.collect() < 100
+    finally:
+        gc.enable()
 
 
 def _resident() -> int:

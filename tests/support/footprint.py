@@ -1,0 +1,78 @@
+"""What a proxy holds at rest, again and again over a long run, and whether it grows: a leak is told from an allocator's spread.
+
+A leak is something alive that should not be, so that is what is counted: Python's objects, and the octets that malloc has given
+out. At rest these come back to the same figures within some dozens, however busy the time between. Resident memory does not: one
+small object keeps a whole page, so that it spreads by some hundred KiB from one burst to the next. It is judged only for what
+nobody counts, such as memory mapped by a library, or an allocator that spreads without end.
+
+Whatever is judged, it is the trend over all readings, never the difference of two.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from trend import certain_slope
+
+
+class Held(NamedTuple):
+    """By one process, at rest."""
+
+    objects: int
+    octets: int
+    resident: int
+    descriptors: int
+
+
+class Footprint(NamedTuple):
+    """One reading: what was done until then, and what the processes of the proxy held."""
+
+    requests: int
+    leavers: int
+    """Clients that left in the middle."""
+    changes: int
+    """Of the configuration."""
+    agent: Held
+    worker: Held
+
+
+class _Bar(NamedTuple):
+    each: str
+    """What is counted along: a field of `Footprint`."""
+    objects: float
+    octets: float
+
+
+# One object of any size for every fiftieth request is a leak, and so are two octets a request. What a sound proxy shows is a
+# thousandth of an object and some hundredths of an octet: caches that still fill.
+_REQUEST: Final = _Bar("requests", 0.02, 2.0)
+# Fewer, so that one object for every tenth is found; a TLS connection that is kept is tens of thousands of octets.
+_LEAVER: Final = _Bar("leavers", 0.1, 128.0)
+# The smallest snapshot that is kept alive is a hundred objects. trio keeps deadlines that were met until they would have passed,
+# which is a handful of objects for each change of the last seconds.
+_CHANGE: Final = _Bar("changes", 20.0, 1024.0)
+# The agent sees no requests.
+_BARS: Final = {"worker": (_REQUEST, _LEAVER, _CHANGE), "agent": (_CHANGE,)}
+# What resident memory may surely grow by over all readings: one of the arenas that Python's allocator takes at once.
+_MOST_SPREAD: Final = 1024 * 1024
+
+
+def find_growth(readings: Sequence[Footprint]) -> list[str]:
+    """What grew over the readings, which begin after the warm-up. Returns: for a person; empty if nothing did."""
+    found: list[str] = []
+    for process, bars in _BARS.items():
+        held: list[Held] = [getattr(reading, process) for reading in readings]
+        for each, *most in bars:
+            done = [float(getattr(reading, each)) for reading in readings]
+            if len(set(done)) < 2:
+                continue
+            for what, bar in zip(("objects", "octets"), most, strict=True):
+                slope = certain_slope([(x, getattr(y, what)) for x, y in zip(done, held, strict=True)])
+                if slope > bar:
+                    unit = each.removesuffix("s")
+                    found.append(f"{process}: at least {slope:.3g} {what} more are alive for each {unit}; {bar:g} may be")
+        spread = certain_slope([(number, one.resident) for number, one in enumerate(held)]) * (len(held) - 1)
+        if spread > _MOST_SPREAD:
+            found.append(f"{process}: resident memory grew by at least {spread:.0f} octets; {_MOST_SPREAD} may be")
+        if held[-1].descriptors > held[0].descriptors:
+            found.append(f"{process}: {held[0].descriptors} descriptors have become {held[-1].descriptors}")
+    return found
