@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,7 @@ from hauberk_control.local.server import open_local_socket
 from hauberk_control.local.workloads import Workloads, WorkloadTaken, account_of
 from hauberk_control.plugins import PluginTranslation
 from hauberk_control.ports import keep_ports
+from hauberk_control.secret import derived, keep_secret
 from hauberk_control.sources.folder import FolderSource
 from hauberk_control.sources.source import Loaded
 from hauberk_control.store import Store
@@ -53,7 +55,7 @@ from hauberk_core.agent.grpc_bridge import open_asyncio_thread
 from hauberk_core.agent.logs import LOG
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
 from hauberk_core.model.errors import ConfigError
-from hauberk_core.plugin.control_plugins import with_plugin_kinds
+from hauberk_core.plugin.control_plugins import read_policy, with_plugin_kinds
 from hauberk_core.plugin.host import control_host
 from hauberk_core.resources import Gateway, Service
 from hauberk_core.resources.registry import CORE_KINDS
@@ -90,8 +92,11 @@ class Control:
         self._problems: tuple[ConfigError, ...] = ()
         self._workloads: Final = Workloads()
         self._tokens: Final = JoinTokens()
-        self._translator: Final = Translator()
-        self._configurations: Final = Configurations[Store](PluginTranslation(self._translator, plugins).translate)
+        self._secret = b""
+        """The mesh's, once it serves."""
+        self._translator: Final = Translator(partial(read_policy, plugins))
+        translation = PluginTranslation(self._translator, plugins, lambda purpose: derived(self._secret, purpose))
+        self._configurations: Final = Configurations[Store](translation.translate)
         self._discovery: Final = DiscoveryService(self._configurations, self, options.trust_domain)
         self._authority: Authority
         self._mesh_address = ""
@@ -100,7 +105,7 @@ class Control:
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled. Started once proxies and the local socket are served.
 
-        Raises: LocalSocketError, BindFailed, AuthorityError, OSError: it cannot start.
+        Raises: LocalSocketError, BindFailed, AuthorityError, PrivateFileError, OSError: it cannot start.
         """
         try:
             await self._serve(self._options, task_status)
@@ -113,6 +118,7 @@ class Control:
         async with open_local_socket(self._folder / SOCKET_NAME, self), open_asyncio_thread() as thread:
             ports = keep_ports(self._folder, options.host)
             self._authority = await trio.to_thread.run_sync(self._open_authority)
+            self._secret = await trio.to_thread.run_sync(keep_secret, self._folder)
             self._take(await self._source.next())
             certificates = CertificateService(self._authority, self._tokens)
             of_mesh = server_credentials(self._authority, [options.host], require_certificate=True)

@@ -1,7 +1,7 @@
 """Plugins' part in translation: what their control halves add to a proxy's configuration."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -38,14 +38,16 @@ class Translates(Protocol):
 class PluginTranslation:
     """Translates, lets plugins add to the outcome, and takes out what the proxy lacks the plugins for."""
 
-    def __init__(self, translator: Translates, host: PluginHost) -> None:
+    def __init__(self, translator: Translates, host: PluginHost, secret: Callable[[str], str]) -> None:
+        """Args: secret - a secret of the mesh for one purpose."""
         self._translator: Final = translator
         self._host: Final = host
+        self._secret: Final = secret
 
     def translate(self, store: Store, node: Node) -> Translation:
         """What `node` is told of `store`."""
         translation = self._translator.translate(store, node)
-        added = attach_plugins(self._host, _NodeScope(store, node), translation.snapshot)
+        added = attach_plugins(self._host, _NodeScope(store, node, self._secret), translation.snapshot)
         held = hold_against(added.snapshot, node.plugins)
         snapshot = held.snapshot
         if snapshot is not translation.snapshot:
@@ -74,9 +76,10 @@ class PluginTranslation:
 class _NodeScope:
     """A proxy and its store, as plugins see them."""
 
-    def __init__(self, store: Store, node: Node) -> None:
+    def __init__(self, store: Store, node: Node, secret: Callable[[str], str]) -> None:
         self._store: Final = store
         self._node: Final = node
+        self._secret: Final = secret
 
     @property
     def role(self) -> str:
@@ -96,6 +99,9 @@ class _NodeScope:
 
     def of(self, kind: type[Kind]) -> Sequence[Kind]:
         return list(self._store.of(kind))
+
+    def secret(self, purpose: str) -> str:
+        return self._secret(purpose)
 
 
 def _version(snapshot: Snapshot) -> str:

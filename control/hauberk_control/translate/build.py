@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from hauberk_control.store import ObjectKey
 from hauberk_control.translate.backend import Backend, Unresolved, bind
 from hauberk_control.translate.destination_rule import Caller
 from hauberk_control.translate.finding import Finding, findings
 from hauberk_control.translate.node import Node
-from hauberk_control.translate.route_plan import BackendPlan
+from hauberk_control.translate.plugin_policy import merged
+from hauberk_control.translate.route_plan import BackendPlan, RulePlan
 from hauberk_control.translate.service import Destination, Source, source_labels
 from hauberk_control.translate.view import View
 from hauberk_core.agent.wire import CertificatePem
@@ -62,6 +65,7 @@ class Build:
             if not plan.refused:
                 bound = tuple([bind(rule, lambda backend: self._reach(route, backend)) for rule in plan.rules])
                 bound = self.view.plugins.on_routes(route, bound)
+                bound = tuple([self._with_callers(route, rule, own) for rule, own in zip(plan.rules, bound, strict=True)])
             self._bound[key] = bound
         return bound
 
@@ -71,6 +75,16 @@ class Build:
             return self.destination(found.service, found.port)
         self.findings.extend(unresolved_findings(route, [(plan, found)]))
         return None
+
+    def _with_callers(self, route: HTTPRoute, plan: RulePlan, rule: Route) -> Route:
+        """A rule with what plugins do where its backends are called, behind its own."""
+        plugins = rule.plugins
+        for backend in plan.backends:
+            found = self.view.resolve(route, backend)
+            if isinstance(found, Backend):
+                added = [one for one in self.view.plugins.at_callers(found.service, found.port) if one not in plugins]
+                plugins = merged(plugins, tuple(added)) if added else plugins
+        return rule if plugins is rule.plugins else msgspec.structs.replace(rule, plugins=plugins)
 
     def warn_about_node(self, message: str, hint: str) -> None:
         """Say what is wrong with the node's own wishes."""

@@ -1,10 +1,11 @@
 """PluginPolicies: which plugins are attached to which traffic.
 
 A policy for a Gateway, or one of its listeners, is for all that comes in there; one for an HTTPRoute, or for one of its rules,
-for what the rule takes; one for a Service, or one of its ports, for what comes in at its workloads' sidecars.
+for what the rule takes; one for a Service, or one of its ports, for what comes in at its workloads' sidecars, or, where the
+plugin says so, for what goes to it from wherever it is called.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -12,33 +13,58 @@ import msgspec
 from hauberk_control.store import ObjectKey, Store, key_of
 from hauberk_control.translate.finding import Finding, findings
 from hauberk_control.translate.precedence import seniority
+from hauberk_control.translate.versions import Versions
 from hauberk_core.model import syntax
 from hauberk_core.model.duration import LONGEST_SECONDS, Duration
 from hauberk_core.model.mistake import Mistake
-from hauberk_core.model.plugin import PHASES, PluginConfig
+from hauberk_core.model.plugin import PHASES, JsonObject, PluginConfig
 from hauberk_core.model.route import Route
+from hauberk_core.plugin.control import PolicyUse
 from hauberk_core.resources import Gateway, HTTPRoute, PluginPolicy, Service
 from hauberk_core.resources.hauberk.plugin_policy import PolicyTargetReference
+from hauberk_core.resources.kubernetes.service import ServicePort
 from hauberk_core.resources.meta import Resource
 
 Plugins = tuple[PluginConfig, ...]
+ReadPolicy = Callable[[str, str, JsonObject], PolicyUse]
+"""Asks a plugin what a policy means, by plugin, kind of the target and configuration. Raises: ValueError: it is wrong."""
+
+
+def read_nothing(_plugin: str, _kind: str, _config: JsonObject) -> PolicyUse:
+    """Where no plugin is asked."""
+    return PolicyUse()
 
 
 class PluginPolicies:
     """The policies of a store, by what they are attached to; one that is wrong is left out."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, read: ReadPolicy = read_nothing) -> None:
         self._attached: Final[dict[tuple[str, str, str, str, str | None], Plugins]] = {}
         self._owners: Final[dict[int, tuple[PluginConfig, ObjectKey]]] = {}
         """By the identity of what became of each policy, which is held, so that nothing else can have it."""
+        self._at_callers: Final[dict[tuple[str, str, str | None], Plugins]] = {}
+        self._versions: Final[dict[tuple[str, str, str | None], Versions]] = {}
+        self._read: Final = read
         self.findings: tuple[Finding, ...] = ()
         for policy in sorted(store.of(PluginPolicy), key=lambda policy: seniority(policy.metadata)):
             mistakes = _mistakes(policy, store)
-            self.findings += findings(policy, mistakes)
+            uses = self._uses(policy, mistakes)
             if not any(mistake.severity == "error" for mistake in mistakes):
-                self._attach(policy)
+                self._attach(policy, uses, mistakes)
+            self.findings += findings(policy, mistakes)
 
-    def _attach(self, policy: PluginPolicy) -> None:
+    def _uses(self, policy: PluginPolicy, mistakes: list[Mistake]) -> dict[str, PolicyUse]:
+        """What the plugin says of the policy for each kind of its targets."""
+        uses: dict[str, PolicyUse] = {}
+        for kind in dict.fromkeys([target.kind for target in policy.spec.target_refs]):
+            try:
+                uses[kind] = self._read(policy.spec.plugin, kind, policy.spec.config)
+            except ValueError as error:
+                hint = f"correct it; what the plugin {policy.spec.plugin} understands is in its manual"
+                mistakes.append(Mistake(("spec", "config"), str(error), hint))
+        return uses
+
+    def _attach(self, policy: PluginPolicy, uses: dict[str, PolicyUse], mistakes: list[Mistake]) -> None:
         spec = policy.spec
         config = PluginConfig(
             plugin=spec.plugin,
@@ -51,8 +77,19 @@ class PluginPolicies:
         if spec.timeout is not None:
             config = msgspec.structs.replace(config, timeout=_bounded(spec.timeout))
         self._owners[id(config)] = (config, key_of(policy))
-        for target in spec.target_refs:
-            key = (target.group, target.kind, policy.metadata.namespace, target.name, target.section_name)
+        for index, target in enumerate(spec.target_refs):
+            use = uses[target.kind]
+            place = (policy.metadata.namespace, target.name, target.section_name)
+            if use.versions:
+                divided = Versions(tuple(sorted(use.versions.items())), use.version_label)
+                if self._versions.setdefault(place, divided) is not divided:
+                    message = f"an older policy divides {target.kind} {policy.metadata.namespace}/{target.name} among versions"
+                    hint = "merge the two; until then this one's versions have no effect"
+                    mistakes.append(Mistake(("spec", "targetRefs", index), message, hint, "warning"))
+            if use.at_callers:
+                self._at_callers[place] = merged(self._at_callers.get(place, ()), (config,))
+                continue
+            key = (target.group, target.kind, *place)
             self._attached[key] = merged(self._attached.get(key, ()), (config,))
 
     def owner(self, config: PluginConfig) -> ObjectKey | None:
@@ -90,6 +127,20 @@ class PluginPolicies:
         port = next((port for port in service.spec.ports if number in (port.port, port.target_port)), None)
         section = self._on(service, port.name) if port is not None and port.name is not None else ()
         return merged(self._on(service, None), section)
+
+    def at_callers(self, service: Service, port: ServicePort) -> Plugins:
+        """Those for the routes that lead to a port of a service, wherever it is called."""
+        if not self._at_callers:
+            return ()
+        namespace, name = service.metadata.namespace, service.metadata.name
+        section = self._at_callers.get((namespace, name, port.name), ()) if port.name is not None else ()
+        return merged(self._at_callers.get((namespace, name, None), ()), section)
+
+    def versions(self, service: Service, port: ServicePort) -> Versions | None:
+        """How the requests for a port are divided among versions, if they are: the port's own word goes before the service's."""
+        namespace, name = service.metadata.namespace, service.metadata.name
+        section = self._versions.get((namespace, name, port.name)) if port.name is not None else None
+        return section or self._versions.get((namespace, name, None))
 
 
 def _bounded(timeout: Duration) -> Duration:

@@ -31,6 +31,7 @@ from hauberk_core.resources.gateway_api.http_route import (
     HttpRouteMatch,
     HttpRouteRule,
 )
+from hauberk_core.resources.gateway_api.rule_name import rule_name
 from hauberk_core.route.errors import RouteErrors
 from hauberk_core.route.table import compile_table
 
@@ -64,14 +65,6 @@ class RoutePlan(NamedTuple):
         return any(mistake.severity == "error" for mistake in self.mistakes)
 
 
-def rule_name(route: HTTPRoute, index: int) -> str:
-    """What a rule is called in snapshots, logs and explanations.
-
-    Of equal matches the smaller name wins, so these names sort as Gateway API wants it: by namespace and name, then by position.
-    """
-    return f"{route.metadata.namespace}/{route.metadata.name}#{index:02d}"
-
-
 def plan_route(route: HTTPRoute) -> RoutePlan:
     """Read a route. Everything that the proxy would refuse is found here, so that no other route suffers from it."""
     mistakes: list[Mistake] = []
@@ -97,10 +90,9 @@ def _plan_rule(route: HTTPRoute, rule: HttpRouteRule, index: int, mistakes: list
     if filters.redirect is not None and backends:
         message = "a rule that redirects has no use for backends"
         mistakes.append(Mistake((*path, "backendRefs"), message, "remove the backends, or the redirect"))
-    for field, given in (("retry", rule.retry), ("sessionPersistence", rule.session_persistence)):
-        if given is not None:
-            message = f"{field} is not done yet and has no effect"
-            mistakes.append(Mistake((*path, field), message, "leave it out until it is supported", "warning"))
+    if rule.retry is not None:
+        message = "retry is not done yet and has no effect"
+        mistakes.append(Mistake((*path, "retry"), message, "leave it out until it is supported", "warning"))
     timeouts = rule.timeouts
     planned = Route(
         name=rule_name(route, index),

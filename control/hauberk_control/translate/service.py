@@ -12,6 +12,7 @@ from hauberk_control.translate.destination_rule import DNS_DOMAIN, Settings, set
 from hauberk_control.translate.endpoints import Reached
 from hauberk_control.translate.finding import Finding
 from hauberk_control.translate.security import calling_transport
+from hauberk_control.translate.versions import Versions, divided
 from hauberk_core.identity import SpiffeId
 from hauberk_core.model import syntax
 from hauberk_core.model.cluster import Cluster, Endpoint
@@ -30,7 +31,8 @@ class Destination(NamedTuple):
     clusters: Mapping[str, Cluster]
     """By name, with those of subsets."""
     shares: tuple[tuple[str, int], ...]
-    """Among which clusters the requests for the whole service are divided, and what their endpoints weigh together."""
+    """Among which clusters the requests for the whole service are divided, and each one's weight: its version's, or what its
+    endpoints weigh together."""
     findings: tuple[Finding, ...]
     rule: ObjectKey | None = None
     """The DestinationRule that counts for it."""
@@ -91,15 +93,28 @@ def destination(
     rule: DestinationRule | None,
     source: Source,
     findings: tuple[Finding, ...],
+    versions: Versions | None = None,
 ) -> Destination:
     """A port with everything that follows from it."""
     clusters = build(service, port, reached, rule, source)
+    counts = key_of(rule) if rule is not None else None
+    if versions is not None:
+        weights: list[tuple[int, list[tuple[str, int]]]] = []
+        for version, weight in versions.weights:
+            own = [one for one in reached if one.labels.get(versions.label) == version]
+            made = _clusters(service, port, versions.subset(version, rule), own, rule, source)
+            clusters |= made
+            weights.append((weight, _weighed(made)))
+        return Destination(clusters, divided(weights), findings, counts)
     whole = cluster_name(service, port.port)
-    names = [name for name in (whole, f"{whole}|plain") if name in clusters]
-    shares = [(name, sum([endpoint.weight for endpoint in clusters[name].endpoints])) for name in names]
+    shares = _weighed({name: clusters[name] for name in (whole, f"{whole}|plain") if name in clusters})
     # Without any endpoint the one cluster takes all requests, and answers them with 503.
-    shared = tuple(shares) if len(shares) > 1 else ((whole, 1),)
-    return Destination(clusters, shared, findings, key_of(rule) if rule is not None else None)
+    return Destination(clusters, tuple(shares) if len(shares) > 1 else ((whole, 1),), findings, counts)
+
+
+def _weighed(clusters: Mapping[str, Cluster]) -> list[tuple[str, int]]:
+    """What the endpoints of each weigh together."""
+    return [(name, sum([endpoint.weight for endpoint in cluster.endpoints])) for name, cluster in clusters.items()]
 
 
 def _clusters(

@@ -30,6 +30,7 @@ from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.route import Route, RouteTable, ValueMatch, VirtualHost, WeightedCluster
 from hauberk_core.resources import Service
 from hauberk_core.resources.gateway_api.references import ParentReference
+from hauberk_core.resources.gateway_api.rule_name import of_port
 from hauberk_core.resources.kubernetes.service import ServicePort
 
 # Where the workload is, and where it calls its sidecar.
@@ -146,7 +147,7 @@ def _for_port(routes: Sequence[Route], port: int, default: bool) -> list[Route]:
     return [
         msgspec.structs.replace(
             route,
-            name=f"{route.name}:{port}",
+            name=of_port(route.name, port),
             matches=tuple([msgspec.structs.replace(match, headers=(*match.headers, asked)) for match in route.matches]),
         )
         for route in routes
@@ -170,7 +171,8 @@ def _routes_to(build: Build, service: Service, port: ServicePort) -> tuple[Route
     backends = tuple(
         [WeightedCluster(cluster=cluster, weight=weight) for (cluster, _), weight in zip(shares, weights, strict=True)]
     )
-    return (Route(name=cluster_name(service, port.port), backends=backends),)
+    plugins = build.view.plugins.at_callers(service, port)
+    return (Route(name=cluster_name(service, port.port), backends=backends, plugins=plugins),)
 
 
 def _names(parent: ParentReference, port: ServicePort) -> bool:

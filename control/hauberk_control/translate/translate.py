@@ -14,6 +14,7 @@ from hauberk_control.translate.finding import Finding
 from hauberk_control.translate.gateway import build_gateway
 from hauberk_control.translate.node import Node
 from hauberk_control.translate.notes import Notes
+from hauberk_control.translate.plugin_policy import ReadPolicy, read_nothing
 from hauberk_control.translate.sidecar import build_sidecar
 from hauberk_control.translate.view import Memories, View
 from hauberk_core.agent.wire import CertificatePem
@@ -50,7 +51,9 @@ class Translation(NamedTuple):
 class Translator:
     """Translates store after store, and works out anew only what has changed. May be used from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, read_policy: ReadPolicy = read_nothing) -> None:
+        """Args: read_policy - asks plugins what policies mean."""
+        self._read_policy: Final = read_policy
         self._lock: Final = threading.Lock()
         self._memories: Final = Memories()
         self._view: View | None = None
@@ -83,7 +86,7 @@ class Translator:
         view = self._view
         if view is None or view.store is not store:
             self._memories.next_generation()
-            view = View(store, self._memories)
+            view = View(store, self._memories, self._read_policy)
             self._view = view
             self._translations.clear()
         return view

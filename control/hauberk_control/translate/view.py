@@ -12,7 +12,7 @@ from hauberk_control.translate.endpoints import Endpoints, Reached
 from hauberk_control.translate.finding import Finding, findings, locate
 from hauberk_control.translate.gateway_listener import ListenerState, examine
 from hauberk_control.translate.memory import Memory
-from hauberk_control.translate.plugin_policy import PluginPolicies
+from hauberk_control.translate.plugin_policy import PluginPolicies, ReadPolicy, read_nothing
 from hauberk_control.translate.reference import Grants
 from hauberk_control.translate.route_plan import BackendPlan, RoutePlan, plan_route
 from hauberk_control.translate.security import Policies
@@ -55,13 +55,13 @@ class Memories:
 class View:
     """One store."""
 
-    def __init__(self, store: Store, memories: Memories) -> None:
+    def __init__(self, store: Store, memories: Memories, read_policy: ReadPolicy = read_nothing) -> None:
         self.store: Final = store
         self._memories: Final = memories
         self.grants: Final = Grants(store)
         self.policies: Final = Policies(store)
         self.rules: Final = Rules(store)
-        self.plugins: Final = PluginPolicies(store)
+        self.plugins: Final = PluginPolicies(store, read_policy)
         self.undone: Final = undone_findings(store)
         self._endpoints: Final = Endpoints(store, self.policies)
         self._reached: Final[dict[tuple[str, str, int], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}
@@ -148,10 +148,11 @@ class View:
         """A port of a service as one proxy reaches it."""
         reached, found = self.reached(service, port)
         rule: DestinationRule | None = self.rules.find(host_name(service), service.metadata.namespace, caller)
+        versions = self.plugins.versions(service, port)
         return self._memories.destinations.get(
             (service.metadata.namespace, service.metadata.name, port.port, source),
-            (service, reached, rule, found),
-            lambda: destination(service, port, reached, rule, source, found),
+            (service, reached, rule, found, versions),
+            lambda: destination(service, port, reached, rule, source, found, versions),
         )
 
 

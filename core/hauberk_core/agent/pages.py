@@ -16,6 +16,8 @@ _TEXT: Final = "text/plain; charset=utf-8"
 _JSON: Final = "application/json"
 # Header fields whose values give access to something. They stand in the configuration where a route sets them.
 _SECRET_FIELDS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"})
+# The name under which plugins keep secrets in their configuration.
+_HIDDEN_MEMBER: Final = "secret"
 _REDACTED: Final = "[redacted]"
 
 
@@ -109,9 +111,12 @@ def _json_page(value: object) -> PageResponse:
 
 
 def _redact(value: object) -> object:
-    """Hide the values of secret header fields, which the model writes as pairs of name and value. As deep as the model."""
+    """Hide the values of secret header fields, which the model writes as pairs of name and value, and plugins' secrets.
+
+    As deep as the model.
+    """
     if isinstance(value, dict):
-        return {name: _redact(member) for name, member in value.items()}
+        return {name: _REDACTED if name == _HIDDEN_MEMBER else _redact(member) for name, member in value.items()}
     if isinstance(value, list):
         match value:
             case [str(name), str()] if name.lower() in _SECRET_FIELDS:

@@ -63,6 +63,13 @@ def header_name(text: str) -> Fault | None:
     return None
 
 
+def cookie_name(text: str) -> Fault | None:
+    """The name of a cookie (RFC 6265 section 4.1.1)."""
+    if _TOKEN.fullmatch(text) is None or len(text) > LONGEST_NAME:
+        return f"{quote(text)} is no cookie's name", "write letters, digits and dashes, for example shop-session"
+    return None
+
+
 def changeable_header_name(text: str) -> Fault | None:
     """The name of a header field that configuration may set, add or remove."""
     fault = header_name(text)

@@ -14,6 +14,7 @@ import pluggy
 from hauberk_core.model.errors import Path
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import JsonObject, PluginConfig
+from hauberk_core.resources.gateway_api.rule_name import rule_name
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.part import Part
 
@@ -51,6 +52,12 @@ class Scope(Protocol):
     def of(self, kind: type[ResourceT]) -> Sequence[ResourceT]:
         """All resources of one kind, the core's or the plugin's own, by namespace and name."""
 
+    def secret(self, purpose: str) -> str:
+        """A secret of the mesh for one purpose of the plugin: the same each time, and nothing that others can work out.
+
+        Whatever has it in its configuration keeps it under the name `secret`, so that nobody is shown it.
+        """
+
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with a resource. People are told it with the file, the line and the column of the field."""
@@ -72,11 +79,22 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True):
     listener: tuple[PluginConfig, ...] = ()
     """For every filter chain."""
     routes: dict[str, tuple[PluginConfig, ...]] = {}
-    """By the route's name in the snapshot."""
+    """By the route's name in the snapshot: `rule_name` for the rules of HTTPRoutes."""
     clusters: dict[str, tuple[PluginConfig, ...]] = {}
     """By the cluster's name in the snapshot."""
     problems: tuple[Problem, ...] = ()
     """Resources that were refused, and why; the rest goes on."""
+
+
+class PolicyUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from a PluginPolicy beside the plugin's getting its configuration."""
+
+    at_callers: bool = False
+    """On a Service: the plugin works at the proxies that call it, in the routes that lead there, and not at its workloads."""
+    versions: dict[str, int] = {}
+    """On a Service: the weights by which its requests are divided among the versions of its workloads; none: they are not."""
+    version_label: str = "version"
+    """The label by which workloads tell their version."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +115,14 @@ class ControlHooks:
     def hauberk_kinds(self) -> Sequence[type[Resource]]:
         """The kinds of resources that the plugin understands, beside the core's. Asked once, when control starts."""
         return ()
+
+    @hookspec
+    def hauberk_policy(self, kind: str, config: dict[str, object]) -> PolicyUse | None:
+        """What a PluginPolicy with this configuration means. Pure. None: nothing but that the plugin gets it at its target.
+
+        Args: kind - of the target: `Gateway`, `HTTPRoute` or `Service`. What it raises refuses the policy, with the message as
+        the reason, before any proxy hears of it.
+        """
 
     @hookspec
     def hauberk_translate(self, scope: Scope) -> Attached | None:
@@ -121,9 +147,11 @@ __all__ = [
     "Mistake",
     "Part",
     "PluginConfig",
+    "PolicyUse",
     "Problem",
     "Resource",
     "Scope",
     "hookimpl",
     "hookspec",
+    "rule_name",
 ]

@@ -10,8 +10,9 @@ from hauberk_core.model.listener import FilterChain, Listener
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import Route, RouteTable
 from hauberk_core.model.snapshot import Snapshot
-from hauberk_core.plugin.control import Attached, Command, Problem, Resource, Scope
+from hauberk_core.plugin.control import Attached, Command, JsonObject, PolicyUse, Problem, Resource, Scope
 from hauberk_core.plugin.host import PluginHost
+from hauberk_core.resources.gateway_api.rule_name import without_port
 from hauberk_core.resources.registry import Kinds
 
 
@@ -37,6 +38,23 @@ def plugin_commands(host: PluginHost) -> tuple[list[Command], list[ConfigError]]
         else:
             commands.extend(found)
     return commands, problems
+
+
+def read_policy(host: PluginHost, plugin: str, kind: str, config: JsonObject) -> PolicyUse:
+    """What a PluginPolicy means to its plugin, if that is here and has something to say.
+
+    Raises: ValueError, with a sentence for a person, if it says that the policy is wrong.
+    """
+    if plugin not in host.names() or "hauberk_policy" not in host.hooks(plugin):
+        return PolicyUse()
+    try:
+        use = host.call(plugin, "hauberk_policy", kind=kind, config=config.decode())
+    except Exception as error:
+        # A stranger's code; raising is its way to say no.
+        raise ValueError(f"the plugin {plugin} refuses it: {str(error) or type(error).__name__}") from error
+    if use is not None and not isinstance(use, PolicyUse):
+        raise ValueError(f"the plugin {plugin} returned a {type(use).__name__}, which is no PolicyUse")
+    return use or PolicyUse()
 
 
 class Added(NamedTuple):
@@ -129,7 +147,7 @@ def _to_table(table: RouteTable, uses: dict[str, tuple[PluginConfig, ...]]) -> R
     for host in table.virtual_hosts:
         routes: list[Route] = []
         for route in host.routes:
-            added = uses.get(route.name)
+            added = uses.get(without_port(route.name))
             changed = changed or added is not None
             routes.append(route if added is None else msgspec.structs.replace(route, plugins=route.plugins + added))
         hosts.append(msgspec.structs.replace(host, routes=tuple(routes)))

@@ -15,6 +15,7 @@ from hauberk_core.observe.access_log import AccessLogWriter
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.line_format import LineFormat
 from hauberk_core.observe.meters import ProxyMeters
+from hauberk_core.observe.metrics import PLUGIN_COUNT
 from hauberk_core.observe.plugin_meters import StepMeter
 from hauberk_core.observe.record import Record
 from hauberk_core.observe.text_line import TextLine
@@ -190,6 +191,10 @@ class Simulation:
             self.run()
         self.clock.move_to(end)
         self.run()
+
+    def plugin_count(self, plugin: str, name: str) -> int:
+        """One of a plugin's counters."""
+        return self._cells.view(PLUGIN_COUNT, (plugin, name))[0]
 
     def _find_plugins(self) -> PluginHost:
         if self._found is not None:

@@ -35,13 +35,14 @@ def _host(attached: Attached | None) -> PluginHost:
         assert (scope.role, scope.name, scope.namespace) == ("sidecar", "books-1", "shop")
         assert dict(scope.labels) == {"app": "books"}
         assert list(scope.of(Service)) == []
+        assert scope.secret("it") == "IT"
         return attached
 
     return control_host([GivenEntry("it", half("1", hookimpl, hauberk_translate=hauberk_translate))], frozenset())
 
 
 def test_what_plugins_add_is_part_of_the_snapshot_and_of_its_version() -> None:
-    with_plugins = PluginTranslation(_Translator(), _host(Attached(listener=(use("it"),), problems=(PROBLEM,))))
+    with_plugins = PluginTranslation(_Translator(), _host(Attached(listener=(use("it"),), problems=(PROBLEM,))), str.upper)
     first = with_plugins.translate(STORE, NODE)
     assert first.snapshot.listeners["in"].filter_chains[0].plugins == (use("it"),)
     assert [str(problem).splitlines()[0] for problem in first.problems] == [
@@ -49,20 +50,21 @@ def test_what_plugins_add_is_part_of_the_snapshot_and_of_its_version() -> None:
     ]
     assert first.snapshot.version not in {"", "v"}
     assert with_plugins.translate(STORE, NODE).snapshot == first.snapshot
-    other = PluginTranslation(_Translator(), _host(Attached(listener=(use("it", priority=1),)))).translate(Store(), NODE)
+    changed = _host(Attached(listener=(use("it", priority=1),)))
+    other = PluginTranslation(_Translator(), changed, str.upper).translate(Store(), NODE)
     assert other.snapshot.version != first.snapshot.version
 
 
 def test_a_plugin_that_only_complains_leaves_the_version() -> None:
-    told = PluginTranslation(_Translator(), _host(Attached(problems=(PROBLEM,)))).translate(STORE, NODE)
+    told = PluginTranslation(_Translator(), _host(Attached(problems=(PROBLEM,))), str.upper).translate(STORE, NODE)
     assert (told.snapshot.version, len(told.problems)) == ("v", 1)
 
 
 def test_what_plugins_say_of_objects_and_that_they_failed_is_noted() -> None:
-    told = PluginTranslation(_Translator(), _host(Attached(problems=(PROBLEM,)))).translate(STORE, NODE)
+    told = PluginTranslation(_Translator(), _host(Attached(problems=(PROBLEM,))), str.upper).translate(STORE, NODE)
     [finding] = told.notes.findings
     assert (str(finding.key), finding.mistake.message, told.notes.problems) == ("Namespace books", "too long", ())
-    failing = PluginTranslation(_Translator(), _host(7)).translate(STORE, NODE)  # type: ignore[arg-type]
+    failing = PluginTranslation(_Translator(), _host(7), str.upper).translate(STORE, NODE)  # type: ignore[arg-type]
     [failure] = failing.notes.problems
     assert failure.origin == "plugin it"
     assert failing.snapshot.version == "v"
@@ -70,5 +72,5 @@ def test_what_plugins_say_of_objects_and_that_they_failed_is_noted() -> None:
 
 def test_without_plugins_the_translation_is_passed_on() -> None:
     gateway = msgspec.structs.replace(NODE, role="gateway", name="shop/web")
-    passed = PluginTranslation(Translator(), control_host([], frozenset())).translate(Store(), gateway)
+    passed = PluginTranslation(Translator(), control_host([], frozenset()), str.upper).translate(Store(), gateway)
     assert passed == translate(Store(), gateway)

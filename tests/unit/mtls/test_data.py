@@ -12,7 +12,7 @@ from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.sockets import SocketStream
 from hauberk_core.net.transport import HANDSHAKE_DONE, Security, Stream
-from hauberk_core.plugin.data import Counter, Identity, PluginLog
+from hauberk_core.plugin.data import Identity
 from hauberk_mtls import plugin
 from hauberk_mtls.data import make_security
 
@@ -23,41 +23,6 @@ RATINGS = workload("ratings")
 GATEWAY = workload("gateway")
 REVIEWS_PEM = AUTHORITY.issue(REVIEWS)
 GATEWAY_PEM = AUTHORITY.issue(GATEWAY)
-
-
-class Lines(PluginLog):
-    """Keeps what is logged."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def warning(self, text: str) -> None:
-        self.lines.append(text)
-
-
-class Count(Counter):
-    """Keeps the sum."""
-
-    def __init__(self) -> None:
-        self.total = 0
-
-    def add(self, number: int = 1) -> None:
-        self.total += number
-
-
-class Services(KeepingServices):
-    """Keeps counters and the log too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines = Lines()
-        self.counts: dict[str, Count] = {}
-
-    def counter(self, name: str) -> Counter:
-        return self.counts.setdefault(name, Count())
-
-    def log(self) -> PluginLog:
-        return self.lines
 
 
 def _config(*identities: str, permissive: bool = False, server_name: str = "") -> TransportConfig:
@@ -75,8 +40,8 @@ def _identity(pem: CertificatePem, is_listener: bool, trust: bytes = AUTHORITY.t
     return Identity(is_listener, pem.chain, pem.key, trust)
 
 
-def _server(*identities: str, permissive: bool = False, services: Services | None = None) -> Security:
-    made = make_security(_config(*identities, permissive=permissive), _identity(REVIEWS_PEM, True), services or Services())
+def _server(*identities: str, permissive: bool = False, services: KeepingServices | None = None) -> Security:
+    made = make_security(_config(*identities, permissive=permissive), _identity(REVIEWS_PEM, True), services or KeepingServices())
     assert made is not None
     return made
 
@@ -84,7 +49,7 @@ def _server(*identities: str, permissive: bool = False, services: Services | Non
 def _client(
     *identities: str, pem: CertificatePem = GATEWAY_PEM, trust: bytes = AUTHORITY.trust_pem, server_name: str = ""
 ) -> Security:
-    made = make_security(_config(*identities, server_name=server_name), _identity(pem, False, trust), Services())
+    made = make_security(_config(*identities, server_name=server_name), _identity(pem, False, trust), KeepingServices())
     assert made is not None
     return made
 
@@ -175,11 +140,11 @@ def test_a_renewed_certificate_shares_the_pool_and_nothing_else_does() -> None:
 )
 def test_what_cannot_prove_or_verify_anything_is_refused(config: TransportConfig, identity: Identity, reason: str) -> None:
     with pytest.raises((ValueError, ssl.SSLError), match=reason):
-        make_security(config, identity, Services())
+        make_security(config, identity, KeepingServices())
 
 
 def test_other_transports_are_left_to_others() -> None:
-    services = Services()
+    services = KeepingServices()
     assert plugin.hauberk_transport(TransportConfig(security="tls"), _identity(REVIEWS_PEM, True), services) is None
     made = plugin.hauberk_transport(_config(), _identity(REVIEWS_PEM, True), services)
     assert made is not None

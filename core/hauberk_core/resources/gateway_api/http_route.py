@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal
 import msgspec
 
 from hauberk_core.model.mistake import Mistake
-from hauberk_core.model.syntax import Fault, changeable_header_name, header_name, header_value, matched_path, path
+from hauberk_core.model.syntax import Fault, changeable_header_name, cookie_name, header_name, header_value, matched_path, path
 from hauberk_core.resources.duration import GatewayDuration
 from hauberk_core.resources.gateway_api.references import (
     GATEWAY_GROUP,
@@ -244,6 +244,23 @@ class SessionPersistence(Part, frozen=True, kw_only=True):
     idle_timeout: GatewayDuration | None = None
     type: Literal["Cookie", "Header"] = "Cookie"
     cookie_config: CookieConfig | None = None
+
+    def mistakes(self) -> list[Mistake]:
+        found: list[Mistake] = []
+        if self.session_name is not None:
+            fault = cookie_name(self.session_name) if self.type == "Cookie" else changeable_header_name(self.session_name)
+            if fault is not None:
+                found.append(Mistake(("sessionName",), *fault))
+        if self.cookie_config is not None:
+            if self.type != "Cookie":
+                message = "cookieConfig for a session that is carried in a header"
+                found.append(Mistake(("cookieConfig",), message, "remove it, or write type: Cookie"))
+            elif self.cookie_config.lifetime_type == "Permanent" and not (
+                self.absolute_timeout and self.absolute_timeout.seconds >= 1
+            ):
+                message = "a Permanent cookie must say for how long"
+                found.append(Mistake(("absoluteTimeout",), message, "add absoluteTimeout, at least 1s"))
+        return found
 
 
 class HttpRouteRule(Part, frozen=True, kw_only=True):

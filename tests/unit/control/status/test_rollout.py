@@ -61,7 +61,7 @@ def store(failure: str = "closed") -> Store:
 
 def status_of(node: Node, store: Store, **more: object) -> ProxyStatus:
     """A proxy that has what it is told, unless `more` says otherwise."""
-    notes = PluginTranslation(Translator(), control_host([], frozenset())).translate(store, node).notes
+    notes = PluginTranslation(Translator(), control_host([], frozenset()), str.upper).translate(store, node).notes
     values: dict[str, object] = {
         "identity": node.identity,
         "role": node.role,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 from plugin_fixtures import GivenEntry, half, use
 
@@ -16,10 +17,11 @@ from hauberk_core.model import (
     Snapshot,
     VirtualHost,
 )
-from hauberk_core.plugin.control import Attached, Command, Part, Problem, Resource, hookimpl
-from hauberk_core.plugin.control_plugins import attach_plugins, plugin_commands, with_plugin_kinds
+from hauberk_core.plugin.control import Attached, Command, JsonObject, Part, PolicyUse, Problem, Resource, hookimpl
+from hauberk_core.plugin.control_plugins import attach_plugins, plugin_commands, read_policy, with_plugin_kinds
 from hauberk_core.plugin.host import PluginHost, control_host
 from hauberk_core.resources import Gateway, Namespace, ObjectMeta, Service
+from hauberk_core.resources.gateway_api.rule_name import of_port
 from hauberk_core.resources.registry import CORE_KINDS
 
 
@@ -50,6 +52,9 @@ class Proxy:
 
     def of(self, kind: type[Resource]) -> Sequence[Any]:
         return ()
+
+    def secret(self, purpose: str) -> str:
+        return purpose
 
 
 SPACE = Namespace(api_version="v1", kind="Namespace", metadata=ObjectMeta(name="books"))
@@ -141,6 +146,40 @@ def test_a_plugin_that_fails_adds_nothing_and_the_rest_goes_on(hook: Callable[..
     assert what in problem.message
     assert problem.origin == "plugin broken"
     assert after.listeners["web"].filter_chains[0].plugins == (use("own"), use("works"))
+
+
+def test_a_rule_gets_its_plugins_once_for_each_port_of_a_table() -> None:
+    before = snapshot()
+    host_name = before.route_tables["all"].virtual_hosts[0]
+    routes = tuple([msgspec.structs.replace(host_name.routes[1], name=of_port("two", port)) for port in (80, 81)])
+    table = RouteTable(virtual_hosts=(msgspec.structs.replace(host_name, routes=routes),))
+    before = msgspec.structs.replace(before, route_tables={"all": table})
+    attached = Attached(routes={"two": (use("it"),)})
+    after = attach_plugins(controls(it={"hauberk_translate": lambda scope: attached}), Proxy(), before).snapshot
+    assert [route.plugins for route in after.route_tables["all"].virtual_hosts[0].routes] == [(use("it"),), (use("it"),)]
+
+
+def test_hauberk_policy_says_what_a_policy_means() -> None:
+    meant = PolicyUse(at_callers=True, versions={"v1": 1})
+
+    def hauberk_policy(kind: str, config: dict[str, object]) -> PolicyUse | None:
+        return meant if (kind, config) == ("Service", {"a": 1}) else None
+
+    host = controls(it={"hauberk_policy": hauberk_policy}, mute={"hauberk_commands": lambda: ()})
+    assert read_policy(host, "it", "Service", JsonObject.of({"a": 1})) is meant
+    assert read_policy(host, "it", "Gateway", JsonObject.of({"a": 1})) == PolicyUse()
+    assert read_policy(host, "mute", "Service", JsonObject("{}")) == read_policy(host, "gone", "Service", JsonObject("{}"))
+
+
+@pytest.mark.parametrize(("answer", "what"), [(ValueError("no such colour"), "no such colour"), (7, "is no PolicyUse")])
+def test_a_policy_that_its_plugin_does_not_understand_is_wrong(answer: object, what: str) -> None:
+    def hauberk_policy() -> object:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with pytest.raises(ValueError, match=what):
+        read_policy(controls(it={"hauberk_policy": hauberk_policy}), "it", "Gateway", JsonObject("{}"))
 
 
 def test_without_a_word_the_snapshot_is_the_same() -> None:
