@@ -1,55 +1,22 @@
-"""A whole mesh on this machine: gateway, sidecars, control, from a folder of YAML."""
+"""A whole mesh on this machine: gateway, sidecars, control, from a folder of YAML, and who may enter it."""
 
+import contextlib
 import json
-import os
-import re
-import signal
 import socket
+import ssl
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
-from laptop_mesh import Load, Mesh, running_mesh, wait_until
+from bookshop_mesh import bookshop_mesh, policy, route, service, write_bookshop
+from endurance import lasting
+from laptop_mesh import Mesh, Proxy, get, wait_until
+from load_client import Load
+from mesh_wire import Witness, peer_context, shown_by, witness
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.endure]
 
-GATEWAY: Final = """\
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: bookshop}
-spec:
-  gatewayClassName: hauberk
-  listeners:
-  - {name: http, port: 80, protocol: HTTP}
-"""
-ROUTE: Final = """\
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: reviews}
-spec:
-  parentRefs: [{name: bookshop}]
-  rules:
-  - matches: [{path: {type: PathPrefix, value: PREFIX}}]
-    filters:
-    - type: URLRewrite
-      urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /reviews}}
-    backendRefs: [{name: reviews, port: 9080}]
-"""
-SERVICE: Final = """\
-apiVersion: v1
-kind: Service
-metadata: {name: NAME}
-spec:
-  selector: {app: NAME}
-  ports: [{port: 9080}]
-"""
-POLICY: Final = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: istio-system}
-spec: {mtls: {mode: MODE}}
-"""
+
 MISSING: Final = """\
 apiVersion: hauberk.dev/v1alpha1
 kind: PluginPolicy
@@ -64,98 +31,106 @@ spec:
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     folder = tmp_path_factory.mktemp("laptop") / "mesh"
-    folder.mkdir()
-    (folder / "gateway.yaml").write_text(GATEWAY)
-    (folder / "route.yaml").write_text(ROUTE.replace("PREFIX", "/reviews"))
-    for name in ("reviews", "ratings"):
-        (folder / f"{name}.yaml").write_text(SERVICE.replace("NAME", name))
-    (folder / "policy.yaml").write_text(POLICY.replace("MODE", "STRICT"))
-    with (
-        running_mesh(folder, "--validity", "20s") as running,
-        running.workload("ratings"),
-        running.workload("reviews", version="v2", variables={"SERVICE_VERSION": "v2"}),
-    ):
-        wait_until(lambda: '"ratings_instance":"ratings' in running.get("/reviews/0").body, "an answer of both services")
+    write_bookshop(folder)
+    with bookshop_mesh(folder) as running:
         yield running
 
 
-def _served(mesh: Mesh, workload: str) -> list[str]:
-    """What a workload's sidecar counts of requests that it answered with 200."""
-    page = mesh.proxy("sidecar", workload).admin("/stats/prometheus")
-    return [
-        line
-        for line in page.splitlines()
-        if line.startswith("istio_requests_total") and 'reporter="destination"' in line and 'response_code="200"' in line
-    ]
+@pytest.fixture
+def watched(mesh: Mesh) -> Iterator[Witness]:
+    """A workload that writes down who calls it; the gateway and the sidecars may."""
+    (mesh.folder / "witness.yaml").write_text(service("witness"))
+    (mesh.folder / "witness-route.yaml").write_text(route("witness"))
+    with witness(mesh.folder) as made:
+        yield made
+    for name in ("witness", "witness-route", "witness-entry"):
+        (mesh.folder / f"{name}.yaml").unlink()
 
 
-def test_every_hop_between_proxies_is_mutual_tls(mesh: Mesh) -> None:
+def principal(service_account: str) -> str:
+    return f"spiffe://cluster.local/ns/default/sa/{service_account}"
+
+
+def test_every_hop_between_proxies_is_mutual_tls_by_the_metrics_of_both_sides(mesh: Mesh) -> None:
     assert mesh.get("/reviews/0").status == 200
-    callers = {"reviews-v2": "bookshop-hauberk", "ratings": "reviews"}
-    for workload, caller in callers.items():
-        # An exchange is counted a moment after its answer was sent.
-        wait_until(lambda workload=workload: bool(_served(mesh, workload)), "a count")  # type: ignore[misc]
-        for line in _served(mesh, workload):
-            assert 'connection_security_policy="mutual_tls"' in line
-            assert f'source_principal="spiffe://cluster.local/ns/default/sa/{caller}"' in line
+    hops = [
+        (mesh.proxy("gateway", "bookshop"), "bookshop-hauberk", mesh.proxy("sidecar", "reviews-v2"), "reviews"),
+        (mesh.proxy("sidecar", "reviews-v2"), "reviews", mesh.proxy("sidecar", "ratings"), "ratings"),
+    ]
+    for caller, calling, called, serving in hops:
+        names = {"source_principal": principal(calling), "destination_principal": principal(serving)}
+        for proxy, reporter in ((caller, "source"), (called, "destination")):
+            # An exchange is counted a moment after its answer was sent.
+            wait_until(
+                lambda: bool(proxy.metric_lines("istio_requests_total", reporter=reporter, response_code="200", **names)),  # noqa: B023 - called at once
+                f"{reporter} {calling} {serving}",
+            )
+        served = called.metric_lines("istio_requests_total", reporter="destination")
+        assert all('connection_security_policy="mutual_tls"' in line for line in served), served
+
+
+def test_every_hop_between_proxies_is_mutual_tls_by_the_certificates_on_the_wire(mesh: Mesh, watched: Witness) -> None:
+    # What the sidecars show those who call them.
+    caller = peer_context(mesh.folder, ssl.PROTOCOL_TLS_CLIENT, "somebody")
+    for name, account in (("reviews-v2", "reviews"), ("reviews-v3", "reviews"), ("ratings", "ratings")):
+        sidecar = mesh.proxy("sidecar", name)
+        shown = shown_by(caller, sidecar.inbound_port(9080))
+        assert shown.names == (principal(account),)
+        assert shown.was_valid()
+        assert shown.serial == sidecar.certificate().serial
+    # What gateway and sidecar show those whom they call.
+    wait_until(lambda: mesh.get("/witness/x").status == 200, "the witness's answer to the gateway")
+    proxy_port = int(str(mesh.proxy("sidecar", "reviews-v2").node()["http_proxy_port"]))
+    wait_until(lambda: _by_proxy(proxy_port, "http://witness:9080/x") == 200, "the witness's answer to the sidecar")
+    by_name = {shown.names: shown.serial for shown in watched.callers()}
+    assert by_name == {
+        (principal("bookshop-hauberk"),): mesh.proxy("gateway", "bookshop").certificate().serial,
+        (principal("reviews"),): mesh.proxy("sidecar", "reviews-v2").certificate().serial,
+    }
+
+
+def _by_proxy(port: int, url: str) -> int:
+    """The status of an answer by an HTTP proxy."""
+    return get(port, url).status
 
 
 def test_plaintext_to_a_strict_workload_is_reset(mesh: Mesh) -> None:
-    port = mesh.proxy("sidecar", "reviews-v2").inbound_port(9080)
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
-        sock.sendall(b"GET /reviews/0 HTTP/1.1\r\nHost: reviews\r\n\r\n")
-        with pytest.raises(ConnectionResetError):
-            sock.recv(1)
+    for name in ("reviews-v2", "ratings"):
+        port = mesh.proxy("sidecar", name).inbound_port(9080)
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+            sock.sendall(b"GET /reviews/0 HTTP/1.1\r\nHost: reviews\r\n\r\n")
+            with pytest.raises(ConnectionResetError):
+                sock.recv(1)
 
 
 def test_modes_change_under_load_without_a_failed_request(mesh: Mesh) -> None:
-    policy = mesh.folder / "policy.yaml"
-    port = mesh.proxy("sidecar", "reviews-v2").inbound_port(9080)
-
-    def takes_plaintext() -> bool:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
-            sock.sendall(b"GET /reviews/0 HTTP/1.1\r\nHost: reviews\r\nConnection: close\r\n\r\n")
-            try:
-                return sock.recv(12).startswith(b"HTTP/1.1 200")
-            except ConnectionResetError:
-                return False
-
-    with Load(mesh, "/reviews/0") as load:
-        for _ in range(3):
-            policy.write_text(POLICY.replace("MODE", "PERMISSIVE"))
-            wait_until(takes_plaintext, "plaintext under PERMISSIVE")
-            policy.write_text(POLICY.replace("MODE", "STRICT"))
-            wait_until(lambda: not takes_plaintext(), "a reset under STRICT")
-    assert load.answers
+    sidecars = [mesh.proxy("sidecar", name) for name in ("reviews-v2", "reviews-v3", "ratings")]
+    rounds = int(lasting(60, 5))
+    with Load(mesh.gateway_port, "/reviews/0", clients=3, fresh=1) as load:
+        for _ in range(rounds):
+            for mode, taken in (("PERMISSIVE", True), ("STRICT", False)):
+                (mesh.folder / "policy.yaml").write_text(policy(mode))
+                wait_until(
+                    lambda: all(_takes_plaintext(sidecar) is taken for sidecar in sidecars),  # noqa: B023 - called at once
+                    f"{mode} at every sidecar",
+                )
+    assert load.total() > rounds
     assert load.failed() == []
 
 
-def test_an_edited_route_moves_traffic(mesh: Mesh) -> None:
-    route = mesh.folder / "route.yaml"
-    route.write_text(ROUTE.replace("PREFIX", "/elsewhere"))
-    wait_until(lambda: mesh.get("/elsewhere/0").status == 200, "the new route")
-    wait_until(lambda: mesh.get("/reviews/0").status == 404, "the end of the old route")
-    route.write_text(ROUTE.replace("PREFIX", "/reviews"))
-    wait_until(lambda: mesh.get("/reviews/0").status == 200, "the old route again")
-
-
-def test_a_broken_file_is_told_with_its_place_and_harms_nobody(mesh: Mesh) -> None:
-    broken = mesh.folder / "broken.yaml"
-    with Load(mesh, "/reviews/0") as load:
-        broken.write_text(ROUTE.replace("PREFIX", "/reviews").replace("backendRefs", "backendRef"))
-        wait_until(lambda: mesh.hauberk("status").returncode == 1, "a status that tells of the mistake")
-        told = mesh.hauberk("status").stderr
-        assert re.search(r"broken\.yaml:11:\d+: .*backendRef", told), told
-        assert "backendRefs" in told
-        broken.unlink()
-        wait_until(lambda: mesh.hauberk("status").returncode == 0, "a status without mistakes")
-    assert load.answers
-    assert load.failed() == []
+def _takes_plaintext(sidecar: Proxy) -> bool:
+    with (
+        contextlib.suppress(ConnectionResetError, BrokenPipeError),
+        socket.create_connection(("127.0.0.1", sidecar.inbound_port(9080)), timeout=10) as sock,
+    ):
+        sock.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return sock.recv(12).startswith(b"HTTP/1.1 ")
+    return False
 
 
 def test_a_policy_whose_plugin_is_missing_says_so_and_where_and_fails_as_declared(mesh: Mesh) -> None:
-    policy = mesh.folder / "waf.yaml"
-    policy.write_text(MISSING.replace("FAILURE", "closed"))
+    waf = mesh.folder / "waf.yaml"
+    waf.write_text(MISSING.replace("FAILURE", "closed"))
     wait_until(lambda: mesh.get("/reviews/0").status == 503, "the answer of a plugin that is not there")
     told = mesh.hauberk("status")
     assert told.returncode == 1
@@ -163,55 +138,19 @@ def test_a_policy_whose_plugin_is_missing_says_so_and_where_and_fails_as_declare
         "waf.yaml:1:1: PluginPolicy waf: PluginMissing: the plugin 'waf' is not installed at gateway default/bookshop"
         in told.stderr
     )
-    policy.write_text(MISSING.replace("FAILURE", "open"))
+    waf.write_text(MISSING.replace("FAILURE", "open"))
     wait_until(lambda: mesh.get("/reviews/0").status == 200, "requests that go on without it")
     wait_until(lambda: "failure: open" in mesh.hauberk("status").stderr, "the same, told otherwise")
-    policy.unlink()
+    waf.unlink()
     wait_until(lambda: mesh.hauberk("status").returncode == 0, "a status without mistakes")
 
 
 def test_places_are_relative_and_workloads_say_who_made_them(mesh: Mesh) -> None:
     rows = json.loads(mesh.hauberk("status", "-o", "json").stdout)["conditions"]
     places = {row["kind"]: row["place"] for row in rows}
-    assert (places["Gateway"], places["HTTPRoute"]) == ("gateway.yaml:1:1", "route.yaml:1:1")
+    assert (places["Gateway"], places["HTTPRoute"]) == ("gateway.yaml:1:1", "ratings-route.yaml:1:1")
     assert places["WorkloadEntry"] == "hauberk run"
 
 
 def test_every_proxy_is_known_to_be_up_to_date(mesh: Mesh) -> None:
-    wait_until(
-        lambda: [proxy["current"] for proxy in json.loads(mesh.hauberk("proxies", "-o", "json").stdout)["proxies"]] == [True] * 3,
-        "three proxies with the latest configuration",
-    )
-
-
-def test_certificates_are_renewed_under_load(mesh: Mesh) -> None:
-    # They live 20 s here; renewal is due at half of that.
-    proxy = mesh.proxy("sidecar", "reviews-v2")
-    before = proxy.admin("/certs")
-    with Load(mesh, "/reviews/0") as load:
-        wait_until(lambda: proxy.admin("/certs") != before, "another certificate")
-    assert load.failed() == []
-
-
-def test_control_and_a_sidecar_are_killed_and_traffic_goes_on(mesh: Mesh) -> None:
-    control_log = (mesh.folder / ".hauberk" / "control.log").read_text()
-    with Load(mesh, "/reviews/0") as load:
-        [control] = [
-            int(entry.name)
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdigit()
-            and (entry / "cmdline").exists()
-            and b"hauberk_cli\0control" in (entry / "cmdline").read_bytes()
-            and str(mesh.folder).encode() in (entry / "cmdline").read_bytes()
-        ]
-        os.kill(control, signal.SIGKILL)
-        wait_until(
-            lambda: (
-                len((mesh.folder / ".hauberk" / "control.log").read_text()) > len(control_log)
-                and mesh.hauberk("proxies").stdout.count("yes") == 3
-            ),
-            "control again, with all proxies",
-        )
-    assert load.answers
-    assert load.failed() == []
-    assert mesh.get("/reviews/0").status == 200
+    wait_until(lambda: mesh.current_proxies() == 4, "four proxies with the latest configuration")

@@ -4,15 +4,13 @@ import json
 import socket
 import ssl
 import subprocess
-import threading
 import urllib.request
-from collections import Counter
 from collections.abc import Iterator
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 from live_proxy import JsonObject, LiveProxy, forward_to, live_proxy
+from load_client import Load
 from mesh_authority import MeshAuthority, workload
 from mesh_workers import ask, client_context
 from recording_backend import RecordingBackend, recording_backend
@@ -106,35 +104,6 @@ def _shown(port: int, context: ssl.SSLContext) -> bytes:
         return tls.getpeercert(True) or b""
 
 
-class Load:
-    """One keep-alive client in a thread."""
-
-    def __init__(self, port: int) -> None:
-        self.answers: Counter[str] = Counter()
-        self._port = port
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def end(self) -> None:
-        """Stop; every request must have been answered with 200."""
-        self._stop.set()
-        self._thread.join(30)
-        assert list(self.answers) == ["200"], self.answers
-
-    def _run(self) -> None:
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=20)
-        while not self._stop.is_set():
-            try:
-                connection.request("GET", "/x")
-                answer = connection.getresponse()
-                answer.read()
-                self.answers[str(answer.status)] += 1
-            except OSError as error:
-                self.answers[repr(error)] += 1
-        connection.close()
-
-
 def test_the_hop_between_proxies_is_mutual_tls_and_nothing_else_gets_in(
     gateway: LiveProxy, reviews: LiveProxy, authority: MeshAuthority, admin: int
 ) -> None:
@@ -161,8 +130,7 @@ def test_modes_change_and_certificates_are_renewed_while_requests_flow(
     gateway: LiveProxy, reviews: LiveProxy, authority: MeshAuthority, reviews_files: Files, backend: RecordingBackend
 ) -> None:
     prober = client_context(authority.issue(GATEWAY), authority.trust_pem)
-    load = Load(gateway.port)
-    try:
+    with Load(gateway.port, pause=0.0) as load:
         reviews.configure(_serving(reviews_files, backend, "permissive"))
         reviews.wait_until(lambda: _is_taken(reviews.port))
         renewed = authority.issue(REVIEWS)
@@ -170,8 +138,7 @@ def test_modes_change_and_certificates_are_renewed_while_requests_flow(
         reviews.wait_until(lambda: _shown(reviews.port, prober) == first_certificate(renewed.chain))
         reviews.configure(_serving(reviews_files, backend, "strict"))
         reviews.wait_until(lambda: not _is_taken(reviews.port))
-    finally:
-        load.end()
+    assert list(load.outcomes()) == ["200"]
 
 
 def _is_taken(port: int) -> bool:

@@ -4,8 +4,8 @@ import errno
 import socket
 
 import pytest
+from load_client import Load
 from mesh_authority import workload
-from mesh_load import Load
 from mesh_workers import REQUEST, Worker, World, ask, calling, client_context, mesh, serving
 from recording_backend import RecordingBackend
 
@@ -88,15 +88,15 @@ def test_a_peer_in_the_mesh_says_how_the_first_hop_was_carried_and_nobody_else_d
 def test_modes_change_under_load_without_a_failed_request(
     mesh_world: World, reviews: Worker, gateway: Worker, backend: RecordingBackend
 ) -> None:
-    load = Load(mesh_world, gateway.port, 4)
+    load = Load(gateway.port, clients=4, pause=0.0)
     for _ in range(8):
         reviews.follow(serving(backend.port, mesh(mode="strict"), labels={"reporter": "destination"}))
-        load.more(40)
+        mesh_world.more(load, 40)
         assert _is_reset(mesh_world, reviews.port)
         reviews.follow(serving(backend.port, mesh(mode="permissive"), labels={"reporter": "destination"}))
-        load.more(40)
+        mesh_world.more(load, 40)
         assert mesh_world.during(lambda: ask(reviews.port)).startswith(b"HTTP/1.1 200 ")
-    answers = load.end()
+    answers = mesh_world.end(load)
     assert list(answers) == ["200"]
     # Connections that are allowed in both modes have not noticed: as many as there are clients.
     assert gateway.series("cluster", 0, cluster="next") <= 4

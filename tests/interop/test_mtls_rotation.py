@@ -4,8 +4,8 @@ import socket
 import ssl
 import time
 
+from load_client import Load
 from mesh_authority import MeshAuthority, workload
-from mesh_load import Load
 from mesh_workers import PATIENCE_SECONDS, World, ask, calling, client_context, mesh, serving
 from recording_backend import RecordingBackend
 
@@ -35,7 +35,7 @@ def test_short_lived_certificates_are_renewed_under_load_without_a_failure(mesh_
     gateway = mesh_world.worker(authority.issue(GATEWAY, seconds=LIFE_SECONDS))
     gateway.follow(calling(reviews.port, mesh(REVIEWS)))
     prober = client_context(authority.issue(GATEWAY), authority.trust_pem)
-    load = Load(mesh_world, gateway.port, 2)
+    load = Load(gateway.port, clients=2, pause=0.0)
     end = time.monotonic() + TEST_SECONDS
     rounds = 0
     while time.monotonic() < end:
@@ -44,11 +44,11 @@ def test_short_lived_certificates_are_renewed_under_load_without_a_failure(mesh_
         gateway.follow(identity=authority.issue(GATEWAY, seconds=LIFE_SECONDS))
         assert mesh_world.during(lambda: _shown(reviews.port, prober)) == first_certificate(reviews.identity.chain)
         # More clients than before, so that connections are made with the new certificates too, beside those of the old ones.
-        more = Load(mesh_world, gateway.port, 2 + rounds % 7)
+        more = Load(gateway.port, clients=2 + rounds % 7, pause=0.0)
         mesh_world.until(lambda: time.monotonic() >= renewal)  # noqa: B023 - called at once
-        assert list(more.end()) == ["200"]
+        assert list(mesh_world.end(more)) == ["200"]
         rounds += 1
-    answers = load.end()
+    answers = mesh_world.end(load)
     assert list(answers) == ["200"]
     assert rounds >= TEST_SECONDS / LIFE_SECONDS
     assert reviews.log == []

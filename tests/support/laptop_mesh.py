@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,13 +16,35 @@ from typing import Final, NamedTuple
 # Generous: a dozen interpreters start on a machine that may be busy.
 START_SECONDS: Final = 90.0
 LOOK_SECONDS: Final = 0.02
+_GATEWAY_PORT: Final = re.compile(r"gateway (\S+)/(\S+): port \d+ is 127\.0\.0\.1:(\d+)")
 
 
 class Reply(NamedTuple):
-    """What the gateway answered; status 0: the connection failed."""
+    """What was answered; status 0: the connection failed."""
 
     status: int
     body: str
+
+
+def get(port: int, path: str, **headers: str) -> Reply:
+    """Ask a port of this machine, on a connection of its own. Args: headers - underscores in names stand for dashes."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        response = connection.getresponse()
+        return Reply(response.status, response.read().decode())
+    except (OSError, http.client.HTTPException):
+        return Reply(0, "")
+    finally:
+        connection.close()
+
+
+class Certificate(NamedTuple):
+    """What a proxy tells of its own certificate; the moments are in ISO form."""
+
+    serial: int
+    not_before: str
+    not_after: str
 
 
 class Proxy(NamedTuple):
@@ -37,8 +58,14 @@ class Proxy(NamedTuple):
         assert isinstance(document, dict)
         return document
 
+    def node(self) -> dict[str, dict[str, object]]:
+        """What control was told of it."""
+        node = self.bootstrap()["node"]
+        assert isinstance(node, dict)
+        return node
+
     def admin(self, path: str) -> str:
-        """A page of its admin server."""
+        """A page of its admin server. Raises: OSError."""
         connection = http.client.HTTPConnection(str(self.bootstrap()["admin"]), timeout=10)
         try:
             connection.request("GET", path)
@@ -46,22 +73,71 @@ class Proxy(NamedTuple):
         finally:
             connection.close()
 
+    def is_ready(self) -> bool:
+        """Whether it says so itself."""
+        try:
+            return self.admin("/healthz/ready").startswith("ready")
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def certificate(self) -> Certificate:
+        """The certificate by which it is known in the mesh."""
+        [shown] = [shown for shown in json.loads(self.admin("/certs"))["certificates"] if shown["name"] == "workload"]
+        return Certificate(int(shown["serial"], 16), shown["not_before"], shown["not_after"])
+
+    def metric_lines(self, name: str, **labels: str) -> list[str]:
+        """The lines of a metric that have these labels."""
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        lines = self.admin("/stats/prometheus").splitlines()
+        return [line for line in lines if line.startswith(name + "{") and all(label in line for label in wanted)]
+
     def inbound_port(self, service_port: int) -> int:
         """Where the mesh reaches its workload."""
-        node = self.bootstrap()["node"]
-        assert isinstance(node, dict)
-        return int(node["inbound"][str(service_port)][0])
+        listen = self.node()["inbound"][str(service_port)]
+        assert isinstance(listen, list)
+        return int(listen[0])
 
-    def agent_pid(self) -> int:
-        """Its agent's process."""
+    def outbound_port(self, target: str) -> int:
+        """Where its workload calls a service, `service.namespace:port`."""
+        return int(str(self.node()["outbound"][target]))
+
+    def log(self) -> str:
+        """What it has written."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def agent(self) -> int:
+        """Its agent's process; 0 while there is none."""
         wanted = str(self.folder / "bootstrap.json")
-        found = [
-            int(entry.name)
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and wanted in _command_line(entry) and "hauberk_cli" not in _command_line(entry)
-        ]
-        assert len(found) == 1, found
-        return found[0]
+        found = processes(lambda line: wanted in line and "hauberk_cli" not in line)
+        assert len(found) <= 1, found
+        return found[0] if found else 0
+
+    def workers(self) -> list[int]:
+        """Its workers' processes."""
+        return children(self.agent())
+
+
+def processes(wanted: Callable[[str], bool]) -> list[int]:
+    """The processes with such a command line."""
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if wanted(_command_line(entry))]
+
+
+def children(parent: int) -> list[int]:
+    """The processes that a process has started and that run."""
+    found: list[int] = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, of = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if int(of) == parent and state != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+def is_running(process: int) -> bool:
+    """Whether a process has not ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
 
 
 def _command_line(entry: Path) -> str:
@@ -79,7 +155,15 @@ class Mesh:
         self.python: Final = python
         self.log: Final = log
         self.up: Final = up
-        self.gateway_port = 0
+
+    @property
+    def gateway_port(self) -> int:
+        """Where the first gateway listens."""
+        return next(iter(self.gateway_ports().values()))
+
+    def gateway_ports(self) -> dict[str, int]:
+        """Where each gateway listens; of several ports, the last."""
+        return {name: int(port) for _, name, port in _GATEWAY_PORT.findall(self.log.read_text())}
 
     def proxy(self, role: str, name: str) -> Proxy:
         """One of its proxies."""
@@ -90,30 +174,41 @@ class Mesh:
         command = [self.python, "-m", "hauberk_cli", *arguments, "--mesh", str(self.folder)]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
+    def current_proxies(self) -> int:
+        """How many proxies have the latest configuration, by what control says; -1 while it does not answer."""
+        answer = self.hauberk("proxies", "-o", "json")
+        if answer.returncode != 0:
+            return -1
+        return sum(bool(proxy["current"]) for proxy in json.loads(answer.stdout)["proxies"])
+
     def get(self, path: str, **headers: str) -> Reply:
-        """Ask the gateway, on a connection of its own. Args: headers - underscores in names stand for dashes."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.gateway_port, timeout=20)
-        try:
-            connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-            response = connection.getresponse()
-            return Reply(response.status, response.read().decode())
-        except (OSError, http.client.HTTPException):
-            return Reply(0, "")
-        finally:
-            connection.close()
+        """Ask the gateway as `get` does."""
+        return get(self.gateway_port, path, **headers)
+
+    def control(self) -> int:
+        """The process of control; 0 while there is none."""
+        found = [child for child in children(self.up.pid) if "hauberk_cli control" in _command_line(Path(f"/proc/{child}"))]
+        return found[0] if found else 0
+
+    def control_log(self) -> str:
+        """What control has written."""
+        return (self.folder / ".hauberk" / "control.log").read_text(errors="replace")
 
     @contextlib.contextmanager
-    def workload(self, service: str, *, version: str = "", variables: dict[str, str] | None = None) -> Iterator[None]:
+    def workload(
+        self, service: str, *, version: str = "", variables: dict[str, str] | None = None
+    ) -> "Iterator[subprocess.Popen[bytes]]":
         """A service of the bookshop as a workload, until the end of the block."""
         command = [self.python, "-m", "hauberk_cli", "run", "--mesh", str(self.folder), "--service", service, "--port", "9080"]
         if version:
             command += ["--version", version]
         command += ["--", self.python, "-m", "hauberk_bookshop", service]
+        environment = {**os.environ, **({"SERVICE_VERSION": version} if version else {}), **(variables or {})}
         log = self.folder.parent / f"{service}{version}.log"
-        with log.open("w") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **(variables or {})})
+        with log.open("a") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
         try:
-            yield
+            yield process
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
@@ -130,52 +225,31 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_
 
 
 @contextlib.contextmanager
-def running_mesh(folder: Path, *options: str, python: str = sys.executable) -> Iterator[Mesh]:
-    """`hauberk up` on a folder that has one Gateway with one port, until the end of the block. Args: python - with hauberk."""
+def running_mesh(
+    folder: Path,
+    *options: str,
+    gateways: int = 1,
+    variables: dict[str, str] | None = None,
+    python: str = sys.executable,
+) -> Iterator[Mesh]:
+    """`hauberk up` on a folder that has so many Gateways with one port each, until the end of the block.
+
+    Args: variables - for the environment, beside those of this process; python - an interpreter with hauberk.
+    """
     log = folder.parent / "up.log"
     with log.open("w") as output:
         command = [python, "-m", "hauberk_cli", "up", *options, str(folder)]
-        up = subprocess.Popen(command, stdout=output, stderr=output, text=True)
+        environment = {**os.environ, **(variables or {})}
+        up = subprocess.Popen(command, stdout=output, stderr=output, text=True, env=environment)
     mesh = Mesh(folder, up, log, python)
     try:
-        found: list[str] = []
 
         def told() -> bool:
             assert up.poll() is None, log.read_text()
-            found[:] = re.findall(r"port \d+ is 127\.0\.0\.1:(\d+)", log.read_text())
-            return bool(found)
+            return len(mesh.gateway_ports()) == gateways
 
-        wait_until(told, "the gateway's port")
-        mesh.gateway_port = int(found[0])
+        wait_until(told, "the gateways' ports")
         yield mesh
     finally:
         up.send_signal(signal.SIGTERM)
         up.wait(60)
-
-
-class Load:
-    """Asks the gateway again and again, and keeps what it was answered."""
-
-    def __init__(self, mesh: Mesh, path: str) -> None:
-        self._mesh: Final = mesh
-        self._path: Final = path
-        self._stop: Final = threading.Event()
-        self._thread: Final = threading.Thread(target=self._run)
-        self.answers: Final[list[Reply]] = []
-
-    def __enter__(self) -> "Load":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(60)
-
-    def failed(self) -> list[Reply]:
-        """Answers other than 200."""
-        return [answer for answer in self.answers if answer.status != 200]
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self.answers.append(self._mesh.get(self._path))
-            self._stop.wait(0.01)

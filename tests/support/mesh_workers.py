@@ -7,12 +7,14 @@ import socket
 import ssl
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
 import plugin_fixtures
+from load_client import Load
 from mesh_authority import MeshAuthority
 
 from hauberk_core.agent.assembly import Assembly, AssemblyError
@@ -201,6 +203,17 @@ class World:
         future = self.begin(work)
         self.until(future.done)
         return future.result()
+
+    def more(self, load: Load, number: int) -> None:
+        """Run until so many more requests of `load` are over."""
+        target = load.total() + number
+        self.until(lambda: load.total() >= target)
+
+    def end(self, load: Load) -> Counter[str]:
+        """Stop `load`. Returns: what became of all its requests."""
+        load.stop()
+        self.until(load.is_over)
+        return load.outcomes()
 
     def close(self) -> None:
         """End everything; nothing may be left, and nothing may have failed."""
