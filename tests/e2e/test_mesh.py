@@ -148,7 +148,7 @@ def test_a_policy_whose_plugin_is_missing_says_so_and_where_and_fails_as_declare
 def test_places_are_relative_and_workloads_say_who_made_them(mesh: Mesh) -> None:
     rows = json.loads(mesh.hauberk("status", "-o", "json").stdout)["conditions"]
     places = {row["kind"]: row["place"] for row in rows}
-    assert (places["Gateway"], places["HTTPRoute"]) == ("gateway.yaml:1:1", "ratings-route.yaml:1:1")
+    assert (places["Gateway"], places["HTTPRoute"]) == ("gateway.yaml:1:1", "reviews-route.yaml:1:1")
     assert places["WorkloadEntry"] == "hauberk run"
 
 

@@ -109,8 +109,10 @@ class Proxy(NamedTuple):
         """Its agent's process; 0 while there is none."""
         wanted = str(self.folder / "bootstrap.json")
         found = processes(lambda line: wanted in line and "hauberk_cli" not in line)
-        assert len(found) <= 1, found
-        return found[0] if found else 0
+        # A worker that is just being started looks like its agent.
+        agents = [process for process in found if parent(process) not in found]
+        assert len(agents) <= 1, agents
+        return agents[0] if agents else 0
 
     def workers(self) -> list[int]:
         """Its workers' processes."""
@@ -122,22 +124,30 @@ def processes(wanted: Callable[[str], bool]) -> list[int]:
     return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if wanted(_command_line(entry))]
 
 
-def children(parent: int) -> list[int]:
+def parent(process: int) -> int:
+    """The process that has started another one; 0 if that has ended."""
+    state, started_by = _status(process)
+    return 0 if state in "ZX" else started_by
+
+
+def children(process: int) -> list[int]:
     """The processes that a process has started and that run."""
-    found: list[int] = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            state, of = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-            if int(of) == parent and state != "Z":
-                found.append(int(entry.name))
-    return found
+    everybody = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+    return [other for other in everybody if process and parent(other) == process]
 
 
 def is_running(process: int) -> bool:
     """Whether a process has not ended."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    return False
+    return _status(process)[0] not in "ZX"
+
+
+def _status(process: int) -> tuple[str, int]:
+    """The state, a letter (X: there is no such process), and the parent."""
+    try:
+        state, started_by = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return "X", 0
+    return state, int(started_by)
 
 
 def _command_line(entry: Path) -> str:

@@ -226,10 +226,11 @@ class DiscoverySource(Source):
             await self._wait_decided()
             identity = self._identity
             assert identity is not None  # nothing was loaded, or tried, before there was one
-            begun = trio.current_time()
+            connected = None
             greeting = self._mirror.greet(self._node)
             try:
                 async with open_stream(thread, self._settings.control, identity, greeting) as stream:
+                    connected = trio.current_time()
                     self._note_connected(stream)
                     try:
                         await self._use_stream(stream, identity)
@@ -240,7 +241,7 @@ class DiscoverySource(Source):
                 continue
             except (StreamEnded, DiscoveryProtocolError) as error:
                 self._note_away(str(error), isinstance(error, StreamEnded) and error.refused)
-            if trio.current_time() - begun >= STEADY_SECONDS:
+            if connected is not None and trio.current_time() - connected >= STEADY_SECONDS:
                 self._backoff.reset()
             await trio.sleep(self._backoff.next_pause())
 

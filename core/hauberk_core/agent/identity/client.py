@@ -21,6 +21,9 @@ from hauberk_core.wire_proto.istio_ca_pb2 import IstioCertificateRequest, IstioC
 
 # Signing takes a millisecond; the rest is for a control that starts, and for a machine that is busy.
 _CALL_SECONDS: Final = 10.0
+# No channel dials twice: whoever made it decides when to come again. By itself one that failed would go on, while anything refers
+# to it, and control would be asked several times as often as is meant.
+_NO_REDIAL_MS: Final = 3_600_000
 # What control tells of an error may stand in a log line.
 _LONGEST_DETAIL: Final = 1000
 
@@ -101,6 +104,8 @@ def channel_options() -> tuple[tuple[str, str | int], ...]:
         ("grpc.default_authority", CONTROL_NAME),
         # Else an earlier channel's connection, or the pause after its failure, would be ours as well.
         ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.initial_reconnect_backoff_ms", _NO_REDIAL_MS),
+        ("grpc.max_reconnect_backoff_ms", _NO_REDIAL_MS),
         # Proxies are for the workload's traffic; control is reached directly.
         ("grpc.enable_http_proxy", 0),
     )
