@@ -1,7 +1,7 @@
 """A worker process: one proxy core on one loop, fed by its agent. Started by exec: `python -m hauberk_core.worker`.
 
 It starts with nothing but a socket to its agent and a file for its counters, is told what to serve, and ends when it is drained:
-by the agent's word, by SIGTERM, or because the agent is gone.
+by the agent's word, by SIGTERM, or because the agent is gone and another one has taken over, or none will.
 """
 
 import os
@@ -39,6 +39,8 @@ from hauberk_core.plugin.tasks import TaskWaiting
 from hauberk_core.proxy.core import OtherCodecs, ProxyCore, new_access_log
 from hauberk_core.resolver import SystemResolver
 
+# A manager starts another agent within seconds, several times if need be; what this worker serves by gets old meanwhile.
+SUCCESSION_SECONDS: Final = 60.0
 # How old a log line may get before it is written, and a gauge before it is brought up to date.
 _HOUSEKEEPING_SECONDS: Final = 1.0
 # Connections end inside the loop, which knows no tasks: a draining worker looks, this often.
@@ -57,6 +59,8 @@ class Arguments(NamedTuple):
     """Descriptor of the socket to the agent."""
     cells: int
     """Descriptor of the counters' file."""
+    lifeline: int
+    """Descriptor of a pipe: once the agent is gone, its end tells that none will take over, or that one has."""
     spans: int = 0
     """1: the agent exports spans."""
 
@@ -68,7 +72,7 @@ class Arguments(NamedTuple):
             name, _, value = word.partition("=")
             values[name] = int(value)
         try:
-            return cls(values["--number"], values["--link"], values["--cells"], values.get("--spans", 0))
+            return cls(values["--number"], values["--link"], values["--cells"], values["--lifeline"], values.get("--spans", 0))
         except KeyError as error:
             raise ValueError(f"{error} is missing") from error
 
@@ -98,6 +102,7 @@ class Worker:
         self._sending: Final = trio.Lock()
         cells = Cells(arguments.cells)
         os.close(arguments.cells)
+        self._lifeline: Final = arguments.lifeline
         self._meters: Final = ProxyMeters(cells)
         self._spans: Final = SpanSender(self._send, SpanMeters(cells)) if arguments.spans else None
         self._loop: Final = Loop(Clock(), new_poller(), LoggedFaults())
@@ -168,11 +173,21 @@ class Worker:
                         await self._send(Told(message.number, self._tell(message.topic)))
                     case _:
                         raise WireError(f"the agent sent a {type(message).__name__}")
-            if not self._drain.is_set():
-                LOG.warning("the agent is gone; draining")
         except (OSError, WireError) as error:
-            LOG.error("the link to the agent broke: %s; draining", error)
+            LOG.error("the link to the agent broke: %s", error)
+        if not self._drain.is_set():
+            await self._await_succession()
         self._begin_drain(self._drain_seconds)
+
+    async def _await_succession(self) -> None:
+        """The agent is gone: serve on until the workers of another one do, or nobody is left who might start one."""
+        LOG.warning("the agent is gone; serving until another one has taken over")
+        with trio.move_on_after(SUCCESSION_SECONDS) as scope:
+            await trio.lowlevel.wait_readable(self._lifeline)
+        if scope.cancelled_caught:
+            LOG.error("no other agent came within %.0f s; draining", SUCCESSION_SECONDS)
+        else:
+            LOG.warning("another agent has taken over, or none will; draining")
 
     async def _send(self, message: Message) -> None:
         """Send to the agent, one after the other. Raises: as `Link.send`."""

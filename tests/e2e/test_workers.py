@@ -6,16 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPException, HTTPResponse, RemoteDisconnected
+from http.client import HTTPResponse, RemoteDisconnected
 from pathlib import Path
 from typing import Final
 
 import pytest
+from http_clients import Clients
 from live_proxy import PATIENCE, JsonObject, forward_to, live_proxy, wait_until
 from origin import Origin, origin
 from programs import free_port
@@ -25,67 +25,6 @@ from hauberk_cli.exit_codes import NOT_STARTED
 pytestmark = pytest.mark.e2e
 
 CHANGES: Final = 200
-
-
-class Clients:
-    """Threads that ask, one request after the other, until told to stop, and count every answer and every failure.
-
-    A client does as HTTP asks: it sends nothing behind an answer with `Connection: close`. Being refused a connection, or reset
-    while connecting, is counted apart: it loses no request.
-    """
-
-    def __init__(self, port: int, threads: int, keep_alive: bool) -> None:
-        self.answers = 0
-        self.refused = 0
-        self.failures: list[str] = []
-        self._port: Final = port
-        self._keep_alive: Final = keep_alive
-        self._stop: Final = threading.Event()
-        self._lock: Final = threading.Lock()
-        self._threads: Final = [threading.Thread(target=self._ask) for _ in range(threads)]
-
-    def __enter__(self) -> "Clients":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(PATIENCE)
-
-    def _ask(self) -> None:
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
-        while not self._stop.is_set():
-            try:
-                if connection.sock is None:
-                    connection.connect()
-            except (ConnectionRefusedError, ConnectionResetError):
-                connection.close()
-                with self._lock:
-                    self.refused += 1
-                time.sleep(0.01)  # a client that is refused comes back later, not at once
-                continue
-            try:
-                # http.client closes behind an answer with Connection: close.
-                connection.request("GET", "/", headers={} if self._keep_alive else {"Connection": "close"})
-                response = connection.getresponse()
-                body = response.read()
-                if response.status != 200:
-                    raise HTTPException(f"{response.status} {body!r}")
-            except (OSError, HTTPException) as error:
-                connection.close()
-                with self._lock:
-                    self.failures.append(repr(error))
-            else:
-                with self._lock:
-                    self.answers += 1
-        connection.close()
-
-    def wait_for(self, more: int) -> None:
-        """Wait until so many more answers have come."""
-        wanted = self.answers + more
-        wait_until(lambda: self.answers >= wanted, lambda: f"{self.answers} answers, {self.failures[:5]}")
 
 
 @pytest.fixture

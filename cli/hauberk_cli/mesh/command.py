@@ -48,7 +48,7 @@ def up(folder: Path, validity: str) -> int:
     """Run a mesh from a folder of YAML: control, and a proxy for each Gateway.
 
     Workloads join with `hauberk run`. Ports below 1024 become others that need no root: 8080 for 80, 8443 for 443. Ctrl-C ends
-    everything.
+    everything; SIGHUP replaces the gateways' proxies by new processes, without a lost request.
 
     \b
     Examples:
@@ -89,7 +89,8 @@ def run(
 
     The process finds in PORT where to listen (of several --port: PORT_9080 and so on), in REVIEWS_SERVICE_HOST and
     REVIEWS_SERVICE_PORT where a service called reviews answers, and in HTTP_PROXY a proxy that knows every service by name. It
-    need not know of the mesh. The exit code is the process's own.
+    need not know of the mesh. The exit code is the process's own. SIGHUP replaces the sidecar by a new process, without a lost
+    request.
 
     \b
     Examples:

@@ -41,17 +41,28 @@ class Child:
         first = True
         while True:
             begun = trio.current_time()
-            self._process = await _start(self._command(), self.log)
+            self._process = await self._start()
             if first:
                 first = False
                 task_status.started()
             try:
-                status = await self._process.wait()
+                status = await self._wait_ended()
             finally:
-                await _end(self._process)
+                await self._end()
             pause = _FIRST_PAUSE if trio.current_time() - begun >= _STEADY_SECONDS else min(2 * pause, _LONGEST_PAUSE)
             click.echo(f"{self.name} ended with {status} and is started again; its log: {self.log}", err=True)
             await trio.sleep(pause)
+
+    async def _start(self) -> trio.Process:
+        return await start_logged(self._command(), self.log)
+
+    async def _wait_ended(self) -> int:
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def _end(self) -> None:
+        assert self._process is not None
+        await end_process(self._process)
 
     @property
     def pid(self) -> int:
@@ -59,18 +70,28 @@ class Child:
         return self._process.pid if self._process is not None else 0
 
 
-async def _start(command: Sequence[str], log: Path) -> trio.Process:
+async def start_logged(
+    command: Sequence[str], log: Path, variables: Mapping[str, str] | None = None, pass_fds: Sequence[int] = ()
+) -> trio.Process:
+    """Start a program whose output goes to the end of `log`, with these variables more and these descriptors."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         # A session of its own: Ctrl-C reaches whoever started it, which then ends it in order.
         return await trio.lowlevel.open_process(
-            list(command), stdin=subprocess.DEVNULL, stdout=descriptor, stderr=descriptor, start_new_session=True
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            env={**os.environ, **(variables or {})},
+            pass_fds=pass_fds,
+            start_new_session=True,
         )
     finally:
         os.close(descriptor)
 
 
-async def _end(process: trio.Process) -> None:
+async def end_process(process: trio.Process) -> None:
+    """Ask a process to end, wait, and kill it with its group if it is late. Not to be cancelled."""
     if process.returncode is not None:
         return
     with trio.CancelScope(shield=True):
@@ -93,5 +114,5 @@ async def run_program(command: Sequence[str], variables: Mapping[str, str]) -> i
     try:
         status = await process.wait()
     finally:
-        await _end(process)
+        await end_process(process)
     return status if status >= 0 else 128 - status

@@ -4,7 +4,6 @@ import re
 import signal
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,8 +14,10 @@ import trio
 from hauberk_cli.errors import CommandError
 from hauberk_cli.mesh.folders import proxy_folder
 from hauberk_cli.mesh.free_ports import LOOPBACK, free_ports
+from hauberk_cli.mesh.hangup import Terminal
 from hauberk_cli.mesh.joining import proxy_command, write_joining
 from hauberk_cli.mesh.processes import Child, run_program
+from hauberk_cli.mesh.proxy_child import ProxyChild
 from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused, find_mesh
 from hauberk_control.local.messages import AskServices, Joined, Noted, RegisterWorkload, ServicePorts, Services, WorkloadReady
 from hauberk_control.translate.node import Node
@@ -85,30 +86,35 @@ class _Run:
         )
         folder = proxy_folder(self._mesh, "sidecar", workload.namespace, name)
         bootstrap = write_joining(folder, joined, node, plan.admin)
-        sidecar = Child(f"sidecar {name}", lambda: proxy_command("hauberk_sidecar", bootstrap), folder / "log")
+        sidecar = ProxyChild(f"sidecar {name}", lambda: proxy_command("hauberk_sidecar", bootstrap), folder / "log")
         async with trio.open_nursery() as nursery:
             await nursery.start(sidecar.keep)
             await _wait_ready(plan.admin, sidecar)
             click.echo(f"{name} joins as {joined.identity}; the sidecar's log: {sidecar.log}", err=True)
-            nursery.start_soon(self._run_program, plan.variables(), nursery.cancel_scope)
+            nursery.start_soon(self._run_program, plan.variables(), nursery.cancel_scope, sidecar)
             await _wait_listening([own for _, own in plan.inbound.values()])
             await _announce(connection, request)
             await self._stay_registered(connection, request)
         return self._status
 
-    async def _run_program(self, variables: dict[str, str], scope: trio.CancelScope) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    async def _run_program(self, variables: dict[str, str], scope: trio.CancelScope, sidecar: ProxyChild) -> None:
+        terminal = Terminal()
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._end_at_signal, signals, nursery.cancel_scope)
+
+                async def follow_signals() -> None:
+                    async for number in signals:
+                        if number == signal.SIGHUP and not terminal.is_gone():
+                            nursery.start_soon(sidecar.replace)
+                            continue
+                        self._status = 128 + number
+                        nursery.cancel_scope.cancel()
+                        return
+
+                nursery.start_soon(follow_signals)
                 self._status = await run_program(self._workload.command, variables)
                 nursery.cancel_scope.cancel()
         scope.cancel()
-
-    async def _end_at_signal(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
-        async for number in signals:
-            self._status = 128 + number
-            scope.cancel()
-            return
 
     async def _stay_registered(self, connection: ControlConnection, request: RegisterWorkload) -> None:
         """Register again whenever control has been away."""

@@ -13,8 +13,10 @@ from hauberk_cli.exit_codes import OK
 from hauberk_cli.mesh.control import read_validity
 from hauberk_cli.mesh.folders import private_folder, proxy_folder
 from hauberk_cli.mesh.free_ports import LOOPBACK, free_port, unprivileged
+from hauberk_cli.mesh.hangup import Terminal
 from hauberk_cli.mesh.joining import connect_to_control, proxy_command, write_joining
 from hauberk_cli.mesh.processes import Child
+from hauberk_cli.mesh.proxy_child import ProxyChild
 from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused
 from hauberk_control.local.messages import FOLDER_NAME, AskGateways, GatewayPorts, Gateways, Joined, JoinGateway
 from hauberk_control.translate.node import Node
@@ -37,13 +39,19 @@ class _Mesh:
     def __init__(self, folder: Path, validity: str) -> None:
         self._folder: Final = folder
         self._validity: Final = validity
+        self._proxies: Final[dict[str, ProxyChild]] = {}
         self._gateways: Final[dict[tuple[str, str], tuple[GatewayPorts, trio.CancelScope]]] = {}
 
     async def run(self) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        terminal = Terminal()
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._serve)
-                async for _ in signals:
+                async for number in signals:
+                    if number == signal.SIGHUP and not terminal.is_gone():
+                        for proxy in list(self._proxies.values()):
+                            nursery.start_soon(proxy.replace)
+                        continue
                     click.echo("ending")
                     nursery.cancel_scope.cancel()
                     break
@@ -106,9 +114,13 @@ class _Mesh:
                 identity=joined.identity, role="gateway", name=name, namespace=gateway.namespace, address=LOOPBACK, ports=ports
             )
             bootstrap = write_joining(folder, joined, node, admin)
-            child = Child(f"gateway {name}", lambda: proxy_command("hauberk_gateway", bootstrap), folder / "log")
+            child = ProxyChild(f"gateway {name}", lambda: proxy_command("hauberk_gateway", bootstrap), folder / "log")
+            self._proxies[name] = child
             for wanted, port in ports.items():
                 click.echo(f"gateway {name}: port {wanted} is {LOOPBACK}:{port}")
             click.echo(f"gateway {name}: metrics are http://{LOOPBACK}:{admin}/stats/prometheus, its log {child.log}")
             task_status.started()
-            await child.keep()
+            try:
+                await child.keep()
+            finally:
+                del self._proxies[name]

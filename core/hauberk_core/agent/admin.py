@@ -9,6 +9,8 @@ from typing import Final
 import h11
 import trio
 
+from hauberk_core.agent.handover.inherited import Inherited
+from hauberk_core.agent.handover.names import ADMIN
 from hauberk_core.agent.logs import LOG
 from hauberk_core.agent.pages import Page, PageRequest, PageResponse
 from hauberk_core.agent.sockets import bind_one
@@ -27,26 +29,31 @@ _EXHAUSTED_PAUSE: Final = 0.1
 class AdminServer:
     """Answers GET and HEAD on one address."""
 
-    def __init__(self, address: str, pages: dict[str, Page]) -> None:
+    def __init__(self, address: str, pages: dict[str, Page], inherited: Inherited | None = None) -> None:
         """Bind the address.
 
-        Args: pages - by path. Raises: BindError.
+        Args: pages - by path; inherited - where the socket may be. Raises: BindError.
         """
-        bound = bind_one("admin", address)
-        self.address: Final[Address] = bound.address
-        self._listener: Final = trio.SocketListener(trio.socket.from_stdlib_socket(bound.sockets[0]))
+        self.bound: Final = bind_one("admin", address, ADMIN, inherited)
+        self.address: Final[Address] = self.bound.address
+        self._listener: Final = trio.SocketListener(trio.socket.from_stdlib_socket(self.bound.sockets[0]))
+        self._accepting: Final = trio.CancelScope()
         self._pages: Final = pages
         self._slots: Final = trio.Semaphore(_MOST_CONNECTIONS)
         # A page in a browser can make any name lead to this machine's own addresses (DNS rebinding); it cannot hide that name.
         self._local_only: Final = _is_local(self.address.host)
 
     async def serve(self) -> None:
-        """Serve until cancelled; the socket is closed then."""
-        with self._listener.socket:
-            async with trio.open_nursery() as nursery:
+        """Serve until cancelled, or until told to leave; the socket is closed then."""
+        async with trio.open_nursery() as nursery:
+            with self._listener.socket, self._accepting:
                 while True:
                     await self._slots.acquire()
                     nursery.start_soon(self._serve_connection, await self._accept())
+
+    def leave(self) -> None:
+        """Accept nothing more: whoever asks from now on asks the agent that has the socket too."""
+        self._accepting.cancel()
 
     async def _accept(self) -> trio.SocketStream:
         while True:

@@ -18,6 +18,7 @@ from hauberk_core.agent.counters import Counters
 from hauberk_core.agent.drain import longest_drain
 from hauberk_core.agent.export.settings import ExportSettings, read_settings
 from hauberk_core.agent.export.start import ExportImpossible, make_exporter
+from hauberk_core.agent.handover.handover import Handover, take_over
 from hauberk_core.agent.log_file import LogFileError, open_log_file
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.options import AgentOptions
@@ -45,6 +46,8 @@ EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130
 # How long certificates that do not fit together are taken for a rotation that is under way: two files are never replaced at once.
 _ROTATION_PATIENCE: Final = 1.0
+# How long an agent that has taken over an admin server's socket waits with its answers until it is ready.
+_ADMIN_PATIENCE: Final = 5.0
 # Descriptors a process may need: half a million connections, each with one to its endpoint.
 _MOST_FILES: Final = 1 << 20
 # After a drain, for the spans of the last exchanges.
@@ -65,9 +68,10 @@ def run_agent(source: Source, options: AgentOptions, started: Callable[["Agent"]
     Returns: the process's exit status.
     """
     configure_logging()
+    handover = take_over(os.environ)
     _raise_file_limit()
     try:
-        return trio.run(_run_with_signals, source, options, started, strict_exception_groups=True)
+        return trio.run(_run_with_signals, source, options, handover, started, strict_exception_groups=True)
     except KeyboardInterrupt:  # before the signals were ours
         return EXIT_INTERRUPTED
 
@@ -84,8 +88,10 @@ async def serve_agent(
     await agent.run(task_status=task_status)
 
 
-async def _run_with_signals(source: Source, options: AgentOptions, started: Callable[["Agent"], None] | None) -> int:
-    agent = Agent(source, options)
+async def _run_with_signals(
+    source: Source, options: AgentOptions, handover: Handover, started: Callable[["Agent"], None] | None
+) -> int:
+    agent = Agent(source, options, handover)
     status = EXIT_DONE
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
@@ -114,15 +120,21 @@ async def _run_with_signals(source: Source, options: AgentOptions, started: Call
 class Agent:
     """One proxy's agent."""
 
-    def __init__(self, source: Source, options: AgentOptions) -> None:
+    def __init__(self, source: Source, options: AgentOptions, handover: Handover | None = None) -> None:
+        """Prepare. Args: handover - what is taken over, and left; the agent closes it."""
+        handover = handover or take_over({})
         self._source: Final = source
         self._options: Final = options
         self._counters: Final = Counters()
-        self._sockets: Final = ListenerSockets(options.workers)
+        self._handover: Final = handover
+        self._sockets: Final = ListenerSockets(options.workers, handover.inherited)
+        self._admin: AdminServer | None = None
+        self._in_force: Final = trio.Event()
+        """A first configuration is."""
         self._export_settings, self._export_warnings = _export_settings(options)
         self._exporter: SpanExporter | None = None
         command = options.worker_command if self._export_settings is None else (*options.worker_command, "--spans=1")
-        self._supervisor: Final = Supervisor(command, options.workers, self._counters, self._take_spans)
+        self._supervisor: Final = Supervisor(command, options.workers, self._counters, handover.lifeline, self._take_spans)
         self._applying: Final = trio.Lock()
         self._access_log = -1
         self._access_log_file = ""
@@ -165,10 +177,14 @@ class Agent:
         finally:
             self._sockets.close()
             self._replace_access_log(-1, "")
+            self._handover.close()
 
     async def drain(self, seconds: float) -> None:
         """Accept nothing more, give exchanges in flight `seconds`, and make `run` return."""
         self.state.draining = True
+        if self._admin is not None and self._handover.is_managed:
+            self._admin.leave()
+        await self._handover.stopping()
         LOG.info("draining: what is in flight gets %.0f s", seconds)
         # Workers hold theirs until they have taken what waits; afterwards new connections are refused at once, not left waiting.
         self._sockets.close()
@@ -181,11 +197,11 @@ class Agent:
         async with trio.open_nursery() as nursery:
             if self._options.admin:
                 try:
-                    admin = AdminServer(self._options.admin, make_pages(self.state))
+                    self._admin = AdminServer(self._options.admin, make_pages(self.state), self._handover.inherited)
                 except BindError as error:
                     raise AgentFailed(str(error)) from error
-                self.admin_address = admin.address
-                nursery.start_soon(admin.serve)
+                self.admin_address = self._admin.address
+                nursery.start_soon(self._serve_admin, self._admin)
             for warning in self._export_warnings:
                 LOG.warning("%s", warning)
             if self._export_settings is not None:
@@ -200,6 +216,14 @@ class Agent:
             task_status.started(self)
             nursery.start_soon(self._follow_source)
             nursery.start_soon(self._follow_secrets)
+            nursery.start_soon(self._follow_manager)
+
+    async def _serve_admin(self, admin: AdminServer) -> None:
+        if self._handover.inherited.names:
+            # The agent before may still answer there, and is ready; this one is not, which nobody wants to hear.
+            with trio.move_on_after(_ADMIN_PATIENCE):
+                await self._in_force.wait()
+        await admin.serve()
 
     async def _start(self, nursery: trio.Nursery) -> bool:
         """Bring the first configuration into force; False if it was refused and the source may bring another one."""
@@ -268,6 +292,12 @@ class Agent:
                 reported = {}
                 self.state.refusals.clear()
 
+    async def _follow_manager(self) -> None:
+        await self._handover.wait_abandoned()
+        if not self.state.draining:
+            LOG.error("whoever minded this proxy is gone")
+            await self.drain(self.drain_seconds())
+
     def _take_spans(self, spans: list[bytes]) -> None:
         if self._exporter is not None:
             self._exporter.take(spans)
@@ -312,6 +342,9 @@ class Agent:
             self.state.target = target
             self.state.addresses = {name: bound.address for name, bound in change.by_name.items()}
             _report(target, before, self.state.addresses)
+            admin = {} if self._admin is None else {self._options.admin: self._admin.bound}
+            await self._handover.follow(self._sockets.by_key(), admin)
+            self._in_force.set()
 
     def _open_access_log(self, snapshot: Snapshot) -> tuple[int, str]:
         """The descriptor of the file that the snapshot names, opened unless it is open already, and that name."""

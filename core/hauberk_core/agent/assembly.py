@@ -14,6 +14,8 @@ from hauberk_core.model.listener import Listener
 from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import AccessLog
 from hauberk_core.model.transport import TransportConfig
+from hauberk_core.net.poller import new_poller
+from hauberk_core.net.several_listening import SeveralListening
 from hauberk_core.net.sockets import SocketListening
 from hauberk_core.net.tls_context import SecureChain, client_context, listener_context
 from hauberk_core.net.transport import Listening, Security
@@ -42,7 +44,7 @@ class State:
 
     def __init__(self) -> None:
         self.listeners: dict[str, Listener] = {}
-        self.sockets: dict[str, SocketListening] = {}
+        self.sockets: dict[str, Listening] = {}
         self.route_tables: dict[str, tuple[RouteTable, CompiledTable]] = {}
         self.clusters: dict[str, Cluster] = {}
         self.certificates: dict[str, bytes] = {}
@@ -84,7 +86,7 @@ class Step:
 
     def __init__(self, state: State) -> None:
         self.state: Final = state
-        self.opened: Final[list[SocketListening]] = []
+        self.opened: Final[list[Listening]] = []
         self.plugins: PluginStep | None = None
         self.access_log: int = -1
         """A descriptor for the access log's file, or -1 if it stays. Whoever keeps or drops the step closes it."""
@@ -136,14 +138,21 @@ class Assembly:
             os.close(step.access_log)
 
     def _take_descriptors(self, step: Step, delta: Delta, descriptors: list[int]) -> None:
+        fresh: dict[str, list[Listening]] = {}
         for name, descriptor in zip(delta.descriptors, descriptors, strict=True):
             kind, _, rest = name.partition("/")
             if kind == LISTENER:
                 sock = SocketListening(socket.socket(fileno=descriptor))
                 step.opened.append(sock)
-                step.state.sockets[rest] = sock
+                fresh.setdefault(rest, []).append(sock)
             else:
                 step.access_log = descriptor
+        for listener, sockets in fresh.items():
+            listening = sockets[0]
+            if len(sockets) > 1:
+                listening = SeveralListening(sockets, new_poller())
+                step.opened[:] = [sock for sock in step.opened if sock not in sockets] + [listening]
+            step.state.sockets[listener] = listening
 
 
 def _remove(state: State, name: str) -> None:

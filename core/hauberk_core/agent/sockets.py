@@ -15,6 +15,8 @@ import socket
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from hauberk_core.agent.handover.inherited import Inherited
+from hauberk_core.agent.handover.names import LISTENER
 from hauberk_core.model.address import Address, parse_address
 
 # Connections that wait while a worker is replaced (some 300 ms) at 10,000 new ones a second. The kernel's somaxconn may lower it.
@@ -28,12 +30,17 @@ class BindError(Exception):
 class BoundListener:
     """The sockets of one address."""
 
-    def __init__(self, sockets: list[socket.socket]) -> None:
+    def __init__(self, sockets: list[socket.socket], workers: int) -> None:
         self.sockets: Final = sockets
-        """One for each worker, listening, not blocking."""
+        """One for each worker, listening, not blocking; more of them if there were more workers once."""
+        self._workers: Final = workers
         name = sockets[0].getsockname()
         self.address: Final = Address(name[0], name[1])
         """Where it listens, with the port that was chosen for port 0."""
+
+    def of_worker(self, index: int) -> list[socket.socket]:
+        """Those that one worker accepts from. None is left out: a socket whose queue nobody empties loses connections."""
+        return self.sockets[index :: self._workers]
 
     def close(self) -> None:
         """Close the agent's duplicates. What a worker still holds goes on."""
@@ -44,10 +51,18 @@ class BoundListener:
 class ListenerSockets:
     """All sockets of an agent. A change is prepared, and then either kept or dropped, as a whole."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, inherited: Inherited | None = None) -> None:
+        """Prepare. Args: inherited - sockets of the agent before, taken over where a listener wants their address."""
         self._workers: Final = workers
+        self._inherited: Final = inherited or Inherited([])
+        self._waiting: Final[dict[str, BoundListener]] = {}
+        """Taken over for a configuration that was refused; perhaps the next one wants them."""
         self._by_key: dict[str, BoundListener] = {}
         self._by_name: dict[str, BoundListener] = {}
+
+    def by_key(self) -> Mapping[str, BoundListener]:
+        """What is bound, under what tells one listener's sockets from another's for as long as they live."""
+        return self._by_key
 
     def by_name(self) -> Mapping[str, BoundListener]:
         """What is bound, under the listeners' names."""
@@ -80,6 +95,10 @@ class ListenerSockets:
             raise BindError(f"listener {name}: {text} belongs to another listener already; give each an address of its own")
         bound = self._by_key.get(key)
         if bound is None:
+            bound = self._waiting.pop(key, None) or _adopt(key, address, self._workers, self._inherited)
+            if bound is not None:
+                change.adopted[key] = bound
+        if bound is None:
             ours = any(held.address.port == address.port for held in [*self._by_key.values(), *change.opened])
             bound = _bind(name, text, address, self._workers, ours)
             change.opened.append(bound)
@@ -89,9 +108,14 @@ class ListenerSockets:
     def replace(self, by_key: dict[str, BoundListener], by_name: dict[str, BoundListener]) -> None:
         """Make these the sockets of the agent, and close all others."""
         kept = {id(bound) for bound in by_key.values()}
-        _close([bound for bound in self._by_key.values() if id(bound) not in kept])
+        _close([bound for bound in [*self._by_key.values(), *self._waiting.values()] if id(bound) not in kept])
+        self._waiting.clear()
         self._by_key = by_key
         self._by_name = by_name
+
+    def keep_waiting(self, adopted: dict[str, BoundListener]) -> None:
+        """What was taken over for a configuration that was refused is not lost."""
+        self._waiting.update(adopted)
 
     def close(self) -> None:
         """Close the agent's duplicates."""
@@ -113,6 +137,8 @@ class SocketChange:
         self.by_name: Final = by_name
         self.opened: Final = opened
         """Those that the change bound anew."""
+        self.adopted: Final[dict[str, BoundListener]] = {}
+        """Those that it took over from the agent before, by key."""
 
     def keep(self) -> None:
         """The configuration is in force: close what it no longer has."""
@@ -121,18 +147,39 @@ class SocketChange:
     def drop(self) -> None:
         """The configuration was refused: close what was opened for it."""
         _close(self.opened)
+        self._owner.keep_waiting(self.adopted)
 
 
-def bind_one(name: str, text: str) -> BoundListener:
-    """Bind a single socket that no workers share.
+def bind_one(name: str, text: str, kind: str = LISTENER, inherited: Inherited | None = None) -> BoundListener:
+    """Bind a single socket that no workers share, or take it over.
 
-    Raises: BindError.
+    Args: kind - of the inherited one. Raises: BindError.
     """
     try:
         address = parse_address(text)
     except ValueError as error:
         raise BindError(f"listener {name}: {error}") from error
-    return _bind(name, text, address, 1, False)
+    adopted = None if inherited is None else _adopt(text, address, 1, inherited, kind)
+    return adopted or _bind(name, text, address, 1, False)
+
+
+def _adopt(key: str, address: Address, count: int, inherited: Inherited, kind: str = LISTENER) -> BoundListener | None:
+    """At least `count` sockets for `key`, the inherited ones first; None if none was inherited."""
+    sockets = inherited.take(kind, key, address)
+    if not sockets:
+        return None
+    of_before = len(sockets)
+    while len(sockets) < count:
+        first = sockets[0]
+        try:
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock = _open(first.family, first.getsockname()[:2], True)
+            sockets.append(sock)
+            sock.listen(BACKLOG)
+        except OSError:
+            # A manager that binds sockets for others need not let them be shared by port; the workers then share one socket.
+            sockets.append(sockets[len(sockets) % of_before].dup())
+    return BoundListener(sockets, count)
 
 
 def _close(bound: Iterable[BoundListener]) -> None:
@@ -157,7 +204,7 @@ def _bind(name: str, text: str, address: Address, count: int, ours: bool) -> Bou
                 sockets.append(_open(family, bound, True))
             for sock in sockets:
                 sock.listen(BACKLOG)
-            return BoundListener(sockets)
+            return BoundListener(sockets, count)
         raise BindError(f"listener {name}: this machine has neither IPv6 nor IPv4 addresses to listen on")
     except OSError as error:
         _close_all(sockets)

@@ -64,10 +64,20 @@ class Supervisor:
     """The workers of one agent."""
 
     def __init__(
-        self, command: Sequence[str], workers: int, counters: Counters, take_spans: Callable[[list[bytes]], None]
+        self,
+        command: Sequence[str],
+        workers: int,
+        counters: Counters,
+        lifeline: int,
+        take_spans: Callable[[list[bytes]], None],
     ) -> None:
-        """Prepare. Args: take_spans - called with the spans that workers send; it must not block."""
+        """Prepare.
+
+        Args: lifeline - a descriptor for every worker, see `handover`; take_spans - called with the spans that workers send; it
+        must not block.
+        """
         self._command: Final = command
+        self._lifeline: Final = lifeline
         self._take_spans: Final = take_spans
         self._counters: Final = counters
         self._places: Final = [_Place(index) for index in range(workers)]
@@ -204,7 +214,7 @@ class Supervisor:
         descriptor, reader = self._counters.open()
         try:
             try:
-                worker = await start_worker(self._command, place.index, descriptor, reader)
+                worker = await start_worker(self._command, place.index, descriptor, self._lifeline, reader)
             finally:
                 os.close(descriptor)
             try:

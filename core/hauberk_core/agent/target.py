@@ -36,8 +36,9 @@ class Target:
         descriptors: list[int] = []
         for name, bound in self.sockets.items():
             if other is None or other.sockets.get(name) is not bound:
-                names.append(f"{LISTENER}/{name}")
-                descriptors.append(bound.sockets[worker].fileno())
+                for sock in bound.of_worker(worker):
+                    names.append(f"{LISTENER}/{name}")
+                    descriptors.append(sock.fileno())
         if self.access_log >= 0 and (other is None or other.access_log != self.access_log):
             names.append(ACCESS_LOG_NAME)
             descriptors.append(self.access_log)

@@ -55,7 +55,8 @@ class Delta(msgspec.Struct, frozen=True, tag="delta"):
     set: dict[str, bytes]
     removed: list[str]
     descriptors: list[str]
-    """Resources that the attached descriptors belong to, in the same order: listening sockets, and the access log's file."""
+    """Resources that the attached descriptors belong to, in the same order: listening sockets, and the access log's file. A
+    listener with several sockets is named once for each."""
 
 
 class Ack(msgspec.Struct, frozen=True, tag="ack"):

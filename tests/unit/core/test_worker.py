@@ -13,7 +13,7 @@ HEAVY = ("asyncio", "click", "cryptography", "h11", "prometheus_client", "re2")
 
 
 def test_arguments_are_read_by_name() -> None:
-    assert Arguments.parse(["--cells=5", "--link=4", "--number=1"]) == Arguments(1, 4, 5)
+    assert Arguments.parse(["--cells=5", "--lifeline=6", "--link=4", "--number=1"]) == Arguments(1, 4, 5, 6)
 
 
 @pytest.mark.parametrize("words", [[], ["--link=4"], ["--link=x", "--cells=1", "--number=1"], ["--help"]])

@@ -48,7 +48,7 @@ class Served:
 
     def __init__(self) -> None:
         counters = Counters()
-        self.state: Final = AgentState(counters, Supervisor(("true",), 1, counters, lambda spans: None))
+        self.state: Final = AgentState(counters, Supervisor(("true",), 1, counters, -1, lambda spans: None))
         self.server: Final = AdminServer("127.0.0.1:0", make_pages(self.state))
 
     def configure(self) -> None:

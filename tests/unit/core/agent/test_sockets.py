@@ -1,5 +1,6 @@
 """Binding, sharing, handing over and refusing addresses."""
 
+import contextlib
 import errno
 import os
 import socket
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from hauberk_core.agent.handover.inherited import Inherited
+from hauberk_core.agent.handover.names import ADMIN, LISTENER, DescriptorName, tail_of
 from hauberk_core.agent.sockets import BindError, ListenerSockets, bind_one
 
 
@@ -167,3 +170,74 @@ def test_a_bind_error_keeps_the_systems_own() -> None:
         bind_one("web", "192.0.2.1:80")
     assert isinstance(caught.value.__cause__, OSError)
     assert caught.value.__cause__.errno == errno.EADDRNOTAVAIL
+
+
+def _parked(sockets: ListenerSockets) -> Inherited:
+    """What an agent that is started now would inherit of these."""
+    descriptors = [
+        (str(DescriptorName(LISTENER, number, tail_of(key))), os.dup(sock.fileno()))
+        for key, bound in sockets.by_key().items()
+        for number, sock in enumerate(bound.sockets)
+    ]
+    return Inherited(descriptors)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 1), (1, 3), (2, 2), (3, 1), (2, 3)])
+def test_connections_that_wait_are_there_for_any_number_of_workers(before: int, after: int) -> None:
+    old = ListenerSockets(before)
+    _bind(old, web="127.0.0.1:0", other=f"127.0.0.1:{_free_port()}")
+    address = old.by_name()["web"].address
+    clients = [socket.create_connection(address) for _ in range(20)]
+    new = ListenerSockets(after, _parked(old))
+    _bind(new, web="127.0.0.1:0", other=str(old.by_name()["other"].address))
+    old.close()
+    bound = new.by_name()["web"]
+    assert bound.address == address
+    assert len(bound.sockets) == max(before, after)
+    of_workers = [sock for worker in range(after) for sock in bound.of_worker(worker)]
+    assert sorted(of_workers, key=id) == sorted(bound.sockets, key=id)
+    assert all(bound.of_worker(worker) for worker in range(after))
+    clients += [socket.create_connection(address) for _ in range(20)]
+    accepted: list[socket.socket] = []
+    for sock in bound.sockets:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                accepted.append(sock.accept()[0])
+    assert len(accepted) == 40
+    for connection in [*clients, *accepted]:
+        connection.close()
+    new.close()
+
+
+def test_what_was_taken_over_for_a_refused_change_is_there_for_the_next() -> None:
+    old = ListenerSockets(1)
+    _bind(old, web="127.0.0.1:0")
+    address = old.by_name()["web"].address
+    new = ListenerSockets(1, _parked(old))
+    old.close()
+    new.prepare({"web": "127.0.0.1:0", "fresh": "127.0.0.1:0"}).drop()
+    socket.create_connection(address).close()
+    _bind(new, web="127.0.0.1:0")
+    assert new.by_name()["web"].address == address
+    new.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+
+
+def test_workers_share_a_socket_that_may_not_be_shared_by_port() -> None:
+    # As a socket unit of systemd binds it; the group takes no other that is bound by another user, which a test cannot be.
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        port = given.getsockname()[1]
+        sockets = ListenerSockets(2, Inherited([("http", os.dup(given.fileno()))]))
+        _bind(sockets, web=f"127.0.0.1:{port}")
+        assert len(sockets.by_name()["web"].sockets) == 2
+        sockets.close()
+
+
+def test_the_admin_servers_socket_is_taken_over() -> None:
+    old = bind_one("admin", "127.0.0.1:0")
+    inherited = Inherited([("admin/0/127.0.0.1%3A0", os.dup(old.sockets[0].fileno()))])
+    old.close()
+    new = bind_one("admin", "127.0.0.1:0", ADMIN, inherited)
+    assert new.address == old.address
+    new.close()
