@@ -163,6 +163,15 @@ def test_a_backend_that_is_down_falls_back_as_declared(
     assert {opened.version() for _ in range(20)} == {"v1", "v2"}
 
 
+@pytest.mark.parametrize(("fallback", "expected"), [("stable", {"v1"}), ("any", {"v1"}), ("none", {"v1", ""})])
+def test_a_backend_that_nobody_can_connect_to_is_down_too(shop: Open, fallback: str, expected: set[str]) -> None:
+    opened = shop({"fallback": fallback}, weights=(50, 50))
+    for address in V2:
+        opened.answering[address].close()
+    assert {opened.version() for _ in range(20)} == expected
+    assert (opened.count("fallbacks") > 0) == ("" not in expected)
+
+
 # Sessions.
 
 

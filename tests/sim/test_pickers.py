@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from plugin_fixtures import half, host, use
+from plugin_fixtures import Marking, half, host, use
 
-from hauberk_core.model import Cluster, Endpoint, WeightedCluster
-from hauberk_core.plugin.data import Backend, Exchange, Picker
+from hauberk_core.model import Cluster, Endpoint, HeaderModifier, Rewrite, WeightedCluster
+from hauberk_core.plugin.data import Backend, Exchange, Picker, Reason
 
 if TYPE_CHECKING:
     from tests.sim.conftest import Build, Scenario
@@ -203,3 +203,89 @@ def test_backends_say_whether_they_are_available(build: "Build") -> None:
     scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters=clusters))
     assert scenario.exchange(scenario.browser(), scenario.serve()).endswith(b"ok")
     assert seen == [[True, False, False]]
+
+
+class FallsBack(Picker):
+    """Goes to the other backend once one has refused."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[list[str], str]] = []
+
+    def pick(self, exchange: Exchange, backends: tuple[Backend, ...]) -> Backend | None:
+        return backends[0]
+
+    def instead(
+        self, exchange: Exchange, backends: tuple[Backend, ...], refused: tuple[Backend, ...], reason: Reason
+    ) -> Backend | None:
+        self.asked.append(([backend.cluster for backend in refused], reason.code))
+        if exchange.headers.get("x-fail"):
+            raise RuntimeError("no way out")
+        return backends[len(refused) % len(backends)]
+
+
+def falls_back(build: "Build", **more: Any) -> "tuple[Scenario, FallsBack]":
+    """Two backends, each with a header of its own; nobody listens at the first. Args: more - of the route."""
+    picker = FallsBack()
+    backends = tuple(
+        [WeightedCluster(cluster=name, request_headers=HeaderModifier(add=(("x-for", name),))) for name in ("books", "next")]
+    )
+    plugins = host(
+        {"it": half(hauberk_backend_picker=lambda config: picker), "marks": half(hauberk_request_filter=lambda: Marking("m"))}
+    )
+    uses = (use("it"), use("marks"))
+    scenario = build(route={"plugins": uses, "backends": backends, **more}, plugins=plugins)
+    clusters = scenario.snapshot.clusters | {"next": Cluster(endpoints=(Endpoint(address=scenario.other),))}
+    scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters=clusters))
+    return scenario, picker
+
+
+def test_what_a_backend_could_not_have_goes_to_another_as_it_came(build: "Build") -> None:
+    scenario, picker = falls_back(build, rewrite=Rewrite(prefix="/new"), request_headers=HeaderModifier(add=(("x-route", "1"),)))
+    other = scenario.serve(scenario.other)
+    client = scenario.browser()
+    client.send(b"POST /old HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello")
+    got = other.connection().received()
+    head, _, body = got.lower().partition(b"\r\n\r\n")
+    assert head.startswith(b"post /new/old http/1.1\r\n"), "rewritten once"
+    assert body == b"hello"
+    assert [head.count(field) for field in (b"x-for: next", b"x-for: books", b"x-route: 1", b"x-way: m\r\n")] == [1, 0, 1, 1]
+    other.connection().send(scenario.ok)
+    assert client.received().lower().count(b"x-way: m\r\n") == 1
+    record = scenario.record()
+    assert (record.cluster, record.status, set(record.upstream_tried.split(","))) == ("next", 200, {scenario.books})
+    assert "192.0.2.20:9080" in record.upstream_failure
+    assert picker.asked == [(["books"], "connect_failed")]
+
+
+def test_the_body_may_come_later(build: "Build") -> None:
+    scenario, _ = falls_back(build)
+    other = scenario.serve(scenario.other)
+    client = scenario.browser()
+    client.send(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\n")
+    assert other.connection().received().endswith(b"\r\n\r\n")
+    client.send(b"hello")
+    assert other.connection().received() == b"hello"
+    other.connection().send(scenario.ok)
+    assert client.received().endswith(b"ok")
+
+
+@pytest.mark.parametrize(("field", "faults"), [("X-Ok: 1", 0), ("X-Fail: 1", 1)])
+def test_each_backend_has_its_turn_once_and_then_the_refusal_stands(build: "Build", field: str, faults: int) -> None:
+    scenario, picker = falls_back(build)
+    client = scenario.browser()
+    scenario.get(client, "/", field)
+    assert client.received().startswith(b"HTTP/1.1 503 ")
+    assert len(picker.asked) == (1 if faults else 2)
+    assert len(scenario.plugin_faults) == faults
+    assert scenario.record().cluster == ("books" if faults else "next")
+
+
+def test_a_backend_with_an_idle_connection_takes_over_at_once(build: "Build") -> None:
+    scenario, _ = falls_back(build)
+    other = scenario.serve(scenario.other)
+    client = scenario.browser()
+    for _ in range(3):
+        scenario.get(client)
+        other.connection().send(scenario.ok)
+        assert client.received().endswith(b"ok")
+    assert len(other.connections()) == 1

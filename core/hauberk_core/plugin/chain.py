@@ -133,6 +133,7 @@ class Filters:
         "_parts",
         "_users",
         "backends",
+        "falls_back",
         "is_simple",
         "observers",
         "pickers",
@@ -165,6 +166,8 @@ class Filters:
         self.pickers: Final[tuple[IsolatedPicker, ...]] = tuple(
             [use.picker for use in asked if use.picker is not None and backends]
         )
+        self.falls_back: Final = any([picker.falls_back for picker in self.pickers])  # noqa: C419 - see `_waits`
+        """Whether a backend that could not have a request may be replaced by another."""
         self.backends: Final = backends
         self._parts: Final[list[Part]] = [part for use in both for part in use.parts()]
         self._users = 1

@@ -9,6 +9,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from hauberk_core.model.reason import Reason
 from hauberk_core.observe.record import Record
 from hauberk_core.plugin.exchange import Exchange
 from hauberk_core.plugin.reply import Reply
@@ -106,6 +107,16 @@ class Picker:
         Args: exchange - its `decision` is what the weights say; its `preferred` may be set to one of the chosen backend's
             endpoints. backends - all of the route's, one at least, those without a share too.
         A picker that fails sends to the backend with the largest share, the first of equals.
+        """
+        raise NotImplementedError
+
+    def instead(
+        self, exchange: Exchange, backends: tuple[Backend, ...], refused: tuple[Backend, ...], reason: Reason
+    ) -> Backend | None:
+        """Another one of `backends`, where that which was chosen took nothing of the request; None: the refusal is the answer.
+
+        Args: refused - the one that was chosen, and behind it those that were then named here in vain. reason - why the last of
+            them could not have the request, for example NO_ENDPOINT or CONNECT_FAILED.
         """
         raise NotImplementedError
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from hauberk_core.model.reason import Reason
 from hauberk_core.observe.plugin_meters import StepMeter
 from hauberk_core.observe.record import Record
 from hauberk_core.plugin.exchange import Exchange
@@ -90,8 +91,10 @@ class WatchingObserver:
 class IsolatedPicker:
     """A picker whose faults send to the stable backend."""
 
-    def __init__(self, part: Part, picker: Picker) -> None:
+    def __init__(self, part: Part, picker: Picker, falls_back: bool) -> None:
+        """Args: falls_back - whether it has an `instead` of its own."""
         self.part: Final = part
+        self.falls_back: Final = falls_back
         self._picker: Final = picker
 
     def pick(self, exchange: Exchange, backends: tuple[Backend, ...]) -> int:
@@ -113,6 +116,21 @@ class IsolatedPicker:
         except Exception as error:
             part.failed("pick", error)
             return _stable(backends)
+
+    def instead(
+        self, exchange: Exchange, backends: tuple[Backend, ...], refused: tuple[Backend, ...], reason: Reason
+    ) -> Backend | None:
+        """A backend that has not refused yet, or None."""
+        if not self.falls_back:
+            return None
+        part = self.part
+        part.calls += 1
+        try:
+            other = self._picker.instead(exchange, backends, refused, reason)
+        except Exception as error:
+            part.failed("instead", error)
+            return None
+        return None if other is None or other in refused or other not in backends else other
 
 
 def _stable(backends: tuple[Backend, ...]) -> int:

@@ -16,7 +16,7 @@ from hauberk_core.model.route import Route, RouteTable
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.transport import Security
 from hauberk_core.observe.plugin_meters import StepMeter
-from hauberk_core.plugin.chain import ChainFilters, Filters, PluginUse
+from hauberk_core.plugin.chain import ChainFilters, Filters, PluginUse, overrides
 from hauberk_core.plugin.errors import PluginMissing
 from hauberk_core.plugin.filters import AsyncFilter, Backend, Observer, Picker, SyncFilter
 from hauberk_core.plugin.identity import Identity
@@ -262,7 +262,7 @@ class _Builder:
             if isinstance(thing, SyncFilter | AsyncFilter):
                 use.filter = self._pool.new_part(config.plugin, thing)
             elif isinstance(thing, Picker):
-                use.picker = IsolatedPicker(self._pool.new_part(config.plugin, thing), thing)
+                use.picker = IsolatedPicker(self._pool.new_part(config.plugin, thing), thing, overrides(thing, Picker, "instead"))
             elif isinstance(thing, Observer):
                 use.observer = WatchingObserver(self._pool.new_part(config.plugin, thing), thing)
             elif isinstance(thing, Guard):

@@ -21,6 +21,7 @@ from hauberk_core.plugin.waiting import AsyncCall, CallOwner
 from hauberk_core.proxy.chain import Chain
 from hauberk_core.proxy.client import Client
 from hauberk_core.proxy.exchange import SWITCHING_PROTOCOLS, Exchange
+from hauberk_core.proxy.fallback import Fallback
 from hauberk_core.route.compiled import CompiledMatch, CompiledTable, CompiledVirtualHost
 from hauberk_core.route.decide import decide
 from hauberk_core.route.recorder import Recorder
@@ -33,7 +34,9 @@ class FilteredExchange(Exchange):
         "_chain",
         "_chain_filters",
         "_decided",
+        "_fallback",
         "_filters",
+        "_match",
         "_request_way",
         "_response",
         "_response_way",
@@ -56,6 +59,9 @@ class FilteredExchange(Exchange):
         self._filters: Filters = filters.before
         self._view: Final = ExchangeView(request, record, peer_identity)
         self._decided: Decision | None = None
+        self._fallback: Fallback | None = None
+        self._match: CompiledMatch | None = None
+        """The one that took the request, where the route's pickers fall back."""
         self._response: Response | None = None
         self._request_way: _RequestWay | None = None
         self._response_way: _ResponseWay | None = None
@@ -97,6 +103,8 @@ class FilteredExchange(Exchange):
         if way is not None:
             way.closed = False
         self.preferred = self._view.preferred
+        if self._match is not None:
+            self._fallback = Fallback(request, self._filters, self._match.decisions, self._decided)
         self._client.serve(self, self._decided)
         if way is not None:
             way.go_on()
@@ -118,6 +126,8 @@ class FilteredExchange(Exchange):
                     decision = winner.match.decisions[picked]
                     self._view.decision = decision
                     break
+            if filters.falls_back:
+                self._match = winner.match
         self._decided = decision
         filters.hold()
         self._filters = filters
@@ -172,6 +182,23 @@ class FilteredExchange(Exchange):
     def forward_request_end(self, trailers: Headers | None) -> None:
         """The request's end has passed."""
         super().request_end(trailers)
+
+    def refused(self, reason: Reason, detail: str) -> None:
+        fallback = self._fallback
+        decision = None if fallback is None else fallback.next(self._view, self.request, reason)
+        if decision is None:
+            super().refused(reason, detail)
+            return
+        self.record.upstream_failure = detail
+        self._view.decision = decision
+        self.attempts = 0
+        self._connection = None
+        self._client.serve(self, decision)
+        connection = self._connection
+        if connection is not None and self._sending:
+            # As `assigned`: nobody else knows that there is something to flush.
+            connection.flush()
+            self._client.resume_request()
 
     # The response's way.
 

@@ -5,7 +5,7 @@ from typing import Final
 from hauberk_canary.fallback import Fallback
 from hauberk_canary.rendezvous import choose
 from hauberk_canary.users import Users
-from hauberk_core.plugin.data import Backend, Exchange, Picker
+from hauberk_core.plugin.data import Backend, Exchange, Picker, Reason
 
 
 class CanaryPicker(Picker):
@@ -22,7 +22,7 @@ class CanaryPicker(Picker):
         key = "" if self._users is None else self._users.key(exchange)
         if key:
             # Latin-1, as heads are kept: each character is the octet that came.
-            wanted = choose(key.encode("latin-1"), backends, False)
+            wanted = choose(key.encode("latin-1"), backends)
             return None if wanted is None else self._fallback.instead_of(wanted, backends, key)
         wanted = _weighed(exchange, backends)
         if wanted is None:
@@ -30,6 +30,15 @@ class CanaryPicker(Picker):
         taken = self._fallback.instead_of(wanted, backends, key)
         # Unless it is down the word of the weights stands as it is: two of the backends may be of one cluster.
         return None if taken is wanted else taken
+
+    def instead(
+        self, exchange: Exchange, backends: tuple[Backend, ...], refused: tuple[Backend, ...], reason: Reason
+    ) -> Backend | None:
+        # UH: no endpoint that may be asked; UF: none that could be reached. What is too busy has its limit for a reason.
+        if reason.flag not in ("UH", "UF") and reason is not Reason.GUARD_REFUSED:
+            return None
+        key = "" if self._users is None else self._users.key(exchange)
+        return self._fallback.after(refused, backends, key)
 
 
 def _weighed(exchange: Exchange, backends: tuple[Backend, ...]) -> Backend | None:

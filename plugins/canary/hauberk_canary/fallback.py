@@ -1,4 +1,8 @@
-"""Where a request goes whose backend is down, and how people hear of it."""
+"""Where a request goes whose backend is down, and how people hear of it.
+
+A backend is down when it has no endpoint, or when none of them could be reached or may be asked: the latter shows only when a
+request has tried, which then goes on to another backend, because nothing of it was sent.
+"""
 
 from typing import Final
 
@@ -22,10 +26,10 @@ class Fallback:
         self._counter: Final[Counter] = services.counter("fallbacks")
         self._log: Final[PluginLog] = services.log()
         self._down: Final[set[str]] = set()
-        """Clusters that were down when they were last chosen; bounded by the route's backends."""
+        """Clusters that had no endpoint when they were last chosen; bounded by the route's backends."""
 
     def instead_of(self, wanted: Backend, backends: tuple[Backend, ...], key: str) -> Backend:
-        """`wanted`, or another one if it is down and the declared way leads somewhere that is not.
+        """`wanted`, or another one if it has no endpoint and the declared way leads somewhere that has.
 
         Args: key - the user, who falls back to the same backend each time; empty: nobody in particular.
         """
@@ -34,34 +38,45 @@ class Fallback:
         if wanted.is_available():
             if self._down and wanted.cluster in self._down:
                 self._down.discard(wanted.cluster)
-                self._log.info("backend " + wanted.cluster + " is back and gets its requests again")
+                self._log.info("backend " + wanted.cluster + " has endpoints again and gets its requests")
             return wanted
-        other = _stable(backends) if self._kind == STABLE else self._any(backends, key)
-        if other is None or other is wanted or not other.is_available():
+        other = self.after((wanted,), backends, key)
+        if other is None:
             return wanted
-        self._counter.add()
         if wanted.cluster not in self._down:
             self._down.add(wanted.cluster)
             self._log.warning(
-                "backend " + wanted.cluster + " is down, no endpoint can be asked: its requests fall back to " + other.cluster
+                "backend " + wanted.cluster + " is down, it has no endpoint: its requests fall back to " + other.cluster
             )
         return other
 
-    def _any(self, backends: tuple[Backend, ...], key: str) -> Backend | None:
-        if key:
-            return choose(key.encode("latin-1"), backends, True)
+    def after(self, refused: tuple[Backend, ...], backends: tuple[Backend, ...], key: str) -> Backend | None:
+        """Where to go once `refused` could not have the request; None: nowhere."""
+        if self._kind == NONE:
+            return None
+        left = tuple([other for other in backends if other.share > 0.0 and other not in refused and other.is_available()])
+        if self._kind == STABLE:
+            stable = _stable(backends)
+            other: Backend | None = stable if stable in left else None
+        elif key:
+            other = choose(key.encode("latin-1"), left)
+        else:
+            other = self._by_weight(left)
+        if other is not None:
+            self._counter.add()
+        return other
+
+    def _by_weight(self, backends: tuple[Backend, ...]) -> Backend | None:
         total = 0.0
         for backend in backends:
-            if backend.is_available():
-                total += backend.share
+            total += backend.share
         point = self._services.random() * total
         last: Backend | None = None
         for backend in backends:
-            if backend.share > 0.0 and backend.is_available():
-                last = backend
-                point -= backend.share
-                if point < 0.0:
-                    break
+            last = backend
+            point -= backend.share
+            if point < 0.0:
+                break
         return last
 
 

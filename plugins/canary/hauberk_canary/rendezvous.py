@@ -33,16 +33,11 @@ def score(key: bytes, backend: str, weight: float) -> float:
     return weight / -math.log(point)
 
 
-def choose(key: bytes, backends: tuple[Backend, ...], only_available: bool) -> Backend | None:
-    """The backend that a user belongs to; None if none comes into question. The order of `backends` does not matter.
-
-    Args: only_available - leave out those that are down.
-    """
+def choose(key: bytes, backends: tuple[Backend, ...]) -> Backend | None:
+    """The backend that a user belongs to; None if none has any weight. The order of `backends` does not matter."""
     best: Backend | None = None
     best_score = 0.0
     for backend in backends:
-        if only_available and not backend.is_available():
-            continue
         own = score(key, backend.cluster, backend.share)
         if own > best_score:
             best = backend
