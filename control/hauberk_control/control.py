@@ -18,6 +18,7 @@ from hauberk_control.ca.service import CertificateService
 from hauberk_control.ca.tokens import Grant, JoinTokens, TooManyTokens
 from hauberk_control.discovery.service import DiscoveryService
 from hauberk_control.discovery.snapshots import Configurations
+from hauberk_control.local.kept_workloads import load_workloads, save_workloads
 from hauberk_control.local.messages import (
     FOLDER_NAME,
     SOCKET_NAME,
@@ -60,6 +61,9 @@ from hauberk_core.plugin.host import control_host
 from hauberk_core.resources import Gateway, Service
 from hauberk_core.resources.registry import CORE_KINDS
 
+COME_BACK_SECONDS: Final = 10.0
+"""So long after its start control counts on workloads that ran before. They ask twice a second; a machine may be busy."""
+
 
 class ControlOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of one control, fixed for its life."""
@@ -90,7 +94,8 @@ class Control:
         self._store = Store()
         """The same with the workloads that are registered."""
         self._problems: tuple[ConfigError, ...] = ()
-        self._workloads: Final = Workloads()
+        self._workloads = Workloads()
+        self._workloads_changed = trio.Event()
         self._tokens: Final = JoinTokens()
         self._secret = b""
         """The mesh's, once it serves."""
@@ -119,6 +124,7 @@ class Control:
             ports = keep_ports(self._folder, options.host)
             self._authority = await trio.to_thread.run_sync(self._open_authority)
             self._secret = await trio.to_thread.run_sync(keep_secret, self._folder)
+            self._workloads = Workloads(await trio.to_thread.run_sync(load_workloads, self._folder))
             self._take(await self._source.next())
             certificates = CertificateService(self._authority, self._tokens)
             of_mesh = server_credentials(self._authority, [options.host], require_certificate=True)
@@ -130,6 +136,8 @@ class Control:
                 trio.open_nursery() as nursery,
             ):
                 nursery.start_soon(follow_authority, self._authority)
+                nursery.start_soon(self._keep_workloads)
+                nursery.start_soon(self._expect_workloads)
                 self._mesh_address = mesh_server.address
                 self._join_address = join_server.address
                 LOG.info("control serves proxies on %s and takes those that join on %s", mesh_server.address, join_server.address)
@@ -150,7 +158,7 @@ class Control:
     def unregister(self, request: RegisterWorkload) -> None:
         self._workloads.remove(request)
         LOG.info("workload %s/%s has left", request.namespace, request.name)
-        self._publish()
+        self._publish_workloads()
 
     # Directory.
 
@@ -175,6 +183,24 @@ class Control:
                 LOG.warning("%s", error)
         self._problems = loaded.errors
         self._files = loaded.store
+        self._publish()
+
+    async def _keep_workloads(self) -> None:
+        while True:
+            await self._workloads_changed.wait()
+            self._workloads_changed = trio.Event()
+            await trio.to_thread.run_sync(save_workloads, self._folder, self._workloads.serving())
+
+    async def _expect_workloads(self) -> None:
+        await trio.sleep(COME_BACK_SECONDS)
+        gone = self._workloads.give_up_expected()
+        for request in gone:
+            LOG.info("workload %s/%s has not come back", request.namespace, request.name)
+        if gone:
+            self._publish_workloads()
+
+    def _publish_workloads(self) -> None:
+        self._workloads_changed.set()
         self._publish()
 
     def _publish(self) -> None:
@@ -207,7 +233,7 @@ class Control:
     def _note_ready(self, request: WorkloadReady) -> Answer:
         if not self._workloads.note_ready(request.namespace, request.name):
             return Refused(message=f"no workload {request.namespace}/{request.name} is registered; register it first")
-        self._publish()
+        self._publish_workloads()
         return Noted()
 
     def _join_gateway(self, request: JoinGateway) -> Answer:

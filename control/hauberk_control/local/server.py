@@ -129,6 +129,10 @@ async def _converse(stream: trio.SocketStream, service: LocalService, limit: tri
             await stream.send_all(_encoder.encode(answer) + b"\n")
     except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
         return
+    except trio.Cancelled:
+        # It is control that ends: the workloads have not left, and are expected back.
+        registered.clear()
+        raise
     finally:
         limit.release_on_behalf_of(stream)
         for request in registered:

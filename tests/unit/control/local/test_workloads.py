@@ -97,6 +97,34 @@ def test_the_account_is_the_service_where_none_is_named() -> None:
     assert account_of(_request(service_account="auditor")) == "auditor"
 
 
+def test_those_that_ran_before_take_requests_until_they_are_given_up() -> None:
+    workloads, store = Workloads([_request("a"), _request("b")]), Store()
+    assert [entry.metadata.name for entry in _entries(workloads, store)] == ["a", "b"]
+    assert workloads.account("default", "a") == "reviews"
+    workloads.add(_request("a"))
+    # It has said that it is there, and not yet that its program is: it was before, and nobody is to notice.
+    assert [entry.metadata.name for entry in _entries(workloads, store)] == ["a", "b"]
+    workloads.note_ready("default", "a")
+    assert workloads.serving() == [_request("a"), _request("b")]
+    assert workloads.give_up_expected() == [_request("b")]
+    assert workloads.serving() == [_request("a")]
+    assert workloads.account("default", "b") is None
+
+
+def test_another_run_under_the_name_of_one_before_is_not_taken_for_it() -> None:
+    workloads, store = Workloads([_request()]), Store()
+    workloads.add(_request(version="v3"))
+    assert _entries(workloads, store) == []
+
+
+def test_one_that_came_back_and_left_is_gone() -> None:
+    workloads = Workloads([_request()])
+    back = _request()
+    workloads.add(back)
+    workloads.remove(back)
+    assert workloads.serving() == []
+
+
 def test_its_service_selects_it_and_its_own_labels_win() -> None:
     store = Store().with_objects([_service({"app": "books", "tier": "back"})], "a test")
     assert labels_of(_request(), store) == {"app": "books", "tier": "back", "version": "v2"}
