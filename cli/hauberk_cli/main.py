@@ -31,6 +31,9 @@ _COMMANDS: Final = {
         "control",
         "Run the control service of a mesh: a folder of YAML becomes what each proxy serves.",
     ),
+    "rotate-root": LazyCommand(
+        "hauberk_cli.mesh.command", "rotate_root", "Replace the root of the mesh's certificates, without a failed request."
+    ),
     "config": LazyCommand("hauberk_cli.config.command", "config", "Check configuration files; print their schema."),
     "plugin": LazyCommand("hauberk_cli.plugin.command", "plugin", "Show which plugins are installed, and which can be used."),
     "demo": LazyCommand("hauberk_cli.demo.command", "demo", "Run a small bookshop behind a gateway, to look around."),

@@ -12,6 +12,7 @@ import trio
 
 from hauberk_control.bridge import open_grpc_server
 from hauberk_control.ca.authority import LONGEST_VALIDITY, Authority
+from hauberk_control.ca.errors import AuthorityError
 from hauberk_control.ca.follow import follow_authority
 from hauberk_control.ca.server_tls import server_credentials
 from hauberk_control.ca.service import CertificateService
@@ -31,12 +32,15 @@ from hauberk_control.local.messages import (
     Gateways,
     Joined,
     JoinGateway,
+    JoinWorkload,
     Noted,
     Proxies,
     ProxyRow,
     Refused,
     RegisterWorkload,
     Request,
+    Rotated,
+    RotateRoot,
     ServicePorts,
     Services,
     Status,
@@ -53,6 +57,7 @@ from hauberk_control.sources.source import Loaded
 from hauberk_control.store import Store
 from hauberk_control.translate.translate import Translator
 from hauberk_core.agent.grpc_bridge import open_asyncio_thread
+from hauberk_core.agent.identity.svid import CLOCK_LEEWAY
 from hauberk_core.agent.logs import LOG
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
 from hauberk_core.model.errors import ConfigError
@@ -73,6 +78,8 @@ class ControlOptions(msgspec.Struct, frozen=True, kw_only=True):
     trust_domain: str = DEFAULT_TRUST_DOMAIN
     validity_seconds: float = LONGEST_VALIDITY.total_seconds()
     """What certificates of workloads get at most."""
+    clock_leeway_seconds: float = CLOCK_LEEWAY.total_seconds()
+    """How far apart the clocks of the mesh's machines may be: so much longer roots overlap when they rotate."""
 
 
 class Control:
@@ -149,10 +156,10 @@ class Control:
 
     def answer(self, request: Request) -> Answer:
         if not self._join_address:
-            return Refused(message="control is just starting; try again")
+            return Refused(message="control is just starting; try again", starting=True)
         try:
             return self._fulfil(request)
-        except (WorkloadTaken, TooManyTokens, SpiffeError) as error:
+        except (WorkloadTaken, TooManyTokens, SpiffeError, AuthorityError) as error:
             return Refused(message=str(error))
 
     def unregister(self, request: RegisterWorkload) -> None:
@@ -174,7 +181,9 @@ class Control:
     def _open_authority(self) -> Authority:
         folder = self._folder / "ca"
         folder.mkdir(mode=0o700, exist_ok=True)
-        return Authority(folder, self._options.trust_domain, dt.timedelta(seconds=self._options.validity_seconds))
+        options = self._options
+        validity, leeway = (dt.timedelta(seconds=given) for given in (options.validity_seconds, options.clock_leeway_seconds))
+        return Authority(folder, options.trust_domain, validity, leeway=leeway)
 
     def _take(self, loaded: Loaded) -> None:
         """Work from what the folder holds now."""
@@ -213,8 +222,12 @@ class Control:
                 return self._register(request)
             case WorkloadReady():
                 return self._note_ready(request)
+            case JoinWorkload():
+                return self._join_workload(request)
             case JoinGateway():
                 return self._join_gateway(request)
+            case RotateRoot():
+                return self._rotate_root()
             case AskServices():
                 return Services(services=[_service_ports(service) for service in self._store.of(Service)])
             case AskGateways():
@@ -235,6 +248,18 @@ class Control:
             return Refused(message=f"no workload {request.namespace}/{request.name} is registered; register it first")
         self._publish_workloads()
         return Noted()
+
+    def _join_workload(self, request: JoinWorkload) -> Answer:
+        account = self._workloads.account(request.namespace, request.name)
+        if account is None:
+            return Refused(message=f"no workload {request.namespace}/{request.name} is registered; register it first")
+        return self._joined(request.namespace, account, "sidecar", request.name)
+
+    def _rotate_root(self) -> Answer:
+        root = self._authority.rotate()
+        overlap = self._authority.overlap.total_seconds()
+        LOG.info("another root is announced, %s; it signs in %.0f s", root.path.name, overlap)
+        return Rotated(name=root.path.name, signs_after_seconds=overlap, drops_after_seconds=2 * overlap)
 
     def _join_gateway(self, request: JoinGateway) -> Answer:
         for gateway in self._our_gateways():

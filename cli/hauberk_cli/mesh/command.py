@@ -14,6 +14,13 @@ _MESH: Final = click.option(
 _OUTPUT: Final = click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the answer."
 )
+_LEEWAY: Final = click.option(
+    "--clock-leeway",
+    default="1m",
+    show_default=True,
+    metavar="DURATION",
+    help="How far apart the clocks of the mesh may be: rotate-root waits so much longer.",
+)
 
 
 @click.command()
@@ -22,7 +29,8 @@ _OUTPUT: Final = click.option(
 @click.option(
     "--validity", default="24h", show_default=True, metavar="DURATION", help="What certificates of workloads get at most."
 )
-def control(folder: Path, trust_domain: str, validity: str) -> int:
+@_LEEWAY
+def control(folder: Path, trust_domain: str, validity: str, clock_leeway: str) -> int:
     """Run the control service of a mesh: a folder of YAML becomes what each proxy serves.
 
     It watches the folder, tells mistakes with their places, and serves proxies and certificates on loopback. `hauberk up` runs it
@@ -36,7 +44,7 @@ def control(folder: Path, trust_domain: str, validity: str) -> int:
     need(("control",))
     from hauberk_cli.mesh.control import run_control
 
-    return run_control(folder, trust_domain, validity)
+    return run_control(folder, trust_domain, validity, clock_leeway)
 
 
 @click.command()
@@ -44,7 +52,8 @@ def control(folder: Path, trust_domain: str, validity: str) -> int:
 @click.option(
     "--validity", default="24h", show_default=True, metavar="DURATION", help="What certificates of workloads get at most."
 )
-def up(folder: Path, validity: str) -> int:
+@_LEEWAY
+def up(folder: Path, validity: str, clock_leeway: str) -> int:
     """Run a mesh from a folder of YAML: control, and a proxy for each Gateway.
 
     Workloads join with `hauberk run`. Ports below 1024 become others that need no root: 8080 for 80, 8443 for 443. Ctrl-C ends
@@ -57,7 +66,7 @@ def up(folder: Path, validity: str) -> int:
     need(("mesh", "control"))
     from hauberk_cli.mesh.up import run_up
 
-    return run_up(folder, validity)
+    return run_up(folder, validity, clock_leeway)
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -137,3 +146,22 @@ def proxies(mesh: Path | None, output: Literal["text", "json"]) -> int:
     from hauberk_cli.mesh.look import show_proxies
 
     return show_proxies(mesh, output == "json")
+
+
+@click.command("rotate-root")
+@_MESH
+def rotate_root(mesh: Path | None) -> int:
+    """Replace the root of the mesh's certificates, without a failed request.
+
+    Another root is announced at once. Everybody trusts both until every certificate that the old one signed has ended; then the
+    old one is dropped. Both steps take as long as certificates live (`--validity`), and go on where they were if control is
+    started again meanwhile. An authority of your own is rotated by replacing its files.
+
+    \b
+    Examples:
+      hauberk rotate-root
+      hauberk rotate-root --mesh samples/bookshop
+    """
+    from hauberk_cli.mesh.roots import rotate_root as rotate
+
+    return rotate(mesh)

@@ -2,6 +2,7 @@
 
 import signal
 from pathlib import Path
+from typing import Final
 
 import click
 import trio
@@ -16,6 +17,10 @@ from hauberk_control.local.server import LocalSocketError
 from hauberk_core.agent.logs import configure_logging
 from hauberk_core.model.duration import Duration
 
+# Seconds. Renewals are spread by chance and take a moment; whose clock is further off than an hour cannot use TLS at all.
+_SHORTEST_LEEWAY: Final = 1.0
+_LONGEST_LEEWAY: Final = 3600.0
+
 
 def read_validity(text: str) -> float:
     """Seconds. Raises: click.BadParameter."""
@@ -28,9 +33,22 @@ def read_validity(text: str) -> float:
     return seconds
 
 
-def run_control(folder: Path, trust_domain: str, validity: str) -> int:
+def read_leeway(text: str) -> float:
+    """Seconds. Raises: click.BadParameter."""
+    try:
+        seconds = Duration.parse(text).seconds
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--clock-leeway") from error
+    if not _SHORTEST_LEEWAY <= seconds <= _LONGEST_LEEWAY:
+        raise click.BadParameter(f"{text} is not between 1s and 1h", param_hint="--clock-leeway")
+    return seconds
+
+
+def run_control(folder: Path, trust_domain: str, validity: str, clock_leeway: str) -> int:
     """Serve until SIGTERM or Ctrl-C. Returns: the exit code."""
-    options = ControlOptions(trust_domain=trust_domain, validity_seconds=read_validity(validity))
+    options = ControlOptions(
+        trust_domain=trust_domain, validity_seconds=read_validity(validity), clock_leeway_seconds=read_leeway(clock_leeway)
+    )
     configure_logging()
     try:
         trio.run(_serve, folder.resolve(), options)

@@ -9,7 +9,7 @@ import trio
 
 from hauberk_cli.mesh.free_ports import LOOPBACK
 from hauberk_control.local.client import ControlAway, ControlConnection
-from hauberk_control.local.messages import Joined
+from hauberk_control.local.messages import AskServices, Joined, Services
 from hauberk_control.translate.node import Node
 from hauberk_core.agent.bootstrap import Bootstrap, write_bootstrap
 
@@ -18,15 +18,21 @@ CONTROL_START_SECONDS: Final = 20.0
 _LOOK_SECONDS: Final = 0.05
 
 
-async def connect_to_control(mesh: Path) -> ControlConnection:
-    """Connect, and wait for a control that is just starting. Raises: ControlAway."""
-    with trio.move_on_after(CONTROL_START_SECONDS):
+async def connect_to_control(mesh: Path, seconds: float = CONTROL_START_SECONDS) -> ControlConnection:
+    """Connect to a control that answers, and wait for one that is just starting. Raises: ControlAway."""
+    with trio.move_on_after(seconds):
         while True:
+            connection: ControlConnection | None = None
             try:
-                return await ControlConnection.open(mesh)
+                connection = await ControlConnection.open(mesh)
+                await connection.ask(AskServices(), Services)
             except ControlAway:
+                if connection is not None:
+                    await connection.close()
                 await trio.sleep(_LOOK_SECONDS)
-    raise ControlAway(f"no control serves {mesh}, and none started within {CONTROL_START_SECONDS:.0f} s; its log tells why")
+            else:
+                return connection
+    raise ControlAway(f"no control serves {mesh}, and none started within {seconds:.0f} s")
 
 
 def write_joining(folder: Path, joined: Joined, node: Node, admin_port: int) -> Path:
@@ -44,6 +50,7 @@ def write_joining(folder: Path, joined: Joined, node: Node, admin_port: int) -> 
             node=msgspec.Raw(msgspec.json.encode(node)),
             state=str(folder),
             join_token=joined.token,
+            attended=True,
             admin=f"{LOOPBACK}:{admin_port}" if admin_port else "",
         ),
     )

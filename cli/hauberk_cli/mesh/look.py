@@ -19,7 +19,7 @@ _AnswerT = TypeVar("_AnswerT", bound=msgspec.Struct)
 
 def show_status(mesh: Path | None, as_json: bool) -> int:
     """Returns: the exit code."""
-    status = _ask(mesh, AskStatus(), Status)
+    status = ask_control(mesh, AskStatus(), Status)
     bad = [row for row in status.conditions if is_bad(row)]
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(status), indent=2, ensure_ascii=False))
@@ -44,7 +44,7 @@ def is_bad(row: ConditionRow) -> bool:
 
 def show_proxies(mesh: Path | None, as_json: bool) -> int:
     """Returns: the exit code."""
-    answer = _ask(mesh, AskProxies(), Proxies)
+    answer = ask_control(mesh, AskProxies(), Proxies)
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(answer), indent=2, ensure_ascii=False))
     else:
@@ -62,7 +62,9 @@ def _refusing(answer: Proxies) -> list[ProxyRow]:
     return [proxy for proxy in answer.proxies if proxy.refused_version]
 
 
-def _ask(mesh: Path | None, request: Request, expected: type[_AnswerT]) -> _AnswerT:
+def ask_control(mesh: Path | None, request: Request, expected: type[_AnswerT]) -> _AnswerT:
+    """Ask the control of a mesh. Raises: CommandError, if there is none or it refuses, with what to type."""
+
     async def ask() -> _AnswerT:
         connection = await ControlConnection.open(find_mesh(mesh))
         try:

@@ -15,16 +15,28 @@ from hauberk_cli.errors import CommandError
 from hauberk_cli.mesh.folders import proxy_folder
 from hauberk_cli.mesh.free_ports import LOOPBACK, free_ports
 from hauberk_cli.mesh.hangup import Terminal
-from hauberk_cli.mesh.joining import proxy_command, write_joining
+from hauberk_cli.mesh.joining import CONTROL_START_SECONDS, connect_to_control, proxy_command, write_joining
 from hauberk_cli.mesh.processes import Child, run_program
 from hauberk_cli.mesh.proxy_child import ProxyChild
+from hauberk_cli.mesh.tokens import give_tokens
 from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused, find_mesh
-from hauberk_control.local.messages import AskServices, Joined, Noted, RegisterWorkload, ServicePorts, Services, WorkloadReady
+from hauberk_control.local.messages import (
+    AskServices,
+    Joined,
+    JoinWorkload,
+    Noted,
+    RegisterWorkload,
+    ServicePorts,
+    Services,
+    WorkloadReady,
+)
 from hauberk_control.translate.node import Node
 
 # The sidecar's interpreter starts, its identity and its configuration are fetched.
 _START_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.05
+# A control that runs answers well within it.
+_AT_ONCE_SECONDS: Final = 0.5
 # After control was away: it has thousands to take back.
 _REJOIN_SECONDS: Final = 0.5
 _NO_VARIABLE: Final = re.compile(r"[^A-Z0-9_]")
@@ -59,7 +71,7 @@ class _Run:
 
     async def run(self) -> int:
         workload = self._workload
-        connection = await ControlConnection.open(self._mesh)
+        connection = await _connect(self._mesh)
         services = (await connection.ask(AskServices(), Services)).services
         name = f"{workload.service}-{workload.version}" if workload.version else workload.service
         plan = _Ports(workload, services)
@@ -85,9 +97,15 @@ class _Run:
             http_proxy_port=plan.http_proxy,
         )
         folder = proxy_folder(self._mesh, "sidecar", workload.namespace, name)
-        bootstrap = write_joining(folder, joined, node, plan.admin)
+
+        def write(joined: Joined) -> Path:
+            return write_joining(folder, joined, node, plan.admin)
+
+        bootstrap = write(joined)
+        again = JoinWorkload(namespace=workload.namespace, name=name)
         sidecar = ProxyChild(f"sidecar {name}", lambda: proxy_command("hauberk_sidecar", bootstrap), folder / "log")
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(give_tokens, sidecar.name, self._mesh, folder, again, write)
             await nursery.start(sidecar.keep)
             await _wait_ready(plan.admin, sidecar)
             click.echo(f"{name} joins as {joined.identity}; the sidecar's log: {sidecar.log}", err=True)
@@ -125,11 +143,14 @@ class _Run:
                 await trio.sleep(_REJOIN_SECONDS)
                 try:
                     connection = await ControlConnection.open(self._mesh)
+                except ControlAway:
+                    continue
+                try:
                     await connection.ask(request, Joined)
                     await _announce(connection, request)
                     break
                 except (ControlAway, ControlRefused):
-                    continue
+                    await connection.close()
 
 
 class _Ports:
@@ -161,6 +182,19 @@ class _Ports:
         variables |= {"HTTP_PROXY": proxy, "http_proxy": proxy, "NO_PROXY": "localhost,127.0.0.1,::1"}
         variables["no_proxy"] = variables["NO_PROXY"]
         return variables
+
+
+async def _connect(mesh: Path) -> ControlConnection:
+    """Connect, if need be after waiting for a control that is starting. Raises: ControlAway."""
+    try:
+        return await connect_to_control(mesh, _AT_ONCE_SECONDS)
+    except ControlAway:
+        click.echo(f"waiting up to {CONTROL_START_SECONDS:.0f} s for the control of {mesh} to answer", err=True)
+        click.echo(f"if none is starting, type in another terminal: hauberk up {mesh}", err=True)
+    try:
+        return await connect_to_control(mesh, CONTROL_START_SECONDS)
+    except ControlAway as error:
+        raise ControlAway(f"{error}; start it with: hauberk up {mesh}") from error
 
 
 async def _announce(connection: ControlConnection, request: RegisterWorkload) -> None:

@@ -10,13 +10,14 @@ import trio
 
 from hauberk_cli.errors import CommandError
 from hauberk_cli.exit_codes import OK
-from hauberk_cli.mesh.control import read_validity
+from hauberk_cli.mesh.control import read_leeway, read_validity
 from hauberk_cli.mesh.folders import private_folder, proxy_folder
 from hauberk_cli.mesh.free_ports import LOOPBACK, free_port, unprivileged
 from hauberk_cli.mesh.hangup import Terminal
 from hauberk_cli.mesh.joining import connect_to_control, proxy_command, write_joining
 from hauberk_cli.mesh.processes import Child
 from hauberk_cli.mesh.proxy_child import ProxyChild
+from hauberk_cli.mesh.tokens import give_tokens
 from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused
 from hauberk_control.local.messages import FOLDER_NAME, AskGateways, GatewayPorts, Gateways, Joined, JoinGateway
 from hauberk_control.translate.node import Node
@@ -25,20 +26,22 @@ from hauberk_control.translate.node import Node
 _LOOK_SECONDS: Final = 0.25
 
 
-def run_up(folder: Path, validity: str) -> int:
+def run_up(folder: Path, validity: str, clock_leeway: str) -> int:
     """Run the mesh of `folder` until Ctrl-C or SIGTERM. Returns: the exit code."""
     read_validity(validity)
+    read_leeway(clock_leeway)
     try:
-        trio.run(_Mesh(folder.resolve(), validity).run)
+        trio.run(_Mesh(folder.resolve(), ["--validity", validity, "--clock-leeway", clock_leeway]).run)
     except* ControlAway as group:
         raise CommandError(str(group.exceptions[0]), f"hauberk control {folder}") from None
     return OK
 
 
 class _Mesh:
-    def __init__(self, folder: Path, validity: str) -> None:
+    def __init__(self, folder: Path, options: list[str]) -> None:
+        """Args: options - control's."""
         self._folder: Final = folder
-        self._validity: Final = validity
+        self._options: Final = options
         self._proxies: Final[dict[str, ProxyChild]] = {}
         self._gateways: Final[dict[tuple[str, str], tuple[GatewayPorts, trio.CancelScope]]] = {}
 
@@ -58,7 +61,7 @@ class _Mesh:
 
     async def _serve(self) -> None:
         state = private_folder(self._folder / FOLDER_NAME)
-        command = [sys.executable, "-P", "-m", "hauberk_cli", "control", "--validity", self._validity, str(self._folder)]
+        command = [sys.executable, "-P", "-m", "hauberk_cli", "control", *self._options, str(self._folder)]
         control = Child("control", lambda: command, state / "control.log")
         async with trio.open_nursery() as nursery:
             await nursery.start(control.keep)
@@ -108,12 +111,17 @@ class _Mesh:
             folder = proxy_folder(self._folder, "gateway", gateway.namespace, gateway.name)
             ports = {port: free_port(unprivileged(port)) for port in gateway.ports}
             admin = free_port()
-            joined = await connection.ask(JoinGateway(namespace=gateway.namespace, name=gateway.name), Joined)
+            request = JoinGateway(namespace=gateway.namespace, name=gateway.name)
+            joined = await connection.ask(request, Joined)
             name = f"{gateway.namespace}/{gateway.name}"
             node = Node(
                 identity=joined.identity, role="gateway", name=name, namespace=gateway.namespace, address=LOOPBACK, ports=ports
             )
-            bootstrap = write_joining(folder, joined, node, admin)
+
+            def write(joined: Joined) -> Path:
+                return write_joining(folder, joined, node, admin)
+
+            bootstrap = write(joined)
             child = ProxyChild(f"gateway {name}", lambda: proxy_command("hauberk_gateway", bootstrap), folder / "log")
             self._proxies[name] = child
             for wanted, port in ports.items():
@@ -121,6 +129,8 @@ class _Mesh:
             click.echo(f"gateway {name}: metrics are http://{LOOPBACK}:{admin}/stats/prometheus, its log {child.log}")
             task_status.started()
             try:
-                await child.keep()
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(give_tokens, child.name, self._folder, folder, request, write)
+                    await child.keep()
             finally:
                 del self._proxies[name]

@@ -59,11 +59,14 @@ class Authority:
         trust_domain: str,
         longest_validity: dt.timedelta = LONGEST_VALIDITY,
         now: Callable[[], dt.datetime] = system_time,
+        *,
+        leeway: dt.timedelta = CLOCK_LEEWAY,
     ) -> None:
         """Open the authority in `folder`, or make one there. Blocks.
 
         Args: folder - holds either Istio's four files, then those are used, or roots of our own;
-        longest_validity - what a certificate gets at most, and how long roots overlap when they rotate, at most 24 h.
+        longest_validity - what a certificate gets at most, at most 24 h; leeway - how far apart clocks in the mesh may be. Roots
+        overlap for both together when they rotate.
         Raises: AuthorityError.
         """
         if not is_trust_domain(trust_domain):
@@ -75,7 +78,8 @@ class Authority:
         self.longest_validity: Final = longest_validity
         self.now: Final = now
         # A certificate is in use for its life, and somebody's clock may be behind.
-        self._overlap: Final = longest_validity + CLOCK_LEEWAY
+        self.overlap: Final = longest_validity + leeway
+        """From a root's announcement until it signs, and from then until its predecessor is trusted no more."""
         self._changing: Final = threading.Lock()
         self._given: GivenAuthority | None = None
         self._roots: tuple[Root, ...] = ()
@@ -95,10 +99,10 @@ class Authority:
             newest = roots[-1].certificate
             if newest.not_valid_after_utc - now < RENEW_BEFORE:
                 roots = (*roots, make_root(self.folder, self.trust_domain, now))
-            check_begun(stage_of(roots, now, self._overlap).signing.certificate, now, self.folder)
+            check_begun(stage_of(roots, now, self.overlap).signing.certificate, now, self.folder)
             self._given, self._roots = None, roots
 
-    def rotate(self) -> None:
+    def rotate(self) -> Root:
         """Announce a new root; it signs one overlap later, and the old one is dropped after another. Blocks.
 
         Retired ones are forgotten, with their keys. Raises: AuthorityError, if the authority was given to us: then its owner
@@ -108,13 +112,15 @@ class Authority:
             if self._given is not None:
                 raise AuthorityError(f"the authority in {self.folder} was given; replace its files to rotate it")
             now = self.now()
-            stage = stage_of(self._roots, now, self._overlap)
+            stage = stage_of(self._roots, now, self.overlap)
             kept = tuple([root for root in self._roots if root not in stage.retired])
             if len(kept) >= MOST_ROOTS:
                 raise AuthorityError(f"{len(kept)} roots overlap already; wait until certificates of the oldest have ended")
-            self._roots = (*kept, make_root(self.folder, self.trust_domain, now))
+            fresh = make_root(self.folder, self.trust_domain, now)
+            self._roots = (*kept, fresh)
             for root in stage.retired:
                 forget_root(root)
+            return fresh
 
     def trust_pem(self) -> bytes:
         """The roots that everybody in the mesh is to trust now, as PEM."""
@@ -183,7 +189,7 @@ class Authority:
         given = self._given
         if given is not None:
             return _Issuer(*given)
-        stage = stage_of(self._roots, now, self._overlap)
+        stage = stage_of(self._roots, now, self.overlap)
         signing = stage.signing
         return _Issuer(signing.certificate, signing.key, (), tuple([root.certificate for root in stage.trusted]))
 

@@ -63,7 +63,8 @@ class ControlConnection:
     async def ask(self, request: Request, expected: type[_AnswerT]) -> _AnswerT:
         """Send a request and wait for its answer.
 
-        Raises: ControlRefused; ControlAway if the connection broke. Cancellation: the connection is then of no more use.
+        Raises: ControlRefused; ControlAway if the connection broke, or control has only just begun.
+        Cancellation: the connection is then of no more use.
         """
         try:
             await self._stream.send_all(msgspec.json.encode(request) + b"\n")
@@ -74,6 +75,8 @@ class ControlConnection:
             answer: Answer = msgspec.json.decode(line, type=Answer)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ControlAway(f"control answered what this command does not know ({error}); {_OTHER_VERSIONS}") from error
+        if isinstance(answer, Refused) and answer.starting:
+            raise ControlAway(answer.message)
         if isinstance(answer, Refused):
             raise ControlRefused(answer.message)
         if not isinstance(answer, expected):

@@ -40,11 +40,22 @@ class WorkloadReady(_Message, frozen=True, kw_only=True, tag="workload_ready"):
     name: str
 
 
+class JoinWorkload(_Message, frozen=True, kw_only=True, tag="join_workload"):
+    """Join a workload that is registered once more: its certificate has ended. Answer: `Joined`."""
+
+    namespace: str
+    name: str
+
+
 class JoinGateway(_Message, frozen=True, kw_only=True, tag="join_gateway"):
     """Run the proxy of a Gateway. Answer: `Joined`."""
 
     namespace: str
     name: str
+
+
+class RotateRoot(_Message, frozen=True, kw_only=True, tag="rotate_root"):
+    """Announce another root of the certificate authority. Answer: `Rotated`."""
 
 
 class AskServices(_Message, frozen=True, kw_only=True, tag="services"):
@@ -63,7 +74,17 @@ class AskProxies(_Message, frozen=True, kw_only=True, tag="proxies"):
     """Every connected proxy. Answer: `Proxies`."""
 
 
-Request = RegisterWorkload | WorkloadReady | JoinGateway | AskServices | AskGateways | AskStatus | AskProxies
+Request = (
+    RegisterWorkload
+    | WorkloadReady
+    | JoinWorkload
+    | JoinGateway
+    | RotateRoot
+    | AskServices
+    | AskGateways
+    | AskStatus
+    | AskProxies
+)
 
 
 class Joined(_Message, frozen=True, kw_only=True, tag="joined"):
@@ -74,6 +95,16 @@ class Joined(_Message, frozen=True, kw_only=True, tag="joined"):
     root: str
     identity: str
     token: str
+
+
+class Rotated(_Message, frozen=True, kw_only=True, tag="rotated"):
+    """Another root is announced; the old one signs on until the new one does."""
+
+    name: str
+    """Of the new root's file."""
+    signs_after_seconds: float
+    drops_after_seconds: float
+    """Until the old one is trusted no more."""
 
 
 class Noted(_Message, frozen=True, kw_only=True, tag="noted"):
@@ -156,6 +187,8 @@ class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
     """The request is not fulfilled; the message says why, and what to do."""
 
     message: str
+    starting: bool = False
+    """Control has only just begun: in a moment the same request may be fulfilled."""
 
 
-Answer = Joined | Noted | Services | Gateways | Status | Proxies | Refused
+Answer = Joined | Rotated | Noted | Services | Gateways | Status | Proxies | Refused

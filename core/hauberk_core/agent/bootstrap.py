@@ -39,6 +39,8 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A folder of this proxy's own, for its identity and its last good configuration."""
     join_token: str = ""
     """For the first certificate; good once. Empty: the state folder holds a certificate."""
+    attended: bool = False
+    """Whoever started the proxy gives it further tokens, by replacing this document, where it asks for one."""
     admin: str = ""
     """Address of the admin server; empty: none."""
     workers: int = 1

@@ -5,14 +5,13 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import trio
-
 from hauberk_core.agent.agent import EXIT_FAILED, Agent, run_agent
 from hauberk_core.agent.bootstrap import Bootstrap, BootstrapError, read_bootstrap
 from hauberk_core.agent.discovery.source import DiscoverySettings, DiscoverySource
 from hauberk_core.agent.grpc_bridge import AsyncioThread
 from hauberk_core.agent.identity.client import GrpcCertificateClient
 from hauberk_core.agent.identity.keep import IdentitySettings, keep_identity
+from hauberk_core.agent.identity.proof import ParentTokens
 from hauberk_core.agent.identity.workload import WorkloadIdentity
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.options import AgentOptions
@@ -29,27 +28,31 @@ def run_role(module: str) -> int:
         sys.stderr.write(f"usage: python -m {module} BOOTSTRAP.json\n")
         return 2
     try:
-        bootstrap = read_bootstrap(Path(sys.argv[1]))
+        path = Path(sys.argv[1])
+        bootstrap = read_bootstrap(path)
     except BootstrapError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return run_mesh_agent(bootstrap)
+    return run_mesh_agent(bootstrap, path)
 
 
 def run_mesh_agent(
-    bootstrap: Bootstrap, options: AgentOptions | None = None, started: Callable[[Agent], None] | None = None
+    bootstrap: Bootstrap,
+    path: Path | None = None,
+    options: AgentOptions | None = None,
+    started: Callable[[Agent], None] | None = None,
 ) -> int:
     """Run a proxy of a mesh until SIGTERM or Ctrl-C.
 
     It joins with the token, or goes on with the identity and the configuration that its state folder holds. Control may be away
     at any time and for any time: what is in force serves on.
 
-    Args: options - instead of those that follow from the bootstrap document; started - called when all workers serve the first
-    configuration.
+    Args: path - of the document, where further join tokens appear; options - instead of those that follow from the document;
+    started - called when all workers serve the first configuration.
     Returns: the process's exit status.
     """
     try:
-        source = mesh_source(bootstrap)
+        source = mesh_source(bootstrap, path)
     except BootstrapError as error:
         configure_logging()
         LOG.error("%s", error)
@@ -62,9 +65,10 @@ def mesh_options(bootstrap: Bootstrap) -> AgentOptions:
     return AgentOptions(workers=bootstrap.workers, admin=bootstrap.admin, service_name=bootstrap.name)
 
 
-def mesh_source(bootstrap: Bootstrap) -> DiscoverySource:
+def mesh_source(bootstrap: Bootstrap, path: Path | None = None) -> DiscoverySource:
     """The source of this proxy's configuration, and of its identity.
 
+    Args: path - of the document, where further join tokens appear; None: there are none.
     Raises: BootstrapError.
     """
     state = Path(bootstrap.state)
@@ -80,7 +84,8 @@ def mesh_source(bootstrap: Bootstrap) -> DiscoverySource:
 
     async def keep(thread: AsyncioThread, changed: Callable[[WorkloadIdentity], None]) -> None:
         client = GrpcCertificateClient(thread, bootstrap.control, bootstrap.join)
-        await keep_identity(settings, client, changed, task_status=trio.TASK_STATUS_IGNORED)
+        tokens = ParentTokens(path, state, bootstrap.join_token) if path is not None and bootstrap.attended else None
+        await keep_identity(settings, client, changed, tokens.get if tokens is not None else None)
 
     return DiscoverySource(
         DiscoverySettings(

@@ -17,6 +17,7 @@ import trio
 from hauberk_core.agent.identity.client import Answer, CertificateClient, CertificateDenied, CertificateUnavailable
 from hauberk_core.agent.identity.key import make_key, make_request
 from hauberk_core.agent.identity.private_file import PrivateFileError
+from hauberk_core.agent.identity.proof import JoinProof
 from hauberk_core.agent.identity.schedule import renewal_time, retry_delay
 from hauberk_core.agent.identity.state import load_identity, save_identity
 from hauberk_core.agent.identity.svid import stamp
@@ -28,7 +29,8 @@ from hauberk_core.identity import SpiffeId
 # trio's clock stands still while a machine sleeps, and wall clocks are set: time is looked at this often.
 _LOOK_SECONDS: Final = 10.0
 
-NewToken = Callable[[], Awaitable[str]]
+NewToken = Callable[[], Awaitable[JoinProof]]
+"""Gets another join token. Raises: CertificateUnavailable."""
 
 
 class IdentityFailed(Exception):
@@ -69,7 +71,7 @@ class _Keeper:
         self._new_token: Final = new_token
         self._now: Final = now
         self._dice: Final = dice
-        self._token = settings.join_token
+        self._proof = JoinProof(settings.join_token, settings.root_pem)
         name = settings.spiffe_id
         self._claims: Final = {
             CLAIM_NAMESPACE: name.namespace,
@@ -133,18 +135,19 @@ class _Keeper:
         return read_answer(answer.certificates, key, self._settings.spiffe_id, self._now(), answer.control_clock)
 
     async def _join(self, csr: str, seconds: int) -> Answer:
-        if not self._token and self._new_token is not None:
-            self._token = await self._new_token()
-        if not self._token:
+        if not self._proof.token and self._new_token is not None:
+            self._proof = await self._new_token()
+        proof = self._proof
+        if not proof.token:
             raise CertificateDenied(
                 "there is neither a valid certificate nor a join token; start this proxy again with a new token"
             )
         try:
-            answer = await self._client.join(csr, seconds, self._claims, self._token, self._settings.root_pem)
+            answer = await self._client.join(csr, seconds, self._claims, proof.token, proof.root_pem)
         except CertificateDenied:
-            self._token = ""
+            self._proof = proof._replace(token="")
             raise
-        self._token = ""
+        self._proof = proof._replace(token="")
         return answer
 
     def _left(self, identity: WorkloadIdentity | None) -> float:

@@ -6,6 +6,7 @@ import pytest
 
 from hauberk_cli.exit_codes import NOT_STARTED, USAGE
 from hauberk_cli.main import main
+from hauberk_cli.mesh import run as run_module
 from hauberk_cli.mesh.run import Workload, _Ports
 from hauberk_control.local.messages import ServicePorts
 
@@ -74,9 +75,16 @@ def test_what_is_missing_is_a_usage_error(arguments: list[str], capsys: pytest.C
     assert "hauberk run --help" in capsys.readouterr().err
 
 
-def test_without_a_control_it_is_told_what_to_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_control_it_waits_a_while_and_tells_what_to_type(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "_AT_ONCE_SECONDS", 0.1)
+    monkeypatch.setattr(run_module, "CONTROL_START_SECONDS", 0.2)
     assert main(["run", "--mesh", str(tmp_path), "--service", "web", "--port", "80", "--", "true"]) == NOT_STARTED
-    assert f"start it with: hauberk up {tmp_path}" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"waiting up to 0 s for the control of {tmp_path} to answer" in told
+    assert f"type in another terminal: hauberk up {tmp_path}" in told
+    assert f"start it with: hauberk up {tmp_path}" in told
 
 
 @pytest.mark.parametrize("command", ["up", "control"])

@@ -3,7 +3,7 @@
 import datetime as dt
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from cryptography import x509
 
 from hauberk_control.ca.authority import Authority
 from hauberk_core.agent.identity.client import Answer, CertificateDenied, CertificateUnavailable
-from hauberk_core.agent.identity.keep import IdentityFailed, IdentitySettings, keep_identity
+from hauberk_core.agent.identity.keep import IdentityFailed, IdentitySettings, NewToken, keep_identity
+from hauberk_core.agent.identity.proof import JoinProof
 from hauberk_core.agent.identity.state import FILE_NAME, load_identity
 from hauberk_core.agent.identity.svid import PublicKey, check_chain, read_pem
 from hauberk_core.agent.identity.workload import WorkloadIdentity
@@ -41,12 +42,14 @@ class FakeControl:
         self.claims: dict[str, str] = {}
         self.serials: list[int] = []
         self.names = REVIEWS
+        self.root = b""
 
     def _time(self) -> dt.datetime:
         return dt.datetime.fromtimestamp(self.clock, dt.UTC)
 
     async def join(self, csr: str, seconds: int, claims: dict[str, str], token: str, root_pem: bytes) -> Answer:
         self.claims = claims
+        self.root = root_pem
         return await self._answer(f"join {token}", csr, seconds)
 
     async def renew(self, csr: str, seconds: int, claims: dict[str, str], identity: WorkloadIdentity) -> Answer:
@@ -114,7 +117,7 @@ async def run_for(
     settings: IdentitySettings,
     control: FakeControl,
     kept: Kept,
-    new_token: Callable[[], Awaitable[str]] | None = None,
+    new_token: NewToken | None = None,
     dice: float = 0.5,
 ) -> None:
     with trio.move_on_after(seconds):
@@ -226,10 +229,10 @@ async def test_one_that_ended_during_an_outage_needs_a_new_token(
 ) -> None:
     kept, asked = Kept(), 0
 
-    async def new_token() -> str:
+    async def new_token() -> JoinProof:
         nonlocal asked
         asked += 1
-        return f"token-{asked + 1}"
+        return JoinProof(f"token-{asked + 1}", b"another root")
 
     async def outage() -> None:
         await trio.sleep(600)
@@ -244,6 +247,7 @@ async def test_one_that_ended_during_an_outage_needs_a_new_token(
     assert len(kept.seen) >= 2
     assert asked == 1
     assert control.calls[-2][0] == "join token-2"
+    assert control.root == b"another root"
     assert any("peers refuse it" in record.getMessage() for record in caplog.records)
 
 

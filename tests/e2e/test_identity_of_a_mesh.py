@@ -1,0 +1,110 @@
+"""Certificates of a mesh over time: roots rotate under load, and what ended while control was away is renewed by itself."""
+
+import base64
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from cryptography import x509
+from laptop_mesh import Mesh, Proxy, running_mesh, wait_until
+from load_client import Load
+
+pytestmark = pytest.mark.e2e
+
+FOLDER: Final = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: bookshop}
+spec:
+  gatewayClassName: hauberk
+  listeners:
+  - {name: http, port: 80, protocol: HTTP}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: ratings}
+spec:
+  parentRefs: [{name: bookshop}]
+  rules: [{backendRefs: [{name: ratings, port: 9080}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: ratings}
+spec:
+  selector: {app: ratings}
+  ports: [{port: 9080}]
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: istio-system}
+spec: {mtls: {mode: STRICT}}
+"""
+PATH: Final = "/ratings/0"
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    folder = tmp_path_factory.mktemp("identity") / "mesh"
+    folder.mkdir()
+    (folder / "mesh.yaml").write_text(FOLDER)
+    with running_mesh(folder, "--validity", "8s", "--clock-leeway", "2s") as running, running.workload("ratings"):
+        wait_until(lambda: running.get(PATH).status == 200, "an answer through the mesh")
+        yield running
+
+
+def proxies(mesh: Mesh) -> list[Proxy]:
+    return [mesh.proxy("gateway", "bookshop"), mesh.proxy("sidecar", "ratings")]
+
+
+def identity(proxy: Proxy) -> dict[str, str]:
+    kept: dict[str, str] = json.loads((proxy.folder / "identity.json").read_text())
+    return kept
+
+
+def trusted(proxy: Proxy) -> set[int]:
+    """Serial numbers of the roots that a proxy knows its peers by."""
+    roots = x509.load_pem_x509_certificates(base64.b64decode(identity(proxy)["trust_pem"]))
+    return {root.serial_number for root in roots}
+
+
+def control_pid(mesh: Mesh) -> int:
+    [pid] = [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit()
+        and (entry / "cmdline").exists()
+        and b"hauberk_cli\0control" in (entry / "cmdline").read_bytes()
+        and str(mesh.folder).encode() in (entry / "cmdline").read_bytes()
+    ]
+    return pid
+
+
+def test_a_root_is_replaced_under_load_without_a_failed_request(mesh: Mesh) -> None:
+    [before] = set.union(*[trusted(proxy) for proxy in proxies(mesh)])
+    with Load(mesh.gateway_port, PATH, clients=1, fresh=1) as load:
+        told = mesh.hauberk("rotate-root")
+        assert told.returncode == 0, told.stderr
+        assert "in 10s it begins to sign" in told.stdout
+        wait_until(lambda: all(len(trusted(proxy)) == 2 for proxy in proxies(mesh)), "trust in both roots")
+        wait_until(lambda: all(before not in trusted(proxy) for proxy in proxies(mesh)), "the end of the old root")
+    assert load.failed() == []
+    assert load.total() > 20
+    assert len({frozenset(trusted(proxy)) for proxy in proxies(mesh)}) == 1
+
+
+def test_certificates_that_ended_while_control_was_away_are_renewed_by_themselves(mesh: Mesh) -> None:
+    serials = [identity(proxy)["certificate_pem"] for proxy in proxies(mesh)]
+    pid = control_pid(mesh)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: all((proxy.folder / "token-wanted").exists() for proxy in proxies(mesh)), "wishes for tokens")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    for proxy, before in zip(proxies(mesh), serials, strict=True):
+        wait_until(lambda proxy=proxy, before=before: identity(proxy)["certificate_pem"] != before, "another certificate")  # type: ignore[misc]
+    wait_until(lambda: mesh.get(PATH).status == 200, "an answer through the mesh again")
+    assert "its certificate had ended; it joins again" in mesh.log.read_text()
