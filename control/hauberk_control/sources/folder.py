@@ -15,7 +15,8 @@ import trio
 from hauberk_control.sources.scan import Scan, scan_folder
 from hauberk_control.sources.source import Loaded, Source
 from hauberk_control.store import Object, Place, gather, key_of
-from hauberk_core.agent.watch import POLL_SECONDS, Stamp, poll_pause, stamp_of
+from hauberk_core.agent.file_watch import FileWatch
+from hauberk_core.agent.watch import POLL_SECONDS, Stamp, stamp_of
 from hauberk_core.bounded_read import read_bounded
 from hauberk_core.model.document import MOST_ERRORS
 from hauberk_core.model.errors import ConfigError
@@ -94,6 +95,7 @@ class FolderSource(Source):
         self._files: Final[dict[str, _File]] = {}
         self._scan_errors: tuple[ConfigError, ...] = ()
         self._told: Loaded | None = None
+        self._watch: Final = FileWatch()
 
     async def next(self) -> Loaded:
         first = self._told is None
@@ -113,7 +115,10 @@ class FolderSource(Source):
                 if loaded != self._told:
                     self._told = loaded
                     return loaded
-            await trio.sleep(POLL_SECONDS if settling else poll_pause(len(self._files)))
+            if changed_at is not None or any(file.seen != file.stamp for file in self._files.values()):
+                await trio.sleep(POLL_SECONDS)
+            elif not self._watch.follow(scan.links, (*scan.folders, *scan.unreadable)):
+                await self._watch.wait_change()
 
     def _look(self, scan: Scan, now: float) -> bool:
         """Note how all files look now. Returns: whether one has changed since the last look."""

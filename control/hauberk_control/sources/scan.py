@@ -25,6 +25,10 @@ class Scan(NamedTuple):
 
     stamps: dict[str, Stamp]
     """By the files' paths, in their order."""
+    folders: tuple[str, ...]
+    """All that were looked into."""
+    links: tuple[str, ...]
+    """Entries that lead elsewhere."""
     unreadable: tuple[str, ...]
     """Folders that could not be looked into: what they held is not known to be gone."""
     errors: tuple[ConfigError, ...]
@@ -40,6 +44,8 @@ def scan_folder(root: Path) -> Scan:
     unreadable: list[str] = []
     errors: list[ConfigError] = []
     seen: set[tuple[int, int]] = set()
+    folders: list[str] = []
+    links: list[str] = []
     waiting = [(str(root), 0)]
     while waiting:
         folder, depth = waiting.pop()
@@ -56,10 +62,13 @@ def scan_folder(root: Path) -> Scan:
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
+        folders.append(folder)
         for entry in found:
             if entry.name.endswith(SUFFIXES) or entry.is_dir():
                 _visit(entry, depth, files, waiting, errors)
-    return Scan(_within_bounds(root, files, errors), tuple(unreadable), tuple(errors))
+                if entry.is_symlink():
+                    links.append(entry.path)
+    return Scan(_within_bounds(root, files, errors), tuple(folders), tuple(links), tuple(unreadable), tuple(errors))
 
 
 def _visit(

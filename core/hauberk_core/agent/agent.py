@@ -18,6 +18,7 @@ from hauberk_core.agent.counters import Counters
 from hauberk_core.agent.drain import longest_drain
 from hauberk_core.agent.export.settings import ExportSettings, read_settings
 from hauberk_core.agent.export.start import ExportImpossible, make_exporter
+from hauberk_core.agent.file_watch import FileWatch
 from hauberk_core.agent.handover.handover import Handover, take_over
 from hauberk_core.agent.log_file import LogFileError, open_log_file
 from hauberk_core.agent.logs import LOG, configure_logging
@@ -142,6 +143,7 @@ class Agent:
         """The latest configuration that could be read, in force or not."""
         self._secret_stamps: Stamps = {}
         """Of its certificates' files, when they were read last."""
+        self._secret_watch: Final = FileWatch()
         self._number = 0
         self.state: Final = AgentState(self._counters, self._supervisor, source.checks)
         self.admin_address: Address | None = None
@@ -176,6 +178,7 @@ class Agent:
             raise AgentFailed(_first_message(failures)) from group
         finally:
             self._sockets.close()
+            self._secret_watch.close()
             self._replace_access_log(-1, "")
             self._handover.close()
 
@@ -271,7 +274,10 @@ class Agent:
         wrong_since: float | None = None
         reported: Stamps = {}
         while True:
-            await trio.sleep(poll_pause(len(self._secret_stamps)))
+            if wrong_since is None:
+                await self._secret_watch.wait_change()
+            else:
+                await trio.sleep(poll_pause(len(self._secret_stamps)))
             stamps = take_stamps(self._secret_stamps)
             if (stamps == self._secret_stamps and wrong_since is None) or stamps == reported:
                 continue
@@ -316,7 +322,9 @@ class Agent:
             source = self._source
             snapshot = self._wanted
             before = self.state.target
-            self._secret_stamps = take_stamps(secret_files(snapshot, source.folder, source.certificates, source.trust))
+            files = secret_files(snapshot, source.folder, source.certificates, source.trust)
+            self._secret_watch.follow(files)
+            self._secret_stamps = take_stamps(files)
             secrets = await trio.to_thread.run_sync(read_secrets, snapshot, source.folder, source.certificates, source.trust)
             if before is not None and before.snapshot == snapshot and before.secrets.resources == secrets.resources:
                 return

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 import trio
 
+from hauberk_core.agent.file_watch import FileWatch
 from hauberk_core.agent.state import Check
 from hauberk_core.agent.watch import POLL_SECONDS, SETTLE_SECONDS, Stamp, stamp_of, take_stamp
 from hauberk_core.agent.wire import CertificatePem
@@ -100,6 +101,14 @@ class FileSource(Source):
         self._text = b""
         """What the file held when it was last read whole and found right."""
         self._look_again = False
+        self._watch: Final = FileWatch()
+        self._watch.follow([path])
+
+    async def run(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._watch.close()
 
     async def next(self) -> Loaded:
         while True:
@@ -130,12 +139,12 @@ class FileSource(Source):
             stamp = take_stamp(self.path)
             if stamp != self._handled:
                 return stamp
-            await trio.sleep(POLL_SECONDS)
+            await self._watch.wait_change()
 
     async def _stays(self, stamp: Stamp | None) -> bool:
         """Whether the file is left as it is for as long as a writer may need."""
         with trio.move_on_after(PATIENCE_SECONDS):
-            while take_stamp(self.path) == stamp:  # noqa: ASYNC110 - the file system sends no events
+            while take_stamp(self.path) == stamp:  # noqa: ASYNC110 - nothing tells of what does not happen
                 await trio.sleep(POLL_SECONDS)
             return False
         return True

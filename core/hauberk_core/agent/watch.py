@@ -1,8 +1,7 @@
-"""Notices that a file has changed, by asking the kernel again and again.
+"""Tells whether a file has changed, by its stamp.
 
-Asking costs 2 us a file and works on every file system and under every way of writing: in place, by rename, or by a symbolic link
-that Kubernetes swaps in a folder above. Notifications (inotify, kqueue) lose some of these, differ by platform, and would still
-need the waiting for an end of writing.
+Asking for it costs 2 us a file and works on every file system and under every way of writing: in place, by rename, or by a
+symbolic link that Kubernetes swaps in a folder above. When it is worth asking, `file_watch` tells.
 """
 
 import os
@@ -10,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-# A change must be visible to traffic within 100 ms; of these, this is the part for noticing.
+# A change must be visible to traffic within 100 ms; of these, this is the part for noticing where nothing is notified, and for
+# seeing whether a writer is done.
 POLL_SECONDS: Final = 0.02
 # Longer than the coarsest tick of a file's clock (10 ms at 100 Hz): what is written this long after a look carries another stamp
 # and cannot be missed. Two equal stamps this far apart also tell that a writer has paused.

@@ -57,7 +57,7 @@ def test_too_many_octets_are_told_and_the_first_files_are_read(tmp_path: Path, m
 
 
 def test_a_folder_that_cannot_be_read_is_told_apart_from_an_empty_one(tmp_path: Path) -> None:
-    assert scan_folder(tmp_path) == ({}, (), ())
+    assert scan_folder(tmp_path) == ({}, (str(tmp_path),), (), (), ())
     scan = scan_folder(tmp_path / "missing")
     assert scan.unreadable == (str(tmp_path / "missing"),)
     (error,) = scan.errors
