@@ -19,6 +19,7 @@ from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.plugin.control_plugins import attach_plugins
 from hauberk_core.plugin.host import PluginHost
 from hauberk_core.resources import Resource
+from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 
 _DIGEST_OCTETS: Final = 12
 
@@ -47,7 +48,8 @@ class PluginTranslation:
     def translate(self, store: Store, node: Node) -> Translation:
         """What `node` is told of `store`."""
         translation = self._translator.translate(store, node)
-        added = attach_plugins(self._host, _NodeScope(store, node, self._secret), translation.snapshot)
+        scope = _NodeScope(store, node, self._secret, translation.traffic_policies)
+        added = attach_plugins(self._host, scope, translation.snapshot)
         held = hold_against(added.snapshot, node.plugins)
         snapshot = held.snapshot
         if snapshot is not translation.snapshot:
@@ -76,10 +78,11 @@ class PluginTranslation:
 class _NodeScope:
     """A proxy and its store, as plugins see them."""
 
-    def __init__(self, store: Store, node: Node, secret: Callable[[str], str]) -> None:
+    def __init__(self, store: Store, node: Node, secret: Callable[[str], str], policies: Mapping[str, TrafficPolicy]) -> None:
         self._store: Final = store
         self._node: Final = node
         self._secret: Final = secret
+        self._policies: Final = policies
 
     @property
     def role(self) -> str:
@@ -96,6 +99,10 @@ class _NodeScope:
     @property
     def labels(self) -> Mapping[str, str]:
         return self._node.labels
+
+    @property
+    def policies(self) -> Mapping[str, TrafficPolicy]:
+        return self._policies
 
     def of(self, kind: type[Kind]) -> Sequence[Kind]:
         return list(self._store.of(kind))

@@ -34,6 +34,7 @@ from hauberk_core.net.sockets import SocketTransport
 from hauberk_core.observe.access_log import AccessLogWriter
 from hauberk_core.observe.cells import Cells
 from hauberk_core.observe.meters import ProxyMeters
+from hauberk_core.observe.shared_cells import SharedCells
 from hauberk_core.observe.span_meters import SpanMeters
 from hauberk_core.plugin.tasks import TaskWaiting
 from hauberk_core.proxy.core import OtherCodecs, ProxyCore, new_access_log
@@ -63,6 +64,8 @@ class Arguments(NamedTuple):
     """Descriptor of a pipe: once the agent is gone, its end tells that none will take over, or that one has."""
     spans: int = 0
     """1: the agent exports spans."""
+    shared: int = -1
+    """Descriptor of the file that all workers share; -1: this worker shares with nobody."""
 
     @classmethod
     def parse(cls, words: list[str]) -> "Arguments":
@@ -72,7 +75,14 @@ class Arguments(NamedTuple):
             name, _, value = word.partition("=")
             values[name] = int(value)
         try:
-            return cls(values["--number"], values["--link"], values["--cells"], values["--lifeline"], values.get("--spans", 0))
+            return cls(
+                number=values["--number"],
+                link=values["--link"],
+                cells=values["--cells"],
+                lifeline=values["--lifeline"],
+                spans=values.get("--spans", 0),
+                shared=values.get("--shared", -1),
+            )
         except KeyError as error:
             raise ValueError(f"{error} is missing") from error
 
@@ -107,7 +117,9 @@ class Worker:
         self._spans: Final = SpanSender(self._send, SpanMeters(cells)) if arguments.spans else None
         self._loop: Final = Loop(Clock(), new_poller(), LoggedFaults())
         self._slow: trio.Nursery
-        plugins = WorkerPlugins(self._loop.clock, cells, self._export)
+        # The file stays open: its lock is the worker's as long as it is.
+        shared = SharedCells(arguments.shared, arguments.number if arguments.shared >= 0 else 0)
+        plugins = WorkerPlugins(self._loop.clock, cells, shared, self._export)
         self._assembly: Final = Assembly(plugins.pool)
         self._core: Final = ProxyCore(
             self._loop,

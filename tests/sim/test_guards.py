@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from plugin_fixtures import half, host, use
 
-from hauberk_core.plugin.data import Endpoint, Guard, Outcome, Permit, Refusal
+from hauberk_core.plugin.data import Endpoint, Guard, Outcome, Permit, Refusal, Subject
 
 if TYPE_CHECKING:
     from tests.sim.conftest import Build, Scenario
@@ -23,7 +23,7 @@ class Watching(Guard):
         self.closed = 0
         self.broken = ""
 
-    def admit(self, endpoint: Endpoint) -> Permit | Refusal:
+    def admit(self, endpoint: Endpoint, is_retry: bool, subject: Subject) -> Permit | Refusal:
         if self.broken == "admit":
             raise RuntimeError("cannot tell")
         if endpoint.address in self.refused:

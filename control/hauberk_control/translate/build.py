@@ -22,6 +22,7 @@ from hauberk_core.model.listener import Listener
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.route import Route, RouteTable
 from hauberk_core.resources import HTTPRoute, Service
+from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 from hauberk_core.resources.kubernetes.service import ServicePort
 
 
@@ -34,6 +35,8 @@ class Build:
         self.listeners: Final[dict[str, Listener]] = {}
         self.route_tables: Final[dict[str, RouteTable]] = {}
         self.clusters: Final[dict[str, Cluster]] = {}
+        self.traffic_policies: Final[dict[str, TrafficPolicy]] = {}
+        """What DestinationRules say of those clusters."""
         self.certificates: Final[dict[str, CertificatePem]] = {}
         self.findings: Final[list[Finding]] = []
         self.problems: Final[list[ConfigError]] = []
@@ -49,6 +52,7 @@ class Build:
         """A port of a service; its clusters are in the snapshot from now on."""
         found = self.view.destination(service, port, self._caller, self._source)
         self.clusters.update(found.clusters)
+        self.traffic_policies.update(found.traffic_policies)
         self.findings.extend(found.findings)
         if found.rule is not None:
             self.policies.add(found.rule)

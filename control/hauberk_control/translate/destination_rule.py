@@ -11,17 +11,29 @@ from hauberk_control.translate.precedence import seniority
 from hauberk_control.translate.security import ROOT_NAMESPACES
 from hauberk_core.identity import SpiffeError, parse_uri
 from hauberk_core.model import syntax
-from hauberk_core.model.cluster import Cluster
+from hauberk_core.model.cluster import Cluster, TcpKeepalive
 from hauberk_core.model.duration import LONGEST_SECONDS, Duration
 from hauberk_core.model.errors import Path, quote
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.resources import DestinationRule
-from hauberk_core.resources.istio.destination_rule import ClientTls, ConnectionPool, LoadBalancer, TrafficPolicy
+from hauberk_core.resources.istio.destination_rule import (
+    ClientTls,
+    ConnectionPool,
+    LoadBalancer,
+    OutlierDetection,
+    TrafficPolicy,
+)
+from hauberk_core.resources.istio.destination_rule import TcpKeepalive as TcpKeepaliveSection
 
 DNS_DOMAIN: Final = "cluster.local"
 """What Kubernetes' names of services end in."""
+ISTIO_CONNECT_TIMEOUT: Final = Duration(10.0)
+ISTIO_IDLE_TIMEOUT: Final = Duration(3600.0)
+"""Istio's defaults, which its users know."""
 # The most that a cluster takes.
 _MOST: Final = 1_000_000
+_MOST_REQUESTS: Final = 1 << 29
+_MOST_PROBES: Final = 127
 
 
 class Caller(NamedTuple):
@@ -33,14 +45,17 @@ class Caller(NamedTuple):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule says of the connections to one port of one service or subset."""
+    """What a rule says of the connections to one port of one service or subset. Unset limits are the cluster's own."""
 
     load_balancing: Literal["least_request", "round_robin"] = "least_request"
-    connect_timeout: Duration | None = None
-    idle_timeout: Duration | None = None
+    connect_timeout: Duration = ISTIO_CONNECT_TIMEOUT
+    idle_timeout: Duration = ISTIO_IDLE_TIMEOUT
     max_connections: int = 0
-    """0: as many as a cluster has by itself; the same for the next."""
-    max_pending: int | None = None
+    """0: not set; the same for the next three."""
+    max_pending: int = 0
+    max_requests_per_connection: int = 0
+    max_connection_duration: Duration = Duration(0.0)
+    tcp_keepalive: TcpKeepalive | None = None
     tls: ClientTls | None = None
     """None: the mesh's where the endpoint takes it."""
 
@@ -49,10 +64,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             cluster,
             load_balancing=self.load_balancing,
-            connect_timeout=self.connect_timeout or cluster.connect_timeout,
-            idle_timeout=self.idle_timeout or cluster.idle_timeout,
+            connect_timeout=self.connect_timeout,
+            idle_timeout=self.idle_timeout,
             max_connections=min(self.max_connections, _MOST) or cluster.max_connections,
-            max_pending=cluster.max_pending if self.max_pending is None else min(self.max_pending, _MOST),
+            max_pending=min(self.max_pending, _MOST) or cluster.max_pending,
+            max_requests_per_connection=min(self.max_requests_per_connection, _MOST_REQUESTS),
+            max_connection_duration=self.max_connection_duration,
+            tcp_keepalive=self.tcp_keepalive,
         )
 
 
@@ -112,42 +130,69 @@ def _is_for(rule: DestinationRule, caller: Caller) -> bool:
     return selector is None or (own and selector.matches(dict(caller.labels)))
 
 
-def settings(rule: DestinationRule | None, port: int, subset: str = "") -> Settings:
+def effective(rule: DestinationRule, port: int, subset: str = "") -> TrafficPolicy:
     """What a rule says of a port; a subset's own policy goes before the whole host's, piece by piece.
 
     Settings for a port replace all others: what they leave out has its default. Source: Istio's DestinationRule reference.
     """
-    if rule is None:
-        return Settings()
     policies = [rule.spec.traffic_policy]
     policies += [own.traffic_policy for own in rule.spec.subsets if subset and own.name == subset]
-    load_balancer: LoadBalancer | None = None
-    pool: ConnectionPool | None = None
-    tls: ClientTls | None = None
+    found = TrafficPolicy()
     for policy in policies:
         if policy is None:
             continue
         for_port = next((own for own in policy.port_level_settings if own.port.number == port), None)
         if for_port is not None:
-            load_balancer, pool, tls = for_port.load_balancer, for_port.connection_pool, for_port.tls
+            found = TrafficPolicy(
+                load_balancer=for_port.load_balancer,
+                connection_pool=for_port.connection_pool,
+                outlier_detection=for_port.outlier_detection,
+                tls=for_port.tls,
+            )
         else:
-            load_balancer = policy.load_balancer or load_balancer
-            pool = policy.connection_pool or pool
-            tls = policy.tls or tls
+            found = TrafficPolicy(
+                load_balancer=policy.load_balancer or found.load_balancer,
+                connection_pool=policy.connection_pool or found.connection_pool,
+                outlier_detection=policy.outlier_detection or found.outlier_detection,
+                tls=policy.tls or found.tls,
+            )
+    return found
+
+
+def settings(rule: DestinationRule | None, port: int, subset: str = "") -> Settings:
+    """What a rule says of the connections to a port."""
+    if rule is None:
+        return Settings()
+    policy = effective(rule, port, subset)
+    load_balancer = policy.load_balancer
+    pool = policy.connection_pool
     tcp = pool.tcp if pool else None
     http = pool.http if pool else None
     return Settings(
         load_balancing="round_robin" if load_balancer and load_balancer.simple == "ROUND_ROBIN" else "least_request",
-        connect_timeout=_bounded(tcp.connect_timeout if tcp else None),
-        idle_timeout=_bounded(http.idle_timeout if http else None),
+        connect_timeout=_bounded(tcp.connect_timeout if tcp else None, ISTIO_CONNECT_TIMEOUT),
+        idle_timeout=_bounded(http.idle_timeout if http else None, ISTIO_IDLE_TIMEOUT),
         max_connections=(tcp.max_connections if tcp else None) or 0,
-        max_pending=http.http1_max_pending_requests if http else None,
-        tls=tls,
+        max_pending=(http.http1_max_pending_requests if http else None) or 0,
+        max_requests_per_connection=(http.max_requests_per_connection if http else None) or 0,
+        max_connection_duration=_bounded(tcp.max_connection_duration if tcp else None, Duration(0.0)),
+        tcp_keepalive=_keepalive(tcp.tcp_keepalive if tcp else None),
+        tls=policy.tls,
     )
 
 
-def _bounded(duration: Duration | None) -> Duration | None:
-    return None if duration is None else Duration(min(duration.seconds, LONGEST_SECONDS))
+def _keepalive(told: TcpKeepaliveSection | None) -> TcpKeepalive | None:
+    if told is None:
+        return None
+    return TcpKeepalive(
+        probes=min(told.probes or 0, _MOST_PROBES),
+        time=_bounded(told.time, Duration(0.0)),
+        interval=_bounded(told.interval, Duration(0.0)),
+    )
+
+
+def _bounded(duration: Duration | None, default: Duration) -> Duration:
+    return default if duration is None else Duration(min(duration.seconds, LONGEST_SECONDS))
 
 
 def check_rule(rule: DestinationRule) -> list[Mistake]:
@@ -183,7 +228,7 @@ def _check_policy(policy: TrafficPolicy | None, path: Path, mistakes: list[Mista
         place = (*path, "portLevelSettings", index)
         pieces.append((place, (own.load_balancer, own.connection_pool, own.outlier_detection, own.tls)))
     for place, (load_balancer, pool, outliers, tls) in pieces:
-        _warn(place, [("outlierDetection", outliers)], mistakes)
+        _check_outliers(outliers, (*place, "outlierDetection"), mistakes)
         _check_load_balancer(load_balancer, (*place, "loadBalancer"), mistakes)
         _check_pool(pool, (*place, "connectionPool"), mistakes)
         if tls is not None:
@@ -209,22 +254,41 @@ def _check_pool(pool: ConnectionPool | None, path: Path, mistakes: list[Mistake]
     tcp = pool.tcp if pool else None
     http = pool.http if pool else None
     if tcp is not None:
-        undone = [
-            ("tcpKeepalive", tcp.tcp_keepalive),
-            ("maxConnectionDuration", tcp.max_connection_duration),
-            ("idleTimeout", tcp.idle_timeout),
-        ]
-        _warn((*path, "tcp"), undone, mistakes)
+        _check_time(tcp.connect_timeout, (*path, "tcp", "connectTimeout"), mistakes)
+        if tcp.idle_timeout is not None:
+            message = "idleTimeout of tcp is for connections that are not HTTP, which the proxy does not carry yet: no effect"
+            hint = "for HTTP write it under connectionPool.http"
+            mistakes.append(Mistake((*path, "tcp", "idleTimeout"), message, hint, "warning"))
     if http is not None:
-        numbers = [
-            ("http2MaxRequests", http.http2_max_requests),
-            ("maxRequestsPerConnection", http.max_requests_per_connection),
-            ("maxRetries", http.max_retries),
-            ("maxConcurrentStreams", http.max_concurrent_streams),
-            ("useClientProtocol", http.use_client_protocol or None),
-            ("h2UpgradePolicy", True if http.h2_upgrade_policy == "UPGRADE" else None),
-        ]
-        _warn((*path, "http"), numbers, mistakes)
+        if http.max_concurrent_streams:
+            message = "maxConcurrentStreams is for HTTP/2, which the proxy does not speak to endpoints yet: no effect"
+            hint = "limit requests with http2MaxRequests, which holds for HTTP/1.1 too"
+            mistakes.append(Mistake((*path, "http", "maxConcurrentStreams"), message, hint, "warning"))
+        if http.use_client_protocol:
+            message = "useClientProtocol makes no difference yet: clients and endpoints are spoken to in HTTP/1.1 alike"
+            mistakes.append(
+                Mistake((*path, "http", "useClientProtocol"), message, "leave it out until HTTP/2 is supported", "warning")
+            )
+        if http.h2_upgrade_policy == "UPGRADE":
+            message = "h2UpgradePolicy UPGRADE needs HTTP/2, which the proxy does not speak to endpoints yet: it stays HTTP/1.1"
+            hint = "leave it out until HTTP/2 is supported"
+            mistakes.append(Mistake((*path, "http", "h2UpgradePolicy"), message, hint, "warning"))
+
+
+def _check_outliers(outliers: OutlierDetection | None, path: Path, mistakes: list[Mistake]) -> None:
+    if outliers is None:
+        return
+    _check_time(outliers.interval, (*path, "interval"), mistakes)
+    _check_time(outliers.base_ejection_time, (*path, "baseEjectionTime"), mistakes)
+    if outliers.consecutive_errors:
+        message = "consecutiveErrors is old: it counts 502, 503 and 504 alone"
+        hint = "write consecutiveGatewayErrors, or consecutive5xxErrors for every answer of 500 and above"
+        mistakes.append(Mistake((*path, "consecutiveErrors"), message, hint, "warning"))
+
+
+def _check_time(duration: Duration | None, path: Path, mistakes: list[Mistake]) -> None:
+    if duration is not None and duration.seconds <= 0:
+        mistakes.append(Mistake(path, "0s is no time here", "write at least 1ms"))
 
 
 def unsupported_tls(tls: ClientTls) -> tuple[str, str] | None:

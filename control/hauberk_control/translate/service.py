@@ -4,11 +4,12 @@ A cluster speaks one way to all of its endpoints. Where some take the mesh's TLS
 requests as they share the endpoints.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from hauberk_control.store import ObjectKey, key_of
-from hauberk_control.translate.destination_rule import DNS_DOMAIN, Settings, settings, unsupported_tls
+from hauberk_control.translate.destination_rule import DNS_DOMAIN, Settings, effective, settings, unsupported_tls
 from hauberk_control.translate.endpoints import Reached
 from hauberk_control.translate.finding import Finding
 from hauberk_control.translate.security import calling_transport
@@ -18,6 +19,7 @@ from hauberk_core.model import syntax
 from hauberk_core.model.cluster import Cluster, Endpoint
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.resources import DestinationRule, Service
+from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 from hauberk_core.resources.kubernetes.service import ServicePort
 
 _OTHER_PROTOCOLS: Final = frozenset(("grpc", "grpc-web", "h2c", "http2", "https", "mongo", "mysql", "redis", "tcp", "tls", "udp"))
@@ -36,6 +38,8 @@ class Destination(NamedTuple):
     findings: tuple[Finding, ...]
     rule: ObjectKey | None = None
     """The DestinationRule that counts for it."""
+    traffic_policies: Mapping[str, TrafficPolicy] = MappingProxyType({})
+    """What a DestinationRule says of each cluster, by its name; empty without a rule."""
 
 
 class Source(NamedTuple):
@@ -105,11 +109,17 @@ def destination(
             made = _clusters(service, port, versions.subset(version, rule), own, rule, source)
             clusters |= made
             weights.append((weight, _weighed(made)))
-        return Destination(clusters, divided(weights), findings, counts)
+        return Destination(clusters, divided(weights), findings, counts, _policies(clusters, port, rule))
     whole = cluster_name(service, port.port)
     shares = _weighed({name: clusters[name] for name in (whole, f"{whole}|plain") if name in clusters})
     # Without any endpoint the one cluster takes all requests, and answers them with 503.
-    return Destination(clusters, tuple(shares) if len(shares) > 1 else ((whole, 1),), findings, counts)
+    shared = tuple(shares) if len(shares) > 1 else ((whole, 1),)
+    return Destination(clusters, shared, findings, counts, _policies(clusters, port, rule))
+
+
+def _policies(clusters: Iterable[str], port: ServicePort, rule: DestinationRule | None) -> dict[str, TrafficPolicy]:
+    """What a rule says of each cluster of a port."""
+    return {} if rule is None else {name: effective(rule, port.port, name.split("|")[2]) for name in clusters}
 
 
 def _weighed(clusters: Mapping[str, Cluster]) -> list[tuple[str, int]]:

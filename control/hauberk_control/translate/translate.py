@@ -25,6 +25,7 @@ from hauberk_core.model.listener import Listener
 from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.model.transport import Certificate
+from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 
 # 96 bits: short enough to read, long enough that no two configurations share it by chance.
 _DIGEST_OCTETS: Final = 12
@@ -43,6 +44,8 @@ class Translation(NamedTuple):
     problems: tuple[ConfigError, ...]
     """What is wrong with objects that concern this proxy, with their places; the others are served all the same."""
     notes: Notes = Notes()
+    traffic_policies: Mapping[str, TrafficPolicy] = MappingProxyType({})
+    """What DestinationRules say of its clusters, by their names: plugins go by that."""
 
     def __repr__(self) -> str:
         return f"Translation({self.snapshot.version}, {len(self.problems)} problems)"
@@ -117,7 +120,7 @@ def _translate(view: View, node: Node) -> Translation:
     found: list[Finding] = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *view.undone, *build.findings]
     problems = (*view.locate(found), *build.problems)
     notes = Notes(problems=tuple(build.problems), policies=frozenset(build.policies))
-    return Translation(snapshot, MappingProxyType(certificates), problems, notes)
+    return Translation(snapshot, MappingProxyType(certificates), problems, notes, MappingProxyType(build.traffic_policies))
 
 
 def _digest(

@@ -126,7 +126,7 @@ class Agent:
         handover = handover or take_over({})
         self._source: Final = source
         self._options: Final = options
-        self._counters: Final = Counters()
+        self._counters: Final = Counters(options.workers)
         self._handover: Final = handover
         self._sockets: Final = ListenerSockets(options.workers, handover.inherited)
         self._admin: AdminServer | None = None
@@ -181,6 +181,7 @@ class Agent:
             self._secret_watch.close()
             self._replace_access_log(-1, "")
             self._handover.close()
+            self._counters.close()
 
     async def drain(self, seconds: float) -> None:
         """Accept nothing more, give exchanges in flight `seconds`, and make `run` return."""

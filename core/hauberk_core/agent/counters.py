@@ -1,10 +1,11 @@
 """The workers' counters as the agent keeps them: a mapped file for each living worker, and the sum of the dead."""
 
 import os
-import tempfile
 from typing import Final
 
 from hauberk_core.agent.logs import LOG
+from hauberk_core.agent.memory_file import memory_file
+from hauberk_core.agent.shared import SharedMemory
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.cells_reader import CellsReader, Reading
 from hauberk_core.observe.exposition import render
@@ -14,13 +15,15 @@ from hauberk_core.observe.folded import FoldedCells
 class Counters:
     """Every count of the proxy, across the deaths of its workers."""
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int = 1) -> None:
+        self.shared: Final = SharedMemory(workers)
+        """What the workers share."""
         self._living: Final[list[CellsReader]] = []
         self._folded: Final = FoldedCells()
 
     def open(self) -> tuple[int, CellsReader]:
         """Cells for a new worker: the descriptor to hand to it, the caller's to close, and what reads them."""
-        descriptor = _memory_file()
+        descriptor = memory_file("hauberk-cells")
         try:
             create_cells(descriptor)
             reader = CellsReader(descriptor)
@@ -29,6 +32,10 @@ class Counters:
             raise
         self._living.append(reader)
         return descriptor, reader
+
+    def close(self) -> None:
+        """No worker runs any more, and nobody reads any more."""
+        self.shared.close()
 
     def own_cells(self) -> Cells:
         """Cells that the agent itself counts in, for as long as it lives."""
@@ -49,7 +56,7 @@ class Counters:
     def readings(self) -> list[Reading]:
         """All counts at this moment."""
         living = [reading for reader in self._living if (reading := _read(reader)) is not None]
-        return [self._folded.read(), *living]
+        return [self._folded.read(), self.shared.reading(), *living]
 
     def exposition(self, readings: list[Reading], accept: str) -> tuple[bytes, str]:
         """The readings as Prometheus' text and its content type. Takes milliseconds: call it in a thread."""
@@ -62,10 +69,3 @@ def _read(reader: CellsReader) -> Reading | None:
     except ValueError as error:
         LOG.error("the counters of a worker cannot be read and are left out: %s", error)
         return None
-
-
-def _memory_file() -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("hauberk-cells", os.MFD_CLOEXEC)
-    with tempfile.TemporaryFile(prefix="hauberk-cells-") as file:
-        return os.dup(file.fileno())

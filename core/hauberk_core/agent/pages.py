@@ -49,6 +49,7 @@ def make_pages(state: AgentState) -> dict[str, Page]:
         "/config_dump": pages.config_dump,
         "/clusters": pages.clusters,
         "/certs": pages.certificates,
+        "/circuits": pages.circuits,
     }
 
 
@@ -104,6 +105,9 @@ class _Pages:
             return _json_page({"certificates": [], "trust": []})
         shown = await trio.to_thread.run_sync(view_certificates, target.secrets)
         return _json_page(shown)
+
+    async def circuits(self, request: PageRequest) -> PageResponse:
+        return _json_page(to_builtins(self._state.counters.shared.circuits()))
 
 
 def _json_page(value: object) -> PageResponse:

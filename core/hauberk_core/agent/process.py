@@ -201,22 +201,30 @@ class WorkerProcess:
         self._answers.close()
 
 
-async def start_worker(command: Sequence[str], index: int, cells: int, lifeline: int, reader: CellsReader) -> WorkerProcess:
+async def start_worker(
+    command: Sequence[str], index: int, cells: int, shared: int, lifeline: int, reader: CellsReader
+) -> WorkerProcess:
     """Start a worker by exec: a fork of this process would carry its tasks, locks and keys along.
 
-    Args: cells - descriptor of its counters; lifeline - of what tells it, when this agent is gone, whether to wait for another.
-    Both stay the caller's.
+    Args: cells - descriptor of its counters; shared - of what all workers share; lifeline - of what tells it, when this agent is
+    gone, whether to wait for another. All stay the caller's.
     Raises: OSError if it cannot be started.
     """
     ours, theirs = socket.socketpair()
     try:
-        arguments = [f"--number={index}", f"--link={theirs.fileno()}", f"--cells={cells}", f"--lifeline={lifeline}"]
+        arguments = [
+            f"--number={index}",
+            f"--link={theirs.fileno()}",
+            f"--cells={cells}",
+            f"--shared={shared}",
+            f"--lifeline={lifeline}",
+        ]
         # A session of its own keeps the terminal's Ctrl-C away: the agent decides when a worker drains.
         process = await trio.lowlevel.open_process(
             [*command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=2,
-            pass_fds=[theirs.fileno(), cells, lifeline],
+            pass_fds=[theirs.fileno(), cells, shared, lifeline],
             start_new_session=True,
         )
     except BaseException:

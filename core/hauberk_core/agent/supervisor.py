@@ -211,10 +211,11 @@ class Supervisor:
         assert self._target is not None
         place.starts += 1
         place.failed_starts += 1
+        shared = self._counters.shared
         descriptor, reader = self._counters.open()
         try:
             try:
-                worker = await start_worker(self._command, place.index, descriptor, self._lifeline, reader)
+                worker = await start_worker(self._command, place.index, descriptor, shared.descriptor, self._lifeline, reader)
             finally:
                 os.close(descriptor)
             try:
@@ -237,6 +238,7 @@ class Supervisor:
                 worker.close_link()
         finally:
             self._counters.fold(reader)
+            shared.clear(place.index)
 
     async def drain(self, seconds: float) -> None:
         """Tell all workers to finish, wait until they have, and end `run`. Who is late, or was just starting, is killed."""

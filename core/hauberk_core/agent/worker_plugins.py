@@ -6,6 +6,7 @@ from hauberk_core.agent.logs import LOG
 from hauberk_core.net.clock import Clock
 from hauberk_core.observe.cells import Cells
 from hauberk_core.observe.plugin_meters import StepMeter
+from hauberk_core.observe.shared_cells import SharedCells
 from hauberk_core.plugin.part import PluginFaults
 from hauberk_core.plugin.pool import PluginPool
 from hauberk_core.plugin.services import HttpClient, Services
@@ -21,14 +22,15 @@ _FAULT_SECONDS: Final = 1.0
 class WorkerPlugins:
     """The pool of one worker, which looks for plugins when a configuration first names one."""
 
-    def __init__(self, clock: Clock, cells: Cells, export: Export) -> None:
+    def __init__(self, clock: Clock, cells: Cells, shared: SharedCells, export: Export) -> None:
         self._clock: Final = clock
         self._cells: Final = cells
+        self._shared: Final = shared
         self._export: Final = export
         self.pool: Final = PluginPool(_find, self._services, self._meter, LoggedPluginFaults(clock))
 
     def _services(self, plugin: str) -> Services:
-        return WorkerServices(plugin, self._clock, self._cells, _write, self._export, _new_http)
+        return WorkerServices(plugin, self._clock, self._cells, _write, self._export, _new_http, self._shared)
 
     def _meter(self, plugin: str) -> StepMeter:
         return StepMeter(self._cells, plugin)

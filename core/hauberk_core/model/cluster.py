@@ -18,6 +18,17 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Its part of the requests, in proportion to the others' weights. Each address that a name has gets the whole of it."""
 
 
+class TcpKeepalive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Probes of the kernel on connections where nothing moves; 0: as the system has it."""
+
+    probes: Annotated[int, msgspec.Meta(ge=0, le=127)] = 0
+    """A connection is given up after so many unanswered ones."""
+    time: Duration = Duration(0.0)
+    """How long nothing moves before the first; in whole seconds, at least one."""
+    interval: Duration = Duration(0.0)
+    """Between two; in whole seconds, at least one."""
+
+
 class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Endpoints, and how to choose, reach and reuse them."""
 
@@ -39,6 +50,12 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Requests of one worker that wait for a connection. Envoy's default."""
     connect_attempts: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
     """Endpoints tried for one request while nothing of it has been sent."""
+    max_requests_per_connection: Annotated[int, msgspec.Meta(ge=0, le=1 << 29)] = 0
+    """A connection is closed behind so many; 1: none is kept, 0: no limit."""
+    max_connection_duration: Duration = Duration(0.0)
+    """A connection this old takes no further request; `0s`: no limit."""
+    tcp_keepalive: TcpKeepalive | None = None
+    """Ask silent endpoints whether they are still there; absent: do not."""
     labels: dict[str, str] = {}
     """Labels of the destination in metrics, for example `destination_service_name`."""
     plugins: tuple[PluginConfig, ...] = ()

@@ -26,6 +26,7 @@ class Reason(enum.Enum):
     CONNECT_TIMEOUT = ("connect_timeout", 503, "UF", "connecting took longer than the limit; nothing was sent")
     OVERFLOW = ("overflow", 503, "UO", "too many connections or waiting requests for this cluster")
     GUARD_REFUSED = ("guard_refused", 503, "UO", "a guard (a circuit breaker, for example) admits no attempt at any endpoint")
+    CIRCUIT_OPEN = ("circuit_open", 503, "UH", "every endpoint of the cluster is left out for a while, because it has failed")
     PLUGIN_ANSWERED = ("plugin_answered", 403, "-", "a plugin answered in the endpoint's place, with a status of its own")
     PLUGIN_FAILED = ("plugin_failed", 503, "-", "a plugin failed, and its configuration says to refuse then")
     DRAINING = ("draining", 503, "UO", "the proxy is shutting down")

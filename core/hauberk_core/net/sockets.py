@@ -8,6 +8,10 @@ from typing import Final
 
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_WRITE, Listening, Stream, Transport
 
+# Absent on some systems, which then go by their own. macOS has the second under another name.
+_KEEP_COUNT: Final[int] = getattr(socket, "TCP_KEEPCNT", -1)
+_KEEP_IDLE: Final[int] = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", -1))
+_KEEP_INTERVAL: Final[int] = getattr(socket, "TCP_KEEPINTVL", -1)
 _CONNECTING: Final = frozenset({errno.EINPROGRESS, errno.EAGAIN, errno.EALREADY, errno.EINTR})
 LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 # Errors of one connection that accept(2) passes on (its manual page asks to treat them like "try again").
@@ -81,6 +85,15 @@ class SocketStream(Stream):
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
+            return
+
+    def keep_alive(self, probes: int, idle: int, interval: int) -> None:
+        try:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in ((_KEEP_COUNT, probes), (_KEEP_IDLE, idle), (_KEEP_INTERVAL, interval)):
+                if value > 0 and option >= 0:
+                    self.socket.setsockopt(socket.IPPROTO_TCP, option, value)
+        except OSError:  # some systems refuse options of a connection that has failed already, which is told elsewhere
             return
 
     def reset_on_close(self) -> None:

@@ -59,6 +59,13 @@ class Stream:
         """Whether the peer must take octets before `shutdown_write`, called again, can say it (TLS)."""
         return False
 
+    def keep_alive(self, probes: int, idle: int, interval: int) -> None:
+        """Have the kernel ask a silent peer whether it is still there.
+
+        Args: probes - unanswered ones before the connection is given up; idle, interval - seconds before the first, and between
+            two; of each, 0: as the system has it.
+        """
+
     def reset_on_close(self) -> None:
         """Let `close` reset the connection, so that the peer cannot take what it has received for complete."""
 

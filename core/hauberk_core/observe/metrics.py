@@ -222,4 +222,51 @@ PLUGIN_VALUE: Final = MetricGroup(
 )
 PLUGIN_VALUE_SUM: Final = len(SIZES.bounds) + 1
 
-GROUPS: Final = (HTTP, LISTENER, CLUSTER, LOCAL_ANSWER, WORKER, SPANS, DROPPED_SPANS, PLUGIN, PLUGIN_COUNT, PLUGIN_VALUE)
+CIRCUIT: Final = MetricGroup(
+    "circuit",
+    ("cluster_name",),
+    "",
+    (
+        Metric("envoy_cluster_upstream_cx_overflow", COUNTER, "Times that the limit on connections refused one more."),
+        Metric("envoy_cluster_upstream_rq_pending_overflow", COUNTER, "Requests refused because too many waited already."),
+        Metric("hauberk_cluster_requests_overflow", COUNTER, "Requests refused because too many were under way."),
+        Metric("envoy_cluster_upstream_rq_retry_overflow", COUNTER, "Retries not made because too many were under way."),
+        Metric("envoy_cluster_outlier_detection_ejections_enforced_total", COUNTER, "Ejections of endpoints."),
+        Metric("envoy_cluster_outlier_detection_ejections_enforced_consecutive_5xx", COUNTER, "Of these, for 5xx in a row."),
+        Metric(
+            "envoy_cluster_outlier_detection_ejections_enforced_consecutive_gateway_failure",
+            COUNTER,
+            "Of these, for 502, 503 and 504 in a row.",
+        ),
+        Metric(
+            "envoy_cluster_outlier_detection_ejections_enforced_consecutive_local_origin_failure",
+            COUNTER,
+            "Of these, for endpoints that could not be reached several times in a row.",
+        ),
+        Metric("hauberk_cluster_outlier_detection_ejections_probe", COUNTER, "Of these, because the request after one failed."),
+        Metric(
+            "envoy_cluster_outlier_detection_ejections_overflow",
+            COUNTER,
+            "Ejections not made because the share of ejected endpoints was at its maximum.",
+        ),
+        Metric("envoy_cluster_outlier_detection_ejections_active", GAUGE, "Endpoints that are ejected, or half open, now."),
+        Metric("envoy_cluster_circuit_breakers_default_cx_open", GAUGE, "1: the limit on connections is reached."),
+        Metric("envoy_cluster_circuit_breakers_default_rq_pending_open", GAUGE, "1: the limit on waiting requests is reached."),
+        Metric("envoy_cluster_circuit_breakers_default_rq_open", GAUGE, "1: the limit on requests is reached."),
+        Metric("envoy_cluster_circuit_breakers_default_rq_retry_open", GAUGE, "1: the limit on retries is reached."),
+    ),
+)
+
+GROUPS: Final = (
+    HTTP,
+    LISTENER,
+    CLUSTER,
+    LOCAL_ANSWER,
+    WORKER,
+    SPANS,
+    DROPPED_SPANS,
+    PLUGIN,
+    PLUGIN_COUNT,
+    PLUGIN_VALUE,
+    CIRCUIT,
+)

@@ -15,6 +15,7 @@ from hauberk_core.model.errors import Path
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import JsonObject, PluginConfig
 from hauberk_core.resources.gateway_api.rule_name import rule_name
+from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.part import Part
 
@@ -48,6 +49,13 @@ class Scope(Protocol):
     @property
     def labels(self) -> Mapping[str, str]:
         """The workload's."""
+
+    @property
+    def policies(self) -> Mapping[str, TrafficPolicy]:
+        """What DestinationRules say of the proxy's clusters, by their names in the snapshot; one without a rule is left out.
+
+        Of the levels (host, subset, port) only what counts is there, and no settings for ports.
+        """
 
     def of(self, kind: type[ResourceT]) -> Sequence[ResourceT]:
         """All resources of one kind, the core's or the plugin's own, by namespace and name."""

@@ -23,6 +23,7 @@ from hauberk_core.model.reason import Reason
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.transport import Security, Stream
 from hauberk_core.observe.record import Record
+from hauberk_core.observe.shared_cells import SharedRecord
 from hauberk_core.plugin.exchange import Exchange
 from hauberk_core.plugin.fields import Fields
 from hauberk_core.plugin.filters import AsyncFilter, Backend, Observer, Picker, SyncFilter
@@ -30,7 +31,7 @@ from hauberk_core.plugin.identity import Identity
 from hauberk_core.plugin.reply import Reply
 from hauberk_core.plugin.services import Counter, Histogram, HttpAnswer, HttpClient, HttpFailed, PluginLog, Services
 from hauberk_core.upstream.endpoint import UpstreamEndpoint as Endpoint
-from hauberk_core.upstream.guard import Guard, Outcome, Permit, Refusal
+from hauberk_core.upstream.guard import Description, Guard, Outcome, Permit, Refusal, Subject
 
 API: Final = "1"
 """The version of this face. It grows with every change that a plugin written for the version before would not survive."""
@@ -69,8 +70,8 @@ class DataHooks:
         """
 
     @hookspec
-    def hauberk_upstream_guard(self, config: dict[str, object], services: Services) -> Guard | None:
-        """What admits attempts at the endpoints of a cluster.
+    def hauberk_upstream_guard(self, config: dict[str, object], cluster: str, services: Services) -> Guard | None:
+        """What admits attempts at the endpoints of a cluster, which is called `cluster`.
 
         Fails open: the attempt is admitted.
         """
@@ -91,6 +92,7 @@ __all__ = [
     "Counter",
     "DataHooks",
     "Decision",
+    "Description",
     "Endpoint",
     "Exchange",
     "Fields",
@@ -113,7 +115,9 @@ __all__ = [
     "Response",
     "Security",
     "Services",
+    "SharedRecord",
     "Stream",
+    "Subject",
     "SyncFilter",
     "TransportConfig",
     "hookimpl",

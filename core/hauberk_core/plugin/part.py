@@ -11,7 +11,7 @@ from hauberk_core.observe.record import Record
 from hauberk_core.plugin.exchange import Exchange
 from hauberk_core.plugin.filters import AsyncFilter, Backend, Observer, Picker, SyncFilter
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
-from hauberk_core.upstream.guard import Guard, Outcome, Permit, Refusal
+from hauberk_core.upstream.guard import Guard, Outcome, Permit, Refusal, Subject
 
 # One synchronous call in so many is timed: two looks at the clock cost as much as a small filter.
 TIMED_CALLS: Final = 64
@@ -148,16 +148,16 @@ class IsolatedGuard(Guard):
         self.part: Final = part
         self._guard: Final = guard
 
-    def admit(self, endpoint: UpstreamEndpoint) -> Permit | Refusal:
+    def admit(self, endpoint: UpstreamEndpoint, is_retry: bool, subject: Subject) -> Permit | Refusal:
         part = self.part
         permit: Permit | None = None
         try:
             if part.is_timed():
                 begun = perf_counter()
-                answer: object = self._guard.admit(endpoint)
+                answer: object = self._guard.admit(endpoint, is_retry, subject)
                 part.meter.took(perf_counter() - begun)
             else:
-                answer = self._guard.admit(endpoint)
+                answer = self._guard.admit(endpoint, is_retry, subject)
             if isinstance(answer, Refusal):
                 return answer
             if not isinstance(answer, Permit):
@@ -167,6 +167,55 @@ class IsolatedGuard(Guard):
             part.failed("admit", error)
         part.hold()
         return IsolatedPermit(part, permit)
+
+    def watch(self, endpoints: list[UpstreamEndpoint]) -> None:
+        try:
+            self._guard.watch(endpoints)
+        except Exception as error:
+            self.part.failed("watch", error)
+
+    def connections(self, count: int) -> None:
+        try:
+            self._guard.connections(count)
+        except Exception as error:
+            self.part.failed("connections", error)
+
+    def may_connect(self, count: int) -> bool:
+        try:
+            return bool(self._guard.may_connect(count))
+        except Exception as error:
+            self.part.failed("may_connect", error)
+            return True
+
+    def waiting(self, count: int) -> None:
+        try:
+            self._guard.waiting(count)
+        except Exception as error:
+            self.part.failed("waiting", error)
+
+    def may_wait(self, count: int, subject: Subject) -> Refusal | None:
+        try:
+            answer: object = self._guard.may_wait(count, subject)
+            if answer is None or isinstance(answer, Refusal):
+                return answer
+            raise TypeError("may_wait returned neither a Refusal nor None")
+        except Exception as error:
+            self.part.failed("may_wait", error)
+            return None
+
+    def shares(self) -> bool:
+        try:
+            return bool(self._guard.shares())
+        except Exception as error:
+            self.part.failed("shares", error)
+            return False
+
+    def surplus(self, connections: int) -> int:
+        try:
+            return self._guard.surplus(connections)
+        except Exception as error:
+            self.part.failed("surplus", error)
+            return 0
 
     def close(self) -> None:
         self.part.let_go()
@@ -178,6 +227,13 @@ class IsolatedPermit(Permit):
     def __init__(self, part: Part, permit: Permit | None) -> None:
         self._part: Final = part
         self._permit: Final = permit
+
+    def answered(self, status: int, subject: Subject) -> None:
+        if self._permit is not None:
+            try:
+                self._permit.answered(status, subject)
+            except Exception as error:
+                self._part.failed("answered", error)
 
     def done(self, outcome: Outcome) -> None:
         part = self._part

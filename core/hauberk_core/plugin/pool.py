@@ -232,7 +232,10 @@ class _Builder:
             host.require(name)
             offered = [hook for hook in hooks if hook in host.hooks(name)]
             for hook in offered:
-                thing = host.call(name, hook, config=config.config.decode(), services=self._pool.services(name))
+                arguments: dict[str, object] = {"config": config.config.decode(), "services": self._pool.services(name)}
+                if hook in _GUARD_HOOKS:
+                    arguments["cluster"] = path[1]
+                thing = host.call(name, hook, **arguments)
                 if thing is not None:
                     made.append(thing)
                     _check_class(hook, thing)

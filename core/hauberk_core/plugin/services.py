@@ -5,6 +5,8 @@ from typing import Final, TypeVar
 
 from mypy_extensions import mypyc_attr
 
+from hauberk_core.observe.shared_cells import SharedRecord
+
 State = TypeVar("State")
 
 
@@ -112,6 +114,15 @@ class Services:
         """What the plugin keeps under `key` in this worker, made by `make` the first time: it survives every snapshot.
 
         Raises: ValueError beyond 1,000 keys.
+        """
+        raise NotImplementedError
+
+    def shared(self, key: str) -> SharedRecord:
+        """A small record that all workers of this proxy see under `key` of this plugin, for what must hold for the whole proxy.
+
+        It is used until `release`, and counts against a bound that all plugins share, 8,192 records: give back what nobody needs.
+        Where there is no room, the record is this worker's alone, and the log says so. To be called when a configuration is put
+        together or endpoints change, not for a request.
         """
         raise NotImplementedError
 

@@ -8,6 +8,7 @@ from typing import Final, cast
 from hauberk_core.net.clock import Clock
 from hauberk_core.observe.cells import Cells
 from hauberk_core.observe.plugin_meters import OwnNames, note_value
+from hauberk_core.observe.shared_cells import SharedCells, SharedRecord
 from hauberk_core.plugin.services import Counter, Histogram, HttpClient, PluginLog, Services, State
 
 # What plugins keep lives as long as the worker. One that keeps something for each client must bound that itself, under one key.
@@ -30,8 +31,13 @@ class WorkerServices(Services):
         log: Callable[[str, str], None],
         export: Export,
         new_http: Callable[[], HttpClient],
+        shared: SharedCells | None = None,
     ) -> None:
-        """Args: log - takes a level (`info`, `warning`, `error`) and a line; new_http - called when the plugin first asks."""
+        """Args: log - takes a level (`info`, `warning`, `error`) and a line; new_http - called when the plugin first asks;
+        shared - what all workers share, None: this one is alone."""
+        self._plugin: Final = plugin
+        self._shared: SharedCells | None = shared
+        self._unshared: Final[list[SharedCells]] = []
         self._clock: Final = clock
         self._names: Final = OwnNames(cells, plugin)
         self._states: Final[dict[str, object]] = {}
@@ -65,6 +71,22 @@ class WorkerServices(Services):
             self._states[key] = make()
         # Whoever chose the key chose the type.
         return cast("State", self._states[key])
+
+    def shared(self, key: str) -> SharedRecord:
+        name = f"{self._plugin}/{key}"
+        if self._shared is not None:
+            record = self._shared.record(name)
+            if record is not None:
+                return record
+            self._log.warning(f"there is no room to share {key!r} with the other workers: each goes by what it sees itself")
+        for cells in self._unshared:
+            record = cells.record(name)
+            if record is not None:
+                return record
+        self._unshared.append(SharedCells(-1, 0))
+        record = self._unshared[-1].record(name)
+        assert record is not None
+        return record
 
     def log(self) -> PluginLog:
         return self._log

@@ -1,5 +1,6 @@
 """One worker's whole data path: listeners, routes and clusters at work, and how they follow the configuration."""
 
+import math
 import socket
 import ssl
 from collections.abc import Callable
@@ -30,8 +31,10 @@ from hauberk_core.proxy.listener import ListenerRuntime
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.dice import Dice
 from hauberk_core.upstream.balance import Balancer, LeastRequest, RoundRobin, WeightedLeastRequest, WeightedRoundRobin
-from hauberk_core.upstream.cluster import ClusterSettings, UpstreamCluster, UpstreamMeters
+from hauberk_core.upstream.cluster import UpstreamCluster
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
+from hauberk_core.upstream.meters import UpstreamMeters
+from hauberk_core.upstream.settings import ClusterSettings
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -196,7 +199,7 @@ class ProxyCore(ChainOwner):
             else:
                 runtime = self._new_cluster(name, config, context, given)
                 runtime.configure(config)
-            runtime.cluster.guards = update.guards.get(name, ())
+            runtime.cluster.set_guards(update.guards.get(name, ()))
             clusters[name] = runtime
             targets[name] = Target(runtime.cluster, self.meters.cluster_meters(name, config.labels))
         self._clusters = clusters
@@ -318,6 +321,11 @@ class ClusterRuntime(NameWatcher):
         settings.max_connections = config.max_connections
         settings.max_pending = config.max_pending
         settings.connect_attempts = config.connect_attempts
+        settings.max_requests = config.max_requests_per_connection
+        settings.max_seconds = config.max_connection_duration.seconds
+        probes = config.tcp_keepalive
+        if probes is not None:
+            settings.keep_alive = (probes.probes, math.ceil(probes.time.seconds), math.ceil(probes.interval.seconds))
         self.cluster.settings = settings
         self.cluster.balancer = self._new_balancer()
         self._addresses = [parse_address(endpoint.address) for endpoint in config.endpoints]

@@ -35,6 +35,7 @@ from hauberk_core.proxy.client import Client
 from hauberk_core.proxy.exchange import Exchange, body_is_short
 from hauberk_core.proxy.filtered import FilteredExchange
 from hauberk_core.proxy.forwarding import PHRASES, prepare_request, settle_request_id
+from hauberk_core.proxy.nothing_sent import NOTHING_SENT, NOTHING_SENT_NAME
 from hauberk_core.route.decide import decide
 from hauberk_core.route.filters import modify, redirect_location, rewrite
 
@@ -350,6 +351,8 @@ class DownstreamConnection(Connection):
         headers.add("hauberk-reason", reason.code)
         if reason.status == 503:
             headers.add("retry-after", "1")
+        if exchange.nothing_sent and record.peer_identity:
+            headers.add(NOTHING_SENT_NAME, NOTHING_SENT)
         self._send_own(exchange, reason.status, headers, body)
 
     def answer_reply(self, exchange: Exchange, reply: Reply, plugin: str) -> None:

@@ -14,11 +14,15 @@ from hauberk_core.net.wheel import NEVER
 from hauberk_core.observe.meters import ClusterMeters
 from hauberk_core.observe.record import Record
 from hauberk_core.proxy.client import Client
+from hauberk_core.proxy.nothing_sent import nothing_was_sent
 from hauberk_core.route.filters import modify
 from hauberk_core.upstream.cluster import UpstreamCluster
 from hauberk_core.upstream.connection import Requester, UpstreamConnection
+from hauberk_core.upstream.guard import Description
 
 SWITCHING_PROTOCOLS: Final = 101
+# Octets of a request's body that are kept until another proxy has answered: Envoy's default for what a retry needs, a few reads.
+REPLAY_BYTES: Final = 64 * 1024
 
 
 class Exchange(Requester):
@@ -33,9 +37,12 @@ class Exchange(Requester):
         "_held_end",
         "_held_trailers",
         "_meters",
+        "_replay",
+        "_replay_octets",
         "_sending",
         "deadline",
         "is_tunnel",
+        "nothing_sent",
         "over",
         "record",
         "request",
@@ -58,12 +65,17 @@ class Exchange(Requester):
         self.response_complete = False
         self.is_tunnel = False
         self.over = False
+        self.nothing_sent = False
+        """Whether it ended before anything of the request was sent, so that whoever asked may ask elsewhere."""
         self._client: Final = client
         self._decision: Decision | None = None
         self._cluster: UpstreamCluster | None = None
         self._meters: ClusterMeters | None = None
         self._connection: UpstreamConnection | None = None
         self._sending = False
+        self._replay: list[bytes] | None = None
+        """What was sent of the body to another proxy, while all of it is kept: that proxy may say that it sent nothing on."""
+        self._replay_octets = 0
         self._held: list[bytes] = []
         self._held_end = False
         self._held_trailers: Headers | None = None
@@ -87,6 +99,8 @@ class Exchange(Requester):
         connection = self._connection
         if self._sending and connection is not None:
             connection.queue(connection.machine.send_data(data))
+            if self._replay is not None:
+                self._keep_for_replay(data)
         elif not self.response_complete:
             self._held.append(data)
 
@@ -94,11 +108,10 @@ class Exchange(Requester):
         """The request is complete."""
         self.request_complete = True
         connection = self._connection
+        self._held_end = True
+        self._held_trailers = trailers
         if self._sending and connection is not None:
             connection.queue(connection.machine.send_end(trailers))
-        else:
-            self._held_end = True
-            self._held_trailers = trailers
         if self.response_complete:
             self._finish()
 
@@ -158,10 +171,16 @@ class Exchange(Requester):
         machine = connection.machine
         connection.queue(machine.send_request(self.request))
         self._sending = True
+        if record.upstream_identity:
+            self._replay = []
+            self._replay_octets = 0
         if self._held:
-            for data in self._held:
-                connection.queue(machine.send_data(data))
+            held = self._held
             self._held = []
+            for data in held:
+                connection.queue(machine.send_data(data))
+                if self._replay is not None:
+                    self._keep_for_replay(data)
         if self._held_end:
             connection.queue(machine.send_end(self._held_trailers))
 
@@ -170,8 +189,49 @@ class Exchange(Requester):
         if tried is not None:
             self.record.upstream_tried = ",".join([endpoint.address for endpoint in tried])
 
+    def _keep_for_replay(self, data: bytes) -> None:
+        replay = self._replay
+        assert replay is not None
+        self._replay_octets += len(data)
+        if self._replay_octets > REPLAY_BYTES:
+            self._replay = None
+        else:
+            replay.append(data)
+
+    def tries_elsewhere(self, connection: UpstreamConnection, response: Response) -> bool:
+        """A 503 has come: where it is a proxy's, which sent nothing on to its workload, try another endpoint.
+
+        Returns: whether that is under way; if not, the response is to be passed on.
+        """
+        if not nothing_was_sent(response.headers, connection.stream.peer_identity()):
+            return False
+        reason = Reason.CONNECT_FAILED
+        cluster = self._cluster
+        if connection.exchanges > 1:
+            # It went out on a connection that was there already.
+            self.attempts += 1
+        if self._replay is None or cluster is None or self.attempts >= cluster.settings.connect_attempts:
+            if self.admission is not None:
+                self._attempt_over(reason)
+            return False
+        self._held = self._replay
+        self._replay = None
+        self._connection = None
+        self._sending = False
+        # The rest of its answer is not waited for.
+        connection.abandon()
+        said = response.headers.get("hauberk-reason") or "no reason given"
+        cluster.try_again(self, connection.endpoint, reason, f"its proxy sent nothing on ({said})")
+        return True
+
+    def describe(self) -> Description:
+        record = self.record
+        trace = self.request.headers.get("traceparent") or ""
+        return Description(record.method, record.path, record.request_id, trace[3:35])
+
     def refused(self, reason: Reason, detail: str) -> None:
         self._connection = None
+        self.nothing_sent = True
         if self.attempts:
             self.record.upstream_failure = detail
             self._note_tried()
@@ -189,6 +249,11 @@ class Exchange(Requester):
             connection.abandon()
             self.upstream_failed(Reason.UPSTREAM_PROTOCOL, "the endpoint switched protocols unasked")
             return
+        if status == 503 and self.tries_elsewhere(connection, response):
+            return
+        admission = self.admission
+        if admission is not None:
+            admission.answered(status)
         decision = self._decision
         if decision is not None and decision.response_headers:
             for modifier in decision.response_headers:

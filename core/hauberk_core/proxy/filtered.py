@@ -212,6 +212,8 @@ class FilteredExchange(Exchange):
         if not filters.response and not filters.response_body:
             super().response(response)
             return
+        if status == 503 and self.tries_elsewhere(connection, response):
+            return
         self._view.answered_with(response, connection.endpoint)
         if filters.is_simple:
             if self._pass_at_once(filters.response):

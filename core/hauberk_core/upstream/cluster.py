@@ -9,42 +9,26 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from mypy_extensions import mypyc_attr
-
 from hauberk_core.http.machine import ClientMachine
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Security, Transport
+from hauberk_core.net.wheel import NEVER, Timer, TimerOwner
 from hauberk_core.upstream.balance import Balancer
 from hauberk_core.upstream.connection import ConnectionOwner, Requester, UpstreamConnection
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
-from hauberk_core.upstream.guard import Admission, Guard, Permit, Refusal
+from hauberk_core.upstream.guard import Guard, Refusal
+from hauberk_core.upstream.guards import Guards
+from hauberk_core.upstream.meters import UpstreamMeters
+from hauberk_core.upstream.settings import ClusterSettings
 
+# Where workers share the right to connections, each looks this often whether it may have one that a request waits for; that is
+# what a change of hands costs.
+LOOK_WAITING_SECONDS: Final = 1 / 32
+# And this often, while it has connections and nobody waits here, whether somebody waits elsewhere.
+LOOK_IDLE_SECONDS: Final = 1 / 4
 # Endpoints that guards are asked about for one request. Where so many in turn are refused, it is the cluster that ails.
 MOST_REFUSALS: Final = 16
-
-
-@mypyc_attr(allow_interpreted_subclasses=True)
-class UpstreamMeters:
-    """Where a cluster counts what happens to its connections."""
-
-    def connection_opened(self) -> None:
-        """An upstream connection stands."""
-
-    def connection_closed(self) -> None:
-        """An established one was closed."""
-
-    def connect_failed(self) -> None:
-        """One attempt to connect failed."""
-
-    def overflowed(self) -> None:
-        """A request was refused because of a limit."""
-
-    def wait_began(self) -> None:
-        """A request waits for a connection."""
-
-    def wait_ended(self) -> None:
-        """A request that waited does so no more."""
 
 
 class Pool:
@@ -52,17 +36,6 @@ class Pool:
 
     def __init__(self) -> None:
         self.idle: Final[list[UpstreamConnection]] = []
-
-
-class ClusterSettings:
-    """What the configuration says of a cluster, in the form the hot path wants."""
-
-    def __init__(self) -> None:
-        self.connect_timeout: float = 5.0
-        self.idle_timeout: float = 60.0
-        self.max_connections: int = 1024
-        self.max_pending: int = 1024
-        self.connect_attempts: int = 3
 
 
 class UpstreamCluster(ConnectionOwner):
@@ -85,8 +58,6 @@ class UpstreamCluster(ConnectionOwner):
         self.balancer: Balancer = balancer
         self.security: Security | None = security
         """What connections are made with from now on. Open ones go on, so that another must have the same `pool_key`."""
-        self.guards: tuple[Guard, ...] = ()
-        """Asked before each attempt; all must permit it."""
         self._transport: Final = transport
         self._new_machine: Final = new_machine
         self._meters: Final = meters
@@ -97,6 +68,10 @@ class UpstreamCluster(ConnectionOwner):
         self._resolving = False
         self._retired = False
         self._serving = False
+        self._guards: Guards | None = None
+        self._look: Final = Timer(_Look(self))
+        self._held_off = False
+        """A connection was closed for another worker, which has until the next look to open one in its place."""
 
     # Configuration.
 
@@ -118,6 +93,21 @@ class UpstreamCluster(ConnectionOwner):
             endpoint.retired = False
             if endpoint.address not in self._pools:
                 self._pools[endpoint.address] = Pool()
+        if self._guards is not None:
+            self._guards.watch(endpoints)
+        self._serve_waiting()
+
+    def set_guards(self, guards: tuple[Guard, ...]) -> None:
+        """Have all of these permit each attempt from now on."""
+        before = self._guards
+        if before is not None and before.are(guards):
+            return
+        self._guards = Guards(guards) if guards else None
+        self._held_off = False
+        if self._guards is not None:
+            self._guards.watch(self._endpoints)
+            self._guards.count(self._open, len(self._waiting))
+            self._look_again()
         self._serve_waiting()
 
     def endpoints(self) -> list[UpstreamEndpoint]:
@@ -131,6 +121,7 @@ class UpstreamCluster(ConnectionOwner):
     def retire(self) -> None:
         """No snapshot names this cluster any more: close what is idle, let the rest finish."""
         self._retired = True
+        self.loop.wheel.drop(self._look)
         for endpoint in self._endpoints:
             self._retire_endpoint(endpoint)
         while self._waiting:
@@ -171,8 +162,8 @@ class UpstreamCluster(ConnectionOwner):
             endpoint = self.balancer.pick(endpoints)
             if requester.tried is not None and endpoint in requester.tried:
                 endpoint = self._untried(requester.tried)
-        if self.guards:
-            admitted = self._admitted(requester, endpoint)
+        if self._guards is not None:
+            admitted = self._admitted(self._guards, requester, endpoint)
             if admitted is None:
                 return None
             endpoint = admitted
@@ -182,7 +173,7 @@ class UpstreamCluster(ConnectionOwner):
             endpoint.active += 1
             connection.use(requester)
             return connection
-        if self._open >= self.settings.max_connections and not self._close_one_idle():
+        if not self._may_open():
             self._withdraw_admission(requester)
             self._wait(requester)
             return None
@@ -194,23 +185,50 @@ class UpstreamCluster(ConnectionOwner):
         if requester in self._waiting:
             self._waiting.remove(requester)
             self._meters.wait_ended()
+            self._tell_guards()
+
+    def try_again(self, requester: Requester, endpoint: UpstreamEndpoint, reason: Reason, detail: str) -> None:
+        """An attempt has failed, and proved that nothing was sent: make another for the request, if there is one left.
+
+        The requester hears as after `acquire`, and of a refusal with `reason` if none is left.
+        """
+        admission = requester.admission
+        if admission is not None:
+            requester.admission = None
+            admission.done(0, reason, self.loop.now)
+        if requester.attempts >= self.settings.connect_attempts or self._retired:
+            requester.refused(reason, f"{endpoint.address}: {detail} (attempt {requester.attempts})")
+            return
+        if requester.tried is None:
+            requester.tried = []
+        requester.tried.append(endpoint)
+        connection = self.acquire(requester)
+        if connection is not None:
+            self._hand_over(connection, requester)
 
     # ConnectionOwner.
 
     def connect_failed(self, connection: UpstreamConnection, reason: Reason, detail: str) -> None:
         self._open -= 1
+        self._tell_guards()
         connection.endpoint.active -= 1
         self._meters.connect_failed()
         requester = connection.requester
         connection.requester = None
         if requester is not None:
-            self._try_again(requester, connection.endpoint, reason, detail)
+            self.try_again(requester, connection.endpoint, reason, detail)
         self._serve_waiting()
 
     def returned(self, connection: UpstreamConnection) -> None:
         endpoint = connection.endpoint
         endpoint.active -= 1
-        while self._waiting and not endpoint.retired:
+        if endpoint.retired or self._is_spent(connection) or self._is_surplus():
+            connection.is_idle = True
+            connection.abandon()
+            return
+        left = len(self._waiting)
+        while left > 0 and self._waiting:
+            left -= 1
             preferred = self._waiting[0].preferred
             if preferred is not None and preferred is not endpoint and self._can_have(self._waiting[0], preferred):
                 # It waits for room rather than for this connection, and closing this one makes room.
@@ -218,27 +236,26 @@ class UpstreamCluster(ConnectionOwner):
                 connection.abandon()
                 return
             requester = self._next_waiting()
-            refusal = self._ask_guards(requester, endpoint) if self.guards else None
-            if refusal is not None:
-                requester.refused(Reason.GUARD_REFUSED, f"{endpoint.address}: {refusal.detail}")
-                continue
-            endpoint.active += 1
-            connection.use(requester)
-            self._hand_over(connection, requester)
-            return
-        if endpoint.retired:
-            connection.is_idle = True
-            connection.abandon()
-            return
-        connection.is_idle = True
-        if self.settings.idle_timeout > 0:
-            self.loop.wheel.arm(connection.timer, self.loop.now + self.settings.idle_timeout)
-        else:
-            self.loop.wheel.disarm(connection.timer)
-        self._pools[endpoint.address].idle.append(connection)
+            refusal = self._ask_guards(self._guards, requester, endpoint) if self._guards is not None else None
+            if refusal is None:
+                endpoint.active += 1
+                connection.use(requester)
+                self._hand_over(connection, requester)
+                return
+            if refusal.whole:
+                requester.refused(refusal.reason, refusal.detail)
+            elif not connection.is_idle:
+                # Another endpoint may still take it, for which this connection may have to make room.
+                self._keep(connection)
+                self._acquire_for(requester)
+            else:
+                self._acquire_for(requester)
+        if not connection.is_idle and not connection.closed:
+            self._keep(connection)
 
     def gone(self, connection: UpstreamConnection) -> None:
         self._open -= 1
+        self._tell_guards()
         self._meters.connection_closed()
         if connection.is_idle:
             pool = self._pools.get(connection.endpoint.address)
@@ -259,62 +276,50 @@ class UpstreamCluster(ConnectionOwner):
             stream = self._transport.connect(endpoint.host, endpoint.port)
         except OSError as error:
             self._meters.connect_failed()
-            self._try_again(requester, endpoint, Reason.CONNECT_FAILED, f"connecting failed: {error}")
+            self._tell_guards()
+            self.try_again(requester, endpoint, Reason.CONNECT_FAILED, f"connecting failed: {error}")
             return
+        keep_alive = self.settings.keep_alive
+        if keep_alive is not None:
+            stream.keep_alive(keep_alive[0], keep_alive[1], keep_alive[2])
         if self.security is not None:
             stream = self.security.wrap(stream, endpoint.name)
         connection = UpstreamConnection(self.loop, stream, endpoint, self._new_machine(), self)
         self._open += 1
+        self._tell_guards()
         endpoint.active += 1
         connection.use(requester)
         requester.connecting(connection)
         self.loop.wheel.arm(connection.timer, self.loop.now + self.settings.connect_timeout)
         connection.open()
 
-    def _try_again(self, requester: Requester, endpoint: UpstreamEndpoint, reason: Reason, detail: str) -> None:
-        """A failed connect proves that nothing was sent, so that any request may go elsewhere."""
-        admission = requester.admission
-        if admission is not None:
-            requester.admission = None
-            admission.done(0, reason, self.loop.now)
-        if requester.attempts >= self.settings.connect_attempts or self._retired:
-            requester.refused(reason, f"{endpoint.address}: {detail} (attempt {requester.attempts})")
-            return
-        if requester.tried is None:
-            requester.tried = []
-        requester.tried.append(endpoint)
-        connection = self.acquire(requester)
-        if connection is not None:
-            self._hand_over(connection, requester)
-
-    def _admitted(self, requester: Requester, endpoint: UpstreamEndpoint) -> UpstreamEndpoint | None:
+    def _admitted(self, guards: Guards, requester: Requester, endpoint: UpstreamEndpoint) -> UpstreamEndpoint | None:
         """`endpoint`, or another one, for which all guards permit an attempt; None, and the requester is refused, if there is
         none."""
         refused: list[UpstreamEndpoint] = []
         candidate = endpoint
         while True:
-            refusal = self._ask_guards(requester, candidate)
+            refusal = self._ask_guards(guards, requester, candidate)
             if refusal is None:
                 return candidate
+            if refusal.whole:
+                requester.refused(refusal.reason, refusal.detail)
+                return None
             refused.append(candidate)
             others = [other for other in self._endpoints if other not in refused]
             if not others or len(refused) >= MOST_REFUSALS:
-                requester.refused(Reason.GUARD_REFUSED, f"{candidate.address}: {refusal.detail}")
+                requester.refused(refusal.reason, f"{candidate.address}: {refusal.detail}")
                 return None
             tried = requester.tried
             untried = others if tried is None else [other for other in others if other not in tried]
             candidate = self.balancer.pick(untried or others)
 
-    def _ask_guards(self, requester: Requester, endpoint: UpstreamEndpoint) -> Refusal | None:
+    def _ask_guards(self, guards: Guards, requester: Requester, endpoint: UpstreamEndpoint) -> Refusal | None:
         """Have an attempt at `endpoint` permitted. Returns: the first refusal, or None, and the requester has its admission."""
-        permits: list[Permit] = []
-        for guard in self.guards:
-            answer = guard.admit(endpoint)
-            if isinstance(answer, Refusal):
-                Admission(permits, self.loop.now).unused()
-                return answer
-            permits.append(answer)
-        requester.admission = Admission(permits, self.loop.now)
+        answer = guards.admit(endpoint, requester.tried is not None, requester, self.loop.now)
+        if isinstance(answer, Refusal):
+            return answer
+        requester.admission = answer
         return None
 
     def _withdraw_admission(self, requester: Requester) -> None:
@@ -331,6 +336,12 @@ class UpstreamCluster(ConnectionOwner):
         except Exception as error:
             self.loop.give_up(connection, error)
 
+    def _acquire_for(self, requester: Requester) -> None:
+        """Go on with a requester that has waited."""
+        connection = self.acquire(requester)
+        if connection is not None:
+            self._hand_over(connection, requester)
+
     def _wait(self, requester: Requester) -> None:
         if len(self._waiting) >= self.settings.max_pending:
             self._meters.overflowed()
@@ -340,12 +351,26 @@ class UpstreamCluster(ConnectionOwner):
                 "the limits are max_connections and max_pending",
             )
             return
+        if self._guards is not None:
+            refusal = self._guards.may_wait(len(self._waiting), requester)
+            if refusal is not None:
+                self._meters.overflowed()
+                requester.refused(refusal.reason, refusal.detail)
+                return
         self._waiting.append(requester)
         self._meters.wait_began()
+        self._tell_guards()
+        self._look_again()
 
     def _next_waiting(self) -> Requester:
         self._meters.wait_ended()
-        return self._waiting.popleft()
+        requester = self._waiting.popleft()
+        self._tell_guards()
+        return requester
+
+    def _tell_guards(self) -> None:
+        if self._guards is not None:
+            self._guards.count(self._open, len(self._waiting))
 
     def _serve_waiting(self) -> None:
         # A connect that fails at once leads here again; the turn under way goes on, or a long queue would be as many calls deep.
@@ -358,12 +383,81 @@ class UpstreamCluster(ConnectionOwner):
 
     def _serve_in_turn(self) -> None:
         while self._waiting and (not self._resolving or self._endpoints):
-            if self._endpoints and self._open >= self.settings.max_connections:
+            if self._endpoints and not self._has_room():
                 return
-            requester = self._next_waiting()
-            connection = self.acquire(requester)
-            if connection is not None:
-                self._hand_over(connection, requester)
+            self._acquire_for(self._next_waiting())
+        self._tell_guards()
+
+    def _keep(self, connection: UpstreamConnection) -> None:
+        """Hold a connection that nobody uses for the next request."""
+        connection.is_idle = True
+        now = self.loop.now
+        deadline = now + self.settings.idle_timeout if self.settings.idle_timeout > 0 else NEVER
+        if self.settings.max_seconds > 0 and connection.since + self.settings.max_seconds < deadline:
+            deadline = connection.since + self.settings.max_seconds
+        if deadline < NEVER:
+            self.loop.wheel.arm(connection.timer, deadline)
+        else:
+            self.loop.wheel.disarm(connection.timer)
+        self._pools[connection.endpoint.address].idle.append(connection)
+        self._look_again()
+
+    def _is_spent(self, connection: UpstreamConnection) -> bool:
+        """Whether a connection has had all the requests, or all the time, that one may have."""
+        settings = self.settings
+        if settings.max_requests > 0 and connection.exchanges >= settings.max_requests:
+            return True
+        return settings.max_seconds > 0 and connection.since + settings.max_seconds <= self.loop.now
+
+    def _may_open(self) -> bool:
+        """Whether a connection may be opened now, if need be in place of one that nobody uses."""
+        return self._has_room() or (self._close_one_idle() and self._has_room())
+
+    def _has_room(self) -> bool:
+        if self._open >= self.settings.max_connections or self._held_off:
+            return False
+        return self._guards is None or self._guards.may_connect(self._open)
+
+    # Sharing with other workers.
+
+    def _is_surplus(self) -> bool:
+        """Whether the connection that has just come free is for another worker to replace by one of its own."""
+        guards = self._guards
+        if guards is None or not guards.shares or guards.surplus(self._open) == 0:
+            return False
+        self._hold_off()
+        return True
+
+    def _hold_off(self) -> None:
+        self._held_off = True
+        self.loop.wheel.arm(self._look, self.loop.now + LOOK_WAITING_SECONDS)
+
+    def _look_again(self) -> None:
+        guards = self._guards
+        if guards is not None and guards.shares and not self._retired and (self._waiting or self._open):
+            pause = LOOK_WAITING_SECONDS if self._waiting else LOOK_IDLE_SECONDS
+            due = self.loop.now + pause
+            if due < self._look.deadline:
+                self.loop.wheel.arm(self._look, due)
+
+    def look(self) -> None:
+        """See whether other workers wait for connections that nobody uses here, or have left some for requests that wait here."""
+        self._held_off = False
+        guards = self._guards
+        if guards is None:
+            return
+        surplus = guards.surplus(self._open)
+        if surplus > 0:
+            # What is closed here must not be opened again for somebody who waits here.
+            self._held_off = True
+            closed = False
+            while surplus > 0 and self._close_one_idle():
+                closed = True
+                surplus -= 1
+            self._held_off = closed
+        if not self._held_off:
+            self._serve_waiting()
+        self._look_again()
 
     def _can_have(self, requester: Requester, preferred: UpstreamEndpoint) -> bool:
         """Whether a request may go where its session belongs: the endpoint is there, and was not tried in vain."""
@@ -392,3 +486,11 @@ class UpstreamCluster(ConnectionOwner):
         if pool is not None:
             for connection in list(pool.idle):
                 connection.abandon()
+
+
+class _Look(TimerOwner):
+    def __init__(self, cluster: UpstreamCluster) -> None:
+        self._cluster: Final = cluster
+
+    def timed_out(self, timer: Timer) -> None:
+        self._cluster.look()

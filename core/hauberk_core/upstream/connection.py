@@ -27,14 +27,14 @@ from hauberk_core.net.connection import READ_BULK_BYTES, READ_HEAD_BYTES, Connec
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
-from hauberk_core.upstream.guard import Admission
+from hauberk_core.upstream.guard import Admission, Subject
 
 # After a tunnel ended on both sides, its last octets may take this long to go out: as long as a listener lets a body stand still.
 LAST_OCTETS_SECONDS: Final = 60.0
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Requester:
+class Requester(Subject):
     """Whoever asks a cluster for a connection, and then hears what comes back on it."""
 
     __slots__ = ("admission", "attempts", "preferred", "tried")
@@ -121,6 +121,8 @@ class UpstreamConnection(Connection):
         self.exchanges: int = 0
         """Requests begun on this connection."""
         self.is_idle = False
+        self.since: Final = loop.now
+        """When it was begun."""
         self._tunnel = False
 
     def use(self, requester: Requester) -> None:

@@ -149,7 +149,7 @@ class OutlierDetection(Part, frozen=True, kw_only=True):
     consecutive_local_origin_failures: Count | None = None
     split_external_local_origin_errors: bool = False
     consecutive_errors: Count | None = None
-    """The old name of `consecutive5xxErrors`."""
+    """As `consecutiveGatewayErrors`, and answers of 500 and other 5xx do not count; old."""
     interval: IstioDuration | None = None
     base_ejection_time: IstioDuration | None = None
     max_ejection_percent: Percent | None = None

@@ -50,17 +50,77 @@ def test_settings_that_the_proxy_has() -> None:
 
 
 def test_what_the_proxy_does_not_do_is_told_with_its_place() -> None:
-    text = (
-        "{outlierDetection: {consecutive5xxErrors: 3}, loadBalancer: {simple: RANDOM}, connectionPool: {http: {maxRetries: 1}}}"
-    )
+    text = """
+    outlierDetection: {consecutiveErrors: 3}
+    loadBalancer: {simple: RANDOM}
+    connectionPool: {tcp: {idleTimeout: 5s}, http: {h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 5, useClientProtocol: true}}
+"""
     problems = told(MESH, rule(text)).problems
     assert {problem.path for problem in problems} == {
-        "spec.trafficPolicy.outlierDetection",
+        "spec.trafficPolicy.outlierDetection.consecutiveErrors",
         "spec.trafficPolicy.loadBalancer.simple",
-        "spec.trafficPolicy.connectionPool.http.maxRetries",
+        "spec.trafficPolicy.connectionPool.tcp.idleTimeout",
+        "spec.trafficPolicy.connectionPool.http.h2UpgradePolicy",
+        "spec.trafficPolicy.connectionPool.http.maxConcurrentStreams",
+        "spec.trafficPolicy.connectionPool.http.useClientProtocol",
     }
     assert {problem.severity for problem in problems} == {"warning"}
     assert all(problem.line for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("{outlierDetection: {interval: 0s}}", "outlierDetection.interval"),
+        ("{outlierDetection: {baseEjectionTime: 0s}}", "outlierDetection.baseEjectionTime"),
+        ("{connectionPool: {tcp: {connectTimeout: 0s}}}", "connectionPool.tcp.connectTimeout"),
+    ],
+)
+def test_a_time_of_nothing_is_refused(text: str, path: str) -> None:
+    [problem] = told(MESH, rule(text)).problems
+    assert (problem.path, problem.severity) == (f"spec.trafficPolicy.{path}", "error")
+
+
+def test_every_field_about_single_connections() -> None:
+    text = """
+    connectionPool:
+      tcp: {maxConnectionDuration: 90s, tcpKeepalive: {probes: 900, time: 7200s, interval: 75s}}
+      http: {maxRequestsPerConnection: 8}
+"""
+    found = cluster(MESH, rule(text))
+    assert (found.max_requests_per_connection, found.max_connection_duration.seconds) == (8, 90.0)
+    keepalive = found.tcp_keepalive
+    assert keepalive is not None
+    assert (keepalive.probes, keepalive.time.seconds, keepalive.interval.seconds) == (127, 7200.0, 75.0)
+
+
+def test_what_is_not_set_is_istios_default() -> None:
+    found = cluster(MESH, rule("{connectionPool: {tcp: {maxConnections: 0}, http: {http1MaxPendingRequests: 0}}}"))
+    assert (found.connect_timeout.seconds, found.idle_timeout.seconds) == (10.0, 3600.0)
+    assert (found.max_connections, found.max_pending, found.tcp_keepalive) == (1024, 1024, None)
+
+
+def test_policies_are_told_to_plugins_by_cluster_with_their_levels_settled() -> None:
+    text = rule(
+        "{outlierDetection: {consecutive5xxErrors: 3}, connectionPool: {tcp: {maxConnections: 9}}}",
+        more="""subsets:
+  - {name: v1, labels: {version: v1}, trafficPolicy: {outlierDetection: {consecutive5xxErrors: 7}}}
+  - name: v2
+    labels: {version: v2}
+    trafficPolicy: {portLevelSettings: [{port: {number: 9080}, connectionPool: {tcp: {maxConnections: 2}}}]}
+""",
+    )
+    policies = told(MESH, text).traffic_policies
+    shown: dict[str, tuple[int | None, int | None]] = {}
+    for name, policy in policies.items():
+        outliers = policy.outlier_detection
+        pool = policy.connection_pool
+        shown[name.split("|")[2]] = (
+            outliers.consecutive_5xx_errors if outliers else None,
+            pool.tcp.max_connections if pool and pool.tcp else None,
+        )
+    assert shown == {"": (3, 9), "v1": (7, 9), "v2": (None, 2)}
+    assert told(MESH).traffic_policies == {}
 
 
 def test_subsets_have_clusters_of_their_own() -> None:

@@ -22,6 +22,7 @@ from hauberk_core.plugin.control_plugins import attach_plugins, plugin_commands,
 from hauberk_core.plugin.host import PluginHost, control_host
 from hauberk_core.resources import Gateway, Namespace, ObjectMeta, Service
 from hauberk_core.resources.gateway_api.rule_name import of_port
+from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 from hauberk_core.resources.registry import CORE_KINDS
 
 
@@ -49,6 +50,7 @@ class Proxy:
     name = "default/web"
     namespace = "default"
     labels: Mapping[str, str] = {}
+    policies: Mapping[str, TrafficPolicy] = {}
 
     def of(self, kind: type[Resource]) -> Sequence[Any]:
         return ()

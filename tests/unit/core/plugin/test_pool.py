@@ -65,7 +65,7 @@ def test_nobody_looks_for_plugins_that_nobody_names() -> None:
 
 
 class Admitting(Guard):
-    def admit(self, endpoint: Any) -> Permit | Refusal:
+    def admit(self, endpoint: Any, is_retry: bool, subject: Any) -> Permit | Refusal:
         return Permit()
 
 
