@@ -56,6 +56,20 @@ _LAST_SPANS_SECONDS: Final = 1.0
 _REFUSALS: Final = (ConfigErrors, BindError, LogFileError, UpdateRefused, WireError)
 
 
+# Met on the way into force, these are of the machine rather than of the configuration: a port that is taken, a log that cannot be
+# written, a certificate's file that is not there yet.
+_PASSING: Final = (ConfigErrors, BindError, LogFileError)
+
+
+class _Refused(Exception):
+    """A configuration did not come into force."""
+
+    def __init__(self, error: Exception, *, passing: bool) -> None:
+        super().__init__(str(error))
+        self.error: Final = error
+        self.passing: Final = passing
+
+
 class AgentFailed(Exception):
     """The agent cannot start, or cannot go on; the message is for a person and says what to do."""
 
@@ -232,10 +246,10 @@ class Agent:
     async def _start(self, nursery: trio.Nursery) -> bool:
         """Bring the first configuration into force; False if it was refused and the source may bring another one."""
         try:
-            await self._want_next()
-            await self._apply(nursery)
-        except _REFUSALS as error:
-            await self._source.refused(str(error))
+            await self._bring_next(nursery)
+        except _Refused as refused:
+            error = refused.error
+            await self._source.refused(str(error), refused.passing)
             if not self._source.patient:
                 raise AgentFailed(f"the configuration is refused:\n{error}") from error
             self._refuse("configuration", error)
@@ -252,6 +266,17 @@ class Agent:
                 await self._source.refused(_first_message(failed))
             raise
 
+    async def _bring_next(self, start_in: trio.Nursery | None) -> None:
+        """Take the source's next configuration and bring it into force. Raises: _Refused."""
+        try:
+            await self._want_next()
+        except _REFUSALS as error:
+            raise _Refused(error, passing=False) from error
+        try:
+            await self._apply(start_in)
+        except _REFUSALS as error:
+            raise _Refused(error, passing=isinstance(error, _PASSING)) from error
+
     async def _want_next(self) -> None:
         snapshot, warnings = await self._source.next()
         self._wanted = with_tracing(snapshot, self._export_settings)
@@ -261,11 +286,10 @@ class Agent:
     async def _follow_source(self) -> None:
         while True:
             try:
-                await self._want_next()
-                await self._apply(None)
-            except _REFUSALS as error:
-                self._refuse("configuration", error)
-                await self._source.refused(str(error))
+                await self._bring_next(None)
+            except _Refused as refused:
+                self._refuse("configuration", refused.error)
+                await self._source.refused(str(refused.error), refused.passing)
             else:
                 self.state.refusals.clear()
                 await self._source.accepted()
@@ -310,6 +334,8 @@ class Agent:
             self._exporter.take(spans)
 
     def _refuse(self, what: str, error: Exception) -> None:
+        if self.state.refusals.get(what) == str(error):
+            return  # tried again, in vain
         self.state.refusals[what] = str(error)
         LOG.error("%s refused; what was in force serves on\n%s", what, error)
 

@@ -1,6 +1,8 @@
 """Where the agent's configuration comes from."""
 
+import math
 import os
+import random
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import ClassVar, Final
 
 import trio
 
+from hauberk_core.agent.backoff import Backoff
 from hauberk_core.agent.file_watch import FileWatch
 from hauberk_core.agent.state import Check
 from hauberk_core.agent.watch import POLL_SECONDS, SETTLE_SECONDS, Stamp, stamp_of, take_stamp
@@ -22,6 +25,9 @@ from hauberk_core.model.snapshot import Snapshot
 # An editor that truncates and then writes, or deletes and then creates, is done long before; a person who must read about a
 # mistake does not notice the wait.
 PATIENCE_SECONDS: Final = 0.25
+# What stood in the way of a configuration may be gone soon; looking for it again costs as much as a change.
+FIRST_RETRY_SECONDS: Final = 0.5
+LONGEST_RETRY_SECONDS: Final = 30.0
 # No file has this stamp: the first look is always a change.
 _NOTHING: Final = Stamp(0, 0, 0, 0, 0)
 
@@ -51,8 +57,12 @@ class Source:
     async def accepted(self) -> None:
         """What `next` returned last is in force. Always called, or `refused`, before `next` is called again."""
 
-    async def refused(self, reason: str) -> None:
-        """What `next` returned, or raised, last did not come into force; what was there before serves on."""
+    async def refused(self, reason: str, passing: bool = False) -> None:
+        """What `next` returned, or raised, last did not come into force; what was there before serves on.
+
+        Args: passing - the reason is not in the configuration (a port is taken, a disk is full, a certificate is not there yet):
+        `next` is to return the same again, after growing pauses, until it comes into force or another takes its place.
+        """
 
     def checks(self) -> list[Check]:
         """What `/readyz?verbose` tells of this source."""
@@ -101,6 +111,9 @@ class FileSource(Source):
         self._text = b""
         """What the file held when it was last read whole and found right."""
         self._look_again = False
+        self._retry: Final = Backoff(random.random, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
+        self._retry_at = math.inf
+        """When the same text is offered again, because what refused it may have passed."""
         self._watch: Final = FileWatch()
         self._watch.follow([path])
 
@@ -109,6 +122,12 @@ class FileSource(Source):
             await trio.sleep_forever()
         finally:
             self._watch.close()
+
+    async def accepted(self) -> None:
+        self._retry.reset()
+
+    async def refused(self, reason: str, passing: bool = False) -> None:
+        self._retry_at = trio.current_time() + self._retry.next_pause() if passing else math.inf
 
     async def next(self) -> Loaded:
         while True:
@@ -138,8 +157,15 @@ class FileSource(Source):
         while True:
             stamp = take_stamp(self.path)
             if stamp != self._handled:
+                self._retry.reset()
                 return stamp
-            await self._watch.wait_change()
+            if trio.current_time() >= self._retry_at:
+                self._retry_at = math.inf
+                # Forgotten, so that it is new when it is read.
+                self._text = b""
+                return stamp
+            with trio.move_on_at(self._retry_at):
+                await self._watch.wait_change()
 
     async def _stays(self, stamp: Stamp | None) -> bool:
         """Whether the file is left as it is for as long as a writer may need."""

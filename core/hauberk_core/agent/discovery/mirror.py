@@ -99,6 +99,14 @@ class Mirror:
         request.error_detail.CopyFrom(Status(code=INVALID_ARGUMENT, message=reason[:LONGEST_REASON]))
         return request
 
+    def hold(self, candidate: Candidate) -> None:
+        """The candidate serves, some time after it was refused: it is held from now on.
+
+        The refusal was the answer to it, so that only the next stream's greeting tells control.
+        """
+        self.version = candidate.version
+        self.held = candidate.resources
+
     def _answer(self, candidate: Candidate) -> DeltaDiscoveryRequest:
         assert candidate is self._open
         self._open = None

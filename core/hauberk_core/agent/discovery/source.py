@@ -1,6 +1,7 @@
 """The agent's configuration, told by control."""
 
 import logging
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,7 +13,7 @@ import trio
 from google.protobuf.struct_pb2 import Struct
 
 from hauberk_core import build_info
-from hauberk_core.agent.discovery.backoff import STEADY_SECONDS, Backoff
+from hauberk_core.agent.backoff import STEADY_SECONDS, Backoff
 from hauberk_core.agent.discovery.last_good import LastGoodError, LastGoodFile
 from hauberk_core.agent.discovery.mirror import Candidate, DiscoveryProtocolError, Mirror
 from hauberk_core.agent.discovery.stream import DiscoveryStream, StreamEnded, open_stream
@@ -20,7 +21,7 @@ from hauberk_core.agent.grpc_bridge import AsyncioThread, open_asyncio_thread
 from hauberk_core.agent.identity.keep import IdentityFailed
 from hauberk_core.agent.identity.workload import WorkloadIdentity
 from hauberk_core.agent.logs import LOG
-from hauberk_core.agent.source import Source, SourceFailed
+from hauberk_core.agent.source import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, Source, SourceFailed
 from hauberk_core.agent.state import Check
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.config import Loaded, check_whole
@@ -101,6 +102,12 @@ class DiscoverySource(Source):
         """What `next` gives next."""
         self._trying: Candidate | None = None
         """What the agent is trying, until it says what became of it."""
+        self._declined: Candidate | None = None
+        """What was refused for a reason that may pass: `next` gives it again, unless another candidate has come."""
+        self._retry: Final = Backoff(dice, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
+        self._retry_at = math.inf
+        self._greet_anew = False
+        """Something came into force that control believes to be refused: another stream tells it."""
         self._refusal = ""
         """What control is told of the latest configuration, if that was refused."""
         self._changed = trio.Event()
@@ -132,27 +139,53 @@ class DiscoverySource(Source):
         while True:
             identity = self._identity
             candidate = self._pending
+            if candidate is None and trio.current_time() >= self._retry_at:
+                candidate = self._declined
+            elif candidate is not None:
+                self._declined = None
+                self._retry.reset()
             if candidate is not None:
                 self._pending = None
+                self._retry_at = math.inf
                 self._trying = candidate
                 return await self._load(candidate.version, candidate.resources, identity)
             if self._mirror.held and identity is not self._identity_told:
                 return await self._load(self._mirror.version, self._mirror.held, identity)
-            await self._wait_changed()
+            with trio.move_on_at(self._retry_at):
+                await self._wait_changed()
 
     async def accepted(self) -> None:
         candidate, self._trying = self._trying, None
         self._mirror_ready.set()
         if candidate is not None:
             self._refusal = ""
+            self._retry.reset()
+        if candidate is not None and candidate is self._declined:
+            self._declined = None
+            self._mirror.hold(candidate)
+            self._greet_anew = True
+            self._to_save.set()
+            self._wake()
+        elif candidate is not None:
             request = self._mirror.accept(candidate)
             self._to_save.set()
             self._wake()
             await self._answer(request)
 
-    async def refused(self, reason: str) -> None:
+    async def refused(self, reason: str, passing: bool = False) -> None:
         candidate, self._trying = self._trying, None
-        if candidate is not None:
+        again = candidate is not None and candidate is self._declined
+        if candidate is None and passing and not self._mirror_ready.is_set():
+            # Of the disk. Control may be away, so that it is tried again; meanwhile nothing is held.
+            candidate = Candidate(self._mirror.version, self._mirror.held, "")
+            self._mirror = Mirror("", {})
+            again = True
+        self._declined = candidate if passing else None
+        if self._declined is not None:
+            self._retry_at = trio.current_time() + self._retry.next_pause()
+        if candidate is not None and again:
+            self._refusal = f"; {candidate.version!r} was refused and is tried again: {reason}"
+        elif candidate is not None:
             self._refusal = f"; {candidate.version!r} was refused: {reason}"
             request = self._mirror.refuse(candidate, reason)
             self._wake()
@@ -227,6 +260,7 @@ class DiscoverySource(Source):
             identity = self._identity
             assert identity is not None  # nothing was loaded, or tried, before there was one
             connected = None
+            self._greet_anew = False
             greeting = self._mirror.greet(self._node)
             try:
                 async with open_stream(thread, self._settings.control, identity, greeting) as stream:
@@ -237,7 +271,7 @@ class DiscoverySource(Source):
                     finally:
                         self._stream = None
                         self._away_since = self._clock()
-                self._away_because = "coming back with the renewed certificate"
+                self._away_because = "coming back with what is new here"
                 continue
             except (StreamEnded, DiscoveryProtocolError) as error:
                 self._note_away(str(error), isinstance(error, StreamEnded) and error.refused)
@@ -267,7 +301,7 @@ class DiscoverySource(Source):
             raise ended
 
     async def _cancel_at_renewal(self, scope: trio.CancelScope, identity: WorkloadIdentity) -> None:
-        while self._identity is identity:
+        while self._identity is identity and not self._greet_anew:
             await self._wait_changed()
         scope.cancel()
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from hauberk_control.bridge import LARGEST_MESSAGE
 from hauberk_control.discovery import service, session
-from hauberk_core.agent.discovery import backoff, last_good, mirror
+from hauberk_core.agent import backoff
+from hauberk_core.agent.discovery import last_good, mirror
 from hauberk_core.wire_proto.service import CONFIGURATION_TYPE, LARGEST_RESPONSE, METHOD, NODE_FIELD, SERVICE
 
 

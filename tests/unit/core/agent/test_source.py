@@ -7,6 +7,7 @@ import pytest
 import trio
 import trio.testing
 
+from hauberk_core.agent import source as source_module
 from hauberk_core.agent.source import PATIENCE_SECONDS, FileSource, StaticSource
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model import Cluster, Endpoint, Snapshot
@@ -218,3 +219,22 @@ async def test_a_static_source_checks_too() -> None:
     source = StaticSource(Snapshot(clusters={"books": Cluster(endpoints=(Endpoint(address="nonsense"),))}))
     with pytest.raises(ConfigErrors):
         await source.next()
+
+
+async def test_what_was_refused_for_a_passing_reason_comes_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "FIRST_RETRY_SECONDS", 0.01)
+    source = FileSource(file)
+    for _ in range(3):
+        assert await _next_version(source) == "1"
+        await source.refused("the port is taken", passing=True)
+    assert await _next_version(source) == "1"
+    await source.accepted()
+    await _expect_nothing(source)
+
+
+async def test_what_was_refused_for_good_does_not_come_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "FIRST_RETRY_SECONDS", 0.01)
+    source = FileSource(file)
+    await _next_version(source)
+    await source.refused("it names a plugin that is not there")
+    await _expect_nothing(source)

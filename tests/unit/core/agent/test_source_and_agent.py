@@ -1,9 +1,11 @@
 """What a source hears from the agent of its configurations, and what the agent hears from a source that fails."""
 
+import socket
 import sys
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 import trio
 from mesh_world import snapshot_to
@@ -15,6 +17,7 @@ from hauberk_core.agent.state import Check
 from hauberk_core.config import Loaded
 from hauberk_core.model import Snapshot
 from hauberk_core.model.errors import ConfigError, ConfigErrors
+from hauberk_core.model.snapshot import AccessLog
 
 SCRIPTED_WORKER: Final = Path(__file__).parent / "scripted_worker.py"
 PATIENCE: Final = 20.0
@@ -46,8 +49,8 @@ class ScriptedSource(Source):
     async def accepted(self) -> None:
         await self._hear.send("accepted")
 
-    async def refused(self, reason: str) -> None:
-        await self._hear.send(f"refused: {reason}")
+    async def refused(self, reason: str, passing: bool = False) -> None:
+        await self._hear.send(f"{'refused for now' if passing else 'refused'}: {reason}")
 
     def checks(self) -> list[Check]:
         return [Check("script", True, "to be read on")]
@@ -119,3 +122,26 @@ async def test_a_source_that_fails_ends_the_agent_with_its_reason(tmp_path: Path
     source.fails.set()
     with trio.fail_after(PATIENCE), pytest.raises(AgentFailed, match="nobody knows this proxy"):
         await Agent(source, options(tmp_path)).run()
+
+
+async def test_a_port_that_is_taken_is_a_reason_that_may_pass(tmp_path: Path, nursery: trio.Nursery) -> None:
+    source = PatientSource()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        source.give(snapshot_to(9000, "first", address=address))
+        nursery.start_soon(Agent(source, options(tmp_path)).run)
+        assert (await verdict(source)).startswith("refused for now: ")
+    source.give(snapshot_to(9000, "first", address=address))
+    assert await verdict(source) == "accepted"
+
+
+async def test_a_log_that_cannot_be_opened_is_a_reason_that_may_pass(tmp_path: Path, nursery: trio.Nursery) -> None:
+    source = ScriptedSource()
+    source.give(snapshot_to(9000, "first"))
+    await nursery.start(serve_agent, source, options(tmp_path))
+    assert await verdict(source) == "accepted"
+    log = AccessLog(file=str(tmp_path / "missing" / "access.log"))
+    source.give(msgspec.structs.replace(snapshot_to(9000, "second"), access_log=log))
+    assert (await verdict(source)).startswith("refused for now: ")

@@ -13,6 +13,7 @@ import trio
 from mesh_world import Control, Meant, MeshWorld, node_document, open_control, snapshot_to
 
 from hauberk_control.discovery.status import ProxyStatus
+from hauberk_core.agent.discovery import source as source_module
 from hauberk_core.agent.discovery.last_good import FILE_NAME
 from hauberk_core.agent.discovery.source import WORKLOAD, DiscoverySettings, DiscoverySource
 from hauberk_core.agent.grpc_bridge import AsyncioThread
@@ -384,3 +385,55 @@ async def test_a_proxy_announces_its_plugins_and_another_version_of_one_leaves_t
         await proxy.wait_saved(b"9001")
     async with proxy.source("127.0.0.1:1", {"mtls": "2.0"}) as source:
         assert await take(source) == "to 9001"
+
+
+async def test_what_was_refused_for_a_passing_reason_comes_again_and_control_hears_of_its_success(
+    world: MeshWorld, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_module, "FIRST_RETRY_SECONDS", 0.01)
+    async with open_control(world) as control, proxy.source(control.address) as source:
+        await take(source)
+        world.publish(reviews_v1=Meant(snapshot_to(9002)))
+        assert (await following(source)).snapshot.version == "to 9002"
+        await source.refused("the port is taken", passing=True)
+        await until(lambda: (status := only(control)) is not None and status.refused_reason == "the port is taken")
+        assert (await following(source)).snapshot.version == "to 9002"
+        await source.refused("the port is still taken", passing=True)
+        assert "is tried again: the port is still taken" in source.checks()[0].detail
+        assert await take(source) == "to 9002"
+        await until(lambda: is_current(control, "to 9002"))
+        assert "refused" not in source.checks()[0].detail
+        await proxy.wait_saved(b"9002")
+        # What follows is computed from what came into force late.
+        world.publish(reviews_v1=Meant(snapshot_to(9003)))
+        assert await take(source) == "to 9003"
+        await until(lambda: is_current(control, "to 9003"))
+
+
+async def test_another_configuration_takes_the_place_of_the_one_that_is_tried_again(
+    world: MeshWorld, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_module, "FIRST_RETRY_SECONDS", 60.0)
+    async with open_control(world) as control, proxy.source(control.address) as source:
+        await take(source)
+        world.publish(reviews_v1=Meant(snapshot_to(9002)))
+        await following(source)
+        await source.refused("the port is taken", passing=True)
+        world.publish(reviews_v1=Meant(snapshot_to(9003)))
+        assert await take(source) == "to 9003"
+        await until(lambda: is_current(control, "to 9003"))
+        await expect_nothing(source)
+
+
+async def test_what_the_disk_kept_comes_again_too_while_control_is_away(
+    world: MeshWorld, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_module, "FIRST_RETRY_SECONDS", 0.01)
+    async with open_control(world) as control, proxy.source(control.address) as source:
+        await take(source)
+        await proxy.wait_saved(b"9001")
+    async with proxy.source("127.0.0.1:1") as source:
+        assert (await following(source)).snapshot.version == "to 9001"
+        await source.refused("the port is taken", passing=True)
+        assert await take(source) == "to 9001"
+        assert "serving configuration 'to 9001'" in source.checks()[0].detail

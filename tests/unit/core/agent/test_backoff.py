@@ -2,7 +2,7 @@
 
 import random
 
-from hauberk_core.agent.discovery.backoff import LONGEST_SECONDS, SHORTEST_SECONDS, Backoff
+from hauberk_core.agent.backoff import LONGEST_SECONDS, SHORTEST_SECONDS, Backoff
 
 
 def test_pauses_double_up_to_the_longest() -> None:
