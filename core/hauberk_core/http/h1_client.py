@@ -3,10 +3,10 @@
 from typing import Final
 
 from hauberk_core.http.body import END_WITHOUT_TRAILERS, BodyWriter, settle_length
+from hauberk_core.http.body_reader import BodyReader
 from hauberk_core.http.buffer import ReceiveBuffer
-from hauberk_core.http.chunks import ChunkReader
 from hauberk_core.http.errors import LocalProtocolError, Violation
-from hauberk_core.http.events import CHUNKED, COUNTED, NO_BODY, TUNNEL, UNTIL_CLOSE, Closed, Data, End, Event, Fault, Request
+from hauberk_core.http.events import CHUNKED, COUNTED, END, NO_BODY, TUNNEL, UNTIL_CLOSE, Closed, Event, Fault, Request
 from hauberk_core.http.head import Limits
 from hauberk_core.http.headers import Headers
 from hauberk_core.http.machine import ClientMachine
@@ -21,14 +21,13 @@ INTERIM_LIMIT: Final = 64
 # What is read next.
 _IDLE: Final = 1
 _HEAD: Final = 2
-_COUNTED: Final = 3
-_CHUNKED: Final = 4
-_UNTIL_CLOSE: Final = 5
-_END: Final = 6
+_BODY: Final = 3
+# The end of a response that has no body.
+_END: Final = 4
 # The response is complete.
-_WAITING: Final = 7
-_SWITCHED: Final = 8
-_DEAD: Final = 9
+_WAITING: Final = 5
+_SWITCHED: Final = 6
+_DEAD: Final = 7
 
 
 class H1Client(ClientMachine):
@@ -43,6 +42,7 @@ class H1Client(ClientMachine):
         self._limits: Final = Limits(limits)
         self._buffer: Final = ReceiveBuffer()
         self._repeated: Final = RepeatedFields()
+        self._body: Final = BodyReader(self._limits)
         self._writer: Final = BodyWriter()
         self._state = _IDLE
         self._eof = False
@@ -50,8 +50,6 @@ class H1Client(ClientMachine):
         self._upgrade = ""
         self._keep_alive = True
         self._interims = 0
-        self._remaining = 0
-        self._chunks: ChunkReader | None = None
 
     def receive(self, data: bytes) -> None:
         """Take octets from the server; `b""` says that it closed its side."""
@@ -65,15 +63,11 @@ class H1Client(ClientMachine):
         state = self._state
         if state == _HEAD:
             return self._read_head()
-        if state == _COUNTED:
-            return self._read_counted()
+        if state == _BODY:
+            return self._read_body()
         if state == _END:
             self._state = _WAITING
             return END_WITHOUT_TRAILERS
-        if state == _CHUNKED:
-            return self._read_chunked()
-        if state == _UNTIL_CLOSE:
-            return self._read_until_close()
         if state == _IDLE:
             if len(self._buffer):
                 return self._fail(Reason.UPSTREAM_PROTOCOL, "the endpoint sent octets that no request had asked for")
@@ -102,59 +96,30 @@ class H1Client(ClientMachine):
                 )
             return response
         self._keep_alive = not parsed.close and (response.version == 11 or parsed.keep_alive)
-        if framing == COUNTED and response.length:
-            self._remaining = response.length
-            self._state = _COUNTED
-        elif framing == CHUNKED:
-            self._chunks = ChunkReader(self._limits, 0)
-            self._state = _CHUNKED
-        elif framing == UNTIL_CLOSE:
+        if framing in (UNTIL_CLOSE, TUNNEL):
             self._keep_alive = False
-            self._state = _UNTIL_CLOSE
-        elif framing == TUNNEL:
+        if framing == TUNNEL:
             if not self._writer.done:
                 return self._fail(Reason.UPSTREAM_PROTOCOL, "the endpoint switched protocols before the request was complete")
-            self._keep_alive = False
             self._state = _SWITCHED
-        else:
+        elif framing == NO_BODY or (framing == COUNTED and not response.length):
             self._state = _END
+        else:
+            self._body.begin(framing, response.length, 0)
+            self._state = _BODY
         return response
 
-    def _read_counted(self) -> Event | None:
-        buffer = self._buffer
-        if not len(buffer):
-            return self._cut_short() if self._eof else None
-        buffer.join()
-        data = buffer.take(self._remaining)
-        self._remaining -= len(data)
-        if not self._remaining:
-            self._state = _END
-        return Data(data)
-
-    def _read_chunked(self) -> Event | None:
-        chunks = self._chunks
-        assert chunks is not None
+    def _read_body(self) -> Event | None:
         try:
-            data = chunks.read(self._buffer)
+            event = self._body.read(self._buffer, self._eof)
         except Violation as fault:
             return self._fail(Reason.UPSTREAM_PROTOCOL, "the endpoint's response: " + fault.detail)
-        if data:
-            return Data(data)
-        if chunks.done:
-            self._chunks = None
-            self._state = _WAITING
-            return End(chunks.trailers) if chunks.trailers is not None else END_WITHOUT_TRAILERS
-        return self._cut_short() if self._eof else None
-
-    def _read_until_close(self) -> Event | None:
-        if len(self._buffer):
-            return Data(self._buffer.take_all())
-        if self._eof:
-            self._state = _WAITING
-            return END_WITHOUT_TRAILERS
-        return None
-
-    def _cut_short(self) -> Fault:
+        if event is not None:
+            if event.kind == END:
+                self._state = _WAITING
+            return event
+        if not self._eof:
+            return None
         return self._fail(Reason.UPSTREAM_RESET, "the endpoint closed the connection within its response's body")
 
     def _fail(self, reason: Reason, detail: str) -> Fault:

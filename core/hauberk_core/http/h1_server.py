@@ -3,10 +3,11 @@
 from typing import Final
 
 from hauberk_core.http.body import END_WITHOUT_TRAILERS, BodyWriter, settle_length
+from hauberk_core.http.body_reader import BodyReader
 from hauberk_core.http.buffer import ReceiveBuffer
-from hauberk_core.http.chunks import ChunkReader, body_too_large
+from hauberk_core.http.chunks import body_too_large
 from hauberk_core.http.errors import LocalProtocolError, Violation
-from hauberk_core.http.events import CHUNKED, COUNTED, NO_BODY, TUNNEL, UNTIL_CLOSE, Closed, Data, End, Event, Fault, Response
+from hauberk_core.http.events import CHUNKED, COUNTED, END, NO_BODY, TUNNEL, UNTIL_CLOSE, Closed, Event, Fault, Response
 from hauberk_core.http.head import Limits
 from hauberk_core.http.headers import Headers
 from hauberk_core.http.machine import ServerMachine
@@ -16,12 +17,12 @@ from hauberk_core.model.reason import Reason
 
 # What is read next.
 _HEAD: Final = 1
-_COUNTED: Final = 2
-_CHUNKED: Final = 3
-_END: Final = 4
+_BODY: Final = 2
+# The end of a request that has no body.
+_END: Final = 3
 # The request is complete; octets wait for the next exchange, or for `take_rest`.
-_WAITING: Final = 5
-_DEAD: Final = 6
+_WAITING: Final = 4
+_DEAD: Final = 5
 
 
 class H1Server(ServerMachine):
@@ -33,6 +34,7 @@ class H1Server(ServerMachine):
         self._scheme: Final = scheme
         self._buffer: Final = ReceiveBuffer()
         self._heads: Final = RequestHeadReader(scheme, self._limits)
+        self._body: Final = BodyReader(self._limits)
         self._writer: Final = BodyWriter()
         self._state = _HEAD
         self._eof = False
@@ -41,8 +43,6 @@ class H1Server(ServerMachine):
         self._keep_alive = True
         self._client_waits = False
         """The client waits for 100 (Continue), and nothing of its body has come."""
-        self._remaining = 0
-        self._chunks: ChunkReader | None = None
 
     def receive(self, data: bytes) -> None:
         """Take octets from the client; `b""` says that it closed its side."""
@@ -59,10 +59,8 @@ class H1Server(ServerMachine):
         if state == _END:
             self._state = _WAITING
             return END_WITHOUT_TRAILERS
-        if state == _COUNTED:
-            return self._read_counted()
-        if state == _CHUNKED:
-            return self._read_chunked()
+        if state == _BODY:
+            return self._read_body()
         return None
 
     def _read_head(self) -> Event | None:
@@ -87,45 +85,23 @@ class H1Server(ServerMachine):
         if limit and request.length > limit:
             too_large = body_too_large(limit)
             return self._fail(too_large.reason, too_large.detail)
-        if request.framing == CHUNKED:
-            self._chunks = ChunkReader(self._limits, limit)
-            self._state = _CHUNKED
-        elif request.length:
-            self._remaining = request.length
-            self._state = _COUNTED
+        if request.framing == CHUNKED or request.length:
+            self._body.begin(request.framing, request.length, limit)
+            self._state = _BODY
         else:
             self._state = _END
         return request
 
-    def _read_counted(self) -> Event | None:
-        buffer = self._buffer
-        if not len(buffer):
-            return (
-                self._fail(Reason.CLIENT_GONE, "the client closed the connection within a request's body") if self._eof else None
-            )
-        buffer.join()
-        data = buffer.take(self._remaining)
-        self._client_waits = False
-        self._remaining -= len(data)
-        if not self._remaining:
-            self._state = _END
-        return Data(data)
-
-    def _read_chunked(self) -> Event | None:
-        chunks = self._chunks
-        assert chunks is not None
+    def _read_body(self) -> Event | None:
         try:
-            data = chunks.read(self._buffer)
+            event = self._body.read(self._buffer, self._eof)
         except Violation as fault:
             return self._fail(fault.reason, fault.detail)
-        if data:
+        if event is not None:
             self._client_waits = False
-            return Data(data)
-        if chunks.done:
-            self._client_waits = False
-            self._chunks = None
-            self._state = _WAITING
-            return End(chunks.trailers) if chunks.trailers is not None else END_WITHOUT_TRAILERS
+            if event.kind == END:
+                self._state = _WAITING
+            return event
         return self._fail(Reason.CLIENT_GONE, "the client closed the connection within a request's body") if self._eof else None
 
     def _fail(self, reason: Reason, detail: str) -> Fault:
