@@ -34,7 +34,8 @@ IDLE_CONNECTION: Final = Measure("idle_connection_kib", "an idle connection", "K
 WITHOUT_FILTERS: Final = Measure("without_filters_us", "without plugins", "µs", 2)
 FIRST_FILTER: Final = Measure("first_filter_us", "the first sync filter", "µs", 2)
 FURTHER_FILTER: Final = Measure("further_filter_us", "one more sync filter", "µs", 2)
-UNSAMPLED: Final = Measure("unsampled_us", "tracing, 1 % sampled", "µs", 2)
+TRACING: Final = Measure("tracing_us", "tracing, 1 % sampled", "µs", 2)
+DEFAULT_PLUGINS: Final = Measure("default_plugins_us", "all default plugins", "µs", 2)
 
 # Kept in the raw rounds, and shown only when they matter.
 ERRORS: Final = "errors"

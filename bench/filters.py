@@ -9,8 +9,8 @@ from bench.process import BenchError, Launch, Processes
 from bench.scenarios import FILTERS
 
 _ROOT = Path(__file__).resolve().parent.parent
-# The blocks of the four cases take turns: this many times a round's seconds gives each its share.
-_CASES = 4
+# Its cases take turns: this many times a round's seconds gives each its share.
+_CASES = 5
 
 
 def measure_filters(contestant: Hauberk, folder: Path, number: int, core: int, seconds: float) -> Round:

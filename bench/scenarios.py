@@ -98,7 +98,7 @@ INSPECTIONS: Final = (
     Inspection(
         FILTERS,
         "What filters cost a request, without the kernel's part",
-        (figures.FURTHER_FILTER, figures.FIRST_FILTER, figures.UNSAMPLED, figures.WITHOUT_FILTERS),
+        (figures.FURTHER_FILTER, figures.FIRST_FILTER, figures.TRACING, figures.DEFAULT_PLUGINS, figures.WITHOUT_FILTERS),
     ),
 )
 NAMES: Final = (*(scenario.name for scenario in LOADS), *(inspection.name for inspection in INSPECTIONS))

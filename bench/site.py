@@ -15,6 +15,8 @@ ECHO_PATH: Final = "/reviews/echo"
 SMALL_BODY: Final = b'{"review":"' + b"h" * 1011 + b'"}'
 LARGE_BODY_SIZE: Final = 1 << 20
 BACKEND_NAME: Final = "backend.bench.test"
+WEIGHTS: Final = (90, 10)
+"""Of the stable version and the canary, where default plugins are on; both are the same backend."""
 MESH_IDENTITY: Final = "spiffe://bench.test/ns/default/sa/shop"
 """Who both proxies of the mesh's chain are."""
 REQUEST_HEADERS: Final = {
@@ -59,7 +61,7 @@ class Place:
     spare_port: int
     """For an admin or metrics address."""
     has_plugins: bool
-    """Whether the proxy does all that a default installation in a mesh does: 1 % of requests traced, circuits watched."""
+    """Whether the proxy does all that a default installation in a mesh does: trace 1 %, weigh a canary, watch circuits."""
 
     @property
     def access_log(self) -> Path:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from bench.contestants.contestant import Contestant, first_line
 from bench.process import BenchError, Launch
-from bench.site import BACKEND_NAME, HOSTS, MESH_IDENTITY, PREFIXES, Listener, Place
+from bench.site import BACKEND_NAME, HOSTS, MESH_IDENTITY, PREFIXES, WEIGHTS, Listener, Place
 
 Json: TypeAlias = "str | int | float | bool | dict[str, Json] | list[Json]"
 
@@ -29,6 +29,7 @@ _OUTLIER_DETECTION: dict[str, Json] = {
     "base_ejection_time": "30s",
     "max_ejection_percent": 10,
 }
+_CANARY_SUFFIX = "-canary"
 
 
 def find_envoy() -> str | None:
@@ -78,17 +79,17 @@ def envoy_configuration(place: Place) -> dict[str, Json]:
         "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": BACKEND_NAME}}],
     }
     clusters: list[Json] = [_cluster("collector", site.collector_port)]
-    watched = {"outlier_detection": _OUTLIER_DETECTION} if place.has_plugins else {}
     for name in place.ports:
+        cluster = _cluster(name, site.backend_port)
         if name == "originate":
             tls: dict[str, Json] = {"alpn_protocols": ["http/1.1"], "validation_context": validation}
-            secured = {"transport_socket": _upstream_tls(tls, BACKEND_NAME)}
-            clusters.append({**_cluster(name, site.backend_tls_port), **secured, **watched})
+            cluster = {**_cluster(name, site.backend_tls_port), "transport_socket": _upstream_tls(tls, BACKEND_NAME)}
         elif name == "mesh":
-            secured = {"transport_socket": _upstream_tls(_mesh_tls(place), "")}
-            clusters.append({**_cluster(name, place.ports["inbound"]), **secured, **watched})
-        else:
-            clusters.append({**_cluster(name, site.backend_port), **watched})
+            cluster = {**_cluster(name, place.ports["inbound"]), "transport_socket": _upstream_tls(_mesh_tls(place), "")}
+        if place.has_plugins:
+            cluster["outlier_detection"] = _OUTLIER_DETECTION
+            clusters.append({**cluster, "name": f"{name}{_CANARY_SUFFIX}"})
+        clusters.append(cluster)
     return {
         "admin": {"address": _address(place.spare_port)},
         "static_resources": {"listeners": listeners, "clusters": clusters},
@@ -147,13 +148,20 @@ def _cluster(name: str, port: int) -> dict[str, Json]:
     }
 
 
-def _routes(cluster: str) -> dict[str, Json]:
+def _routes(cluster: str, has_plugins: bool) -> dict[str, Json]:
+    action: Json = {"cluster": cluster, "timeout": "0s"}
+    if has_plugins:
+        weighed: list[Json] = [
+            {"name": name, "weight": weight}
+            for name, weight in zip((cluster, f"{cluster}{_CANARY_SUFFIX}"), WEIGHTS, strict=True)
+        ]
+        action = {"weighted_clusters": {"clusters": weighed}, "timeout": "0s"}
     hosts: list[Json] = []
     for host in HOSTS:
         routes: list[Json] = []
         for prefix in PREFIXES:
             match: Json = {"prefix": "/"} if prefix == "/" else {"path_separated_prefix": prefix}
-            routes.append({"name": prefix.strip("/") or "rest", "match": match, "route": {"cluster": cluster, "timeout": "0s"}})
+            routes.append({"name": prefix.strip("/") or "rest", "match": match, "route": action})
         hosts.append({"name": host, "domains": [host], "routes": routes})
     return {"name": cluster, "virtual_hosts": hosts}
 
@@ -192,7 +200,7 @@ def _listener(place: Place, name: Listener, port: int) -> Json:
         "use_remote_address": name != "inbound",
         "tracing": tracing,
         "access_log": [log],
-        "route_config": _routes(name),
+        "route_config": _routes(name, place.has_plugins),
         "http_filters": [router],
     }
     chain: dict[str, Json] = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}

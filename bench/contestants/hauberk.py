@@ -8,11 +8,9 @@ import sysconfig
 import venv
 from pathlib import Path
 
-import msgspec
-
 from bench.contestants.contestant import EVERY_LISTENER, Contestant, first_line
 from bench.process import BenchError, Launch
-from bench.site import BACKEND_NAME, HOSTS, MESH_IDENTITY, PREFIXES, Place
+from bench.site import BACKEND_NAME, HOSTS, MESH_IDENTITY, PREFIXES, WEIGHTS, Place
 from bench.site import Listener as ListenerName
 from hauberk_core.model import (
     AccessLog,
@@ -20,9 +18,11 @@ from hauberk_core.model import (
     Cluster,
     Endpoint,
     FilterChain,
+    JsonObject,
     Listener,
     Match,
     PathMatch,
+    PluginConfig,
     Route,
     RouteTable,
     Snapshot,
@@ -30,6 +30,7 @@ from hauberk_core.model import (
     VirtualHost,
     WeightedCluster,
 )
+from hauberk_core.model.codec import encode_snapshot
 
 _PLACEHOLDERS: dict[ListenerName, str] = {
     "http": "port",
@@ -38,6 +39,14 @@ _PLACEHOLDERS: dict[ListenerName, str] = {
     "mesh": "mesh_port",
     "inbound": "inbound_port",
 }
+# As control writes them for a DestinationRule with Envoy's limits and `outlierDetection`, and for a PluginPolicy without a word.
+CIRCUITBREAKER = PluginConfig(
+    plugin="circuitbreaker",
+    phase="admission",
+    config=JsonObject.of({"max_connections": 1024, "max_pending": 1024, "max_requests": 1024, "max_retries": 3, "outliers": {}}),
+)
+CANARY = PluginConfig(plugin="canary")
+_CANARY_SUFFIX = "-canary"
 # What a library that mypyc made of several modules has in its file name.
 _COMPILED_MARK = "__mypyc"
 
@@ -124,7 +133,7 @@ class Command(Contestant):
 def write_snapshot(place: Place) -> Path:
     """Write the place's `snapshot` where the proxy reads it."""
     file = place.folder / "snapshot.json"
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(snapshot(place), enc_hook=str), indent=1))
+    file.write_bytes(encode_snapshot(snapshot(place)))
     return file
 
 
@@ -146,14 +155,19 @@ def snapshot(place: Place) -> Snapshot:
     for name, port in place.ports.items():
         chain = FilterChain(route_table=name, transport=accepted.get(name, TransportConfig()))
         listeners[name] = Listener(address=f"127.0.0.1:{port}", filter_chains=(chain,))
-        clusters[name] = Cluster(
+        cluster = Cluster(
             endpoints=(Endpoint(address=f"127.0.0.1:{called.get(name, site.backend_port)}"),),
             transport=originated.get(name, TransportConfig()),
+            plugins=(CIRCUITBREAKER,) if place.has_plugins else (),
         )
+        clusters[name] = cluster
+        if place.has_plugins:
+            # A second version, so that there is something to choose.
+            clusters[f"{name}{_CANARY_SUFFIX}"] = cluster
     return Snapshot(
         version="bench",
         listeners=listeners,
-        route_tables={name: _route_table(name) for name in place.ports},
+        route_tables={name: _route_table(name, place.has_plugins) for name in place.ports},
         clusters=clusters,
         certificates={
             "server": Certificate(chain_file=str(site.chain), key_file=str(site.key)),
@@ -175,14 +189,22 @@ def _environment(place: Place) -> dict[str, str]:
     }
 
 
-def _route_table(cluster: str) -> RouteTable:
+def _route_table(cluster: str, has_plugins: bool) -> RouteTable:
+    backends: tuple[WeightedCluster, ...] = (WeightedCluster(cluster=cluster),)
+    if has_plugins:
+        stable, canary = WEIGHTS
+        backends = (
+            WeightedCluster(cluster=cluster, weight=stable),
+            WeightedCluster(cluster=f"{cluster}{_CANARY_SUFFIX}", weight=canary),
+        )
     hosts: list[VirtualHost] = []
     for host in HOSTS:
         routes = tuple(
             Route(
                 name=prefix.strip("/") or "rest",
                 matches=(Match(path=PathMatch(kind="prefix", value=prefix)),),
-                backends=(WeightedCluster(cluster=cluster),),
+                backends=backends,
+                plugins=(CANARY,) if has_plugins else (),
             )
             for prefix in PREFIXES
         )

@@ -12,10 +12,12 @@ import contextlib
 import json
 import time
 from importlib.metadata import EntryPoint
-from typing import Final
+from typing import Final, NamedTuple
 
 from bench import figures
+from bench.contestants.hauberk import CANARY, CIRCUITBREAKER
 from bench.inside.stubs import StubProxy
+from bench.site import WEIGHTS
 from hauberk_core.build_info import compiled
 from hauberk_core.model import (
     AccessLog,
@@ -43,14 +45,27 @@ TRACING: Final = PluginConfig(
 )
 MANY: Final = 4
 """Filters of the case `many`; what one more costs is the slope between it and `one`, whose error is then a third of theirs."""
-CASES: Final[dict[str, tuple[PluginConfig, ...]]] = {
-    "none": (),
-    "one": (IDLE,),
-    "many": (IDLE,) * MANY,
-    "tracing": (TRACING,),
+
+
+class Case(NamedTuple):
+    """The plugins of the one filter chain, the one route and the clusters."""
+
+    chain: tuple[PluginConfig, ...] = ()
+    route: tuple[PluginConfig, ...] = ()
+    cluster: tuple[PluginConfig, ...] = ()
+
+
+CASES: Final = {
+    "none": Case(),
+    "one": Case((IDLE,)),
+    "many": Case((IDLE,) * MANY),
+    "tracing": Case((TRACING,)),
+    "default": Case((TRACING,), (CANARY,), (CIRCUITBREAKER,)),
 }
 _BLOCK: Final = 100
 _PLUGINS: Final = (
+    EntryPoint("canary", "hauberk_canary.plugin", GROUP),
+    EntryPoint("circuitbreaker", "hauberk_circuitbreaker.plugin", GROUP),
     EntryPoint("idle", "bench.inside.idle_filter", GROUP),
     EntryPoint("tracing", "hauberk_tracing.plugin", GROUP),
 )
@@ -65,14 +80,17 @@ _RESPONSE: Final = (
 )
 
 
-def proxy(plugins: tuple[PluginConfig, ...]) -> StubProxy:
-    """A data path with these plugins on its one filter chain, a log and counters."""
-    chain = FilterChain(route_table="all", plugins=plugins)
-    routes = (Route(name="all", backends=(WeightedCluster(cluster="backend"),)),)
+def proxy(case: Case) -> StubProxy:
+    """A data path with a log, counters, two weighted backends and these plugins."""
+    chain = FilterChain(route_table="all", plugins=case.chain)
+    stable, canary = WEIGHTS
+    backends = (WeightedCluster(cluster="stable", weight=stable), WeightedCluster(cluster="canary", weight=canary))
+    routes = (Route(name="all", backends=backends, plugins=case.route),)
+    cluster = Cluster(endpoints=(Endpoint(address="127.0.0.1:9080"),), plugins=case.cluster)
     snapshot = Snapshot(
         listeners={"web": Listener(address="127.0.0.1:8080", filter_chains=(chain,))},
         route_tables={"all": RouteTable(virtual_hosts=(VirtualHost(name="all", hosts=("*",), routes=routes),))},
-        clusters={"backend": Cluster(endpoints=(Endpoint(address="127.0.0.1:9080"),))},
+        clusters={"stable": cluster, "canary": cluster},
         access_log=AccessLog(format="text"),
     )
     return StubProxy(snapshot, _REQUEST, _RESPONSE, _host)
@@ -87,7 +105,7 @@ def measure(seconds: float) -> dict[str, float]:
     best = dict.fromkeys(CASES, float("inf"))
     end = time.monotonic() + seconds
     with contextlib.ExitStack() as stack:
-        proxies = {name: stack.enter_context(proxy(plugins)) for name, plugins in CASES.items()}
+        proxies = {name: stack.enter_context(proxy(case)) for name, case in CASES.items()}
         while time.monotonic() < end:
             for name, served in proxies.items():
                 begun = time.thread_time()
@@ -106,7 +124,8 @@ def main() -> None:
         figures.WITHOUT_FILTERS.key: best["none"],
         figures.FIRST_FILTER.key: best["one"] - best["none"],
         figures.FURTHER_FILTER.key: (best["many"] - best["one"]) / (MANY - 1),
-        figures.UNSAMPLED.key: best["tracing"] - best["none"],
+        figures.TRACING.key: best["tracing"] - best["none"],
+        figures.DEFAULT_PLUGINS.key: best["default"] - best["none"],
     }
     print(json.dumps({"compiled": compiled(), "values": values}))
 

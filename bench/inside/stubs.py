@@ -30,20 +30,19 @@ from hauberk_core.proxy.core import OtherCodecs, ProxyCore, Resolver
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.table import compile_table
 
-_CLIENT: Final = 10
-_UPSTREAM: Final = 11
-_LISTENING: Final = 12
+_LISTENING: Final = 10
+_CLIENT: Final = 11
+_FIRST_ENDPOINT: Final = 12
 _CELLS: Final = 1 << 14
 _DIRECTORY_BYTES: Final = 1 << 17
 
 
 class StubProxy:
-    """One client's kept connection, one to the endpoint, and a request on them as often as asked for."""
+    """One client's kept connection, one to the endpoint of each cluster, and a request on them as often as asked for."""
 
     def __init__(self, snapshot: Snapshot, request: bytes, response: bytes, plugins: Callable[[], PluginHost]) -> None:
-        """Serve `snapshot`, whose first listener gets `request` and whose endpoint answers `response`, again and again."""
+        """Serve `snapshot`, whose first listener gets `request` and whose endpoints answer `response`, again and again."""
         self._client: Final = _StubStream(_CLIENT, request)
-        self._upstream: Final = _StubStream(_UPSTREAM, response)
         self._poller: Final = _StubPoller()
         clock = Clock()
         self._loop: Final = Loop(clock, self._poller, _Raising())
@@ -59,7 +58,7 @@ class StubProxy:
         )
         core = ProxyCore(
             self._loop,
-            _StubTransport(self._upstream),
+            _StubTransport(self._poller, response),
             ProxyMeters(cells),
             AccessLogWriter(self._log, TextLine()),
             Resolver(),
@@ -96,8 +95,8 @@ class StubProxy:
         for _ in range(count):
             self._client.full = True
             self._turn(_CLIENT)
-            self._upstream.full = True
-            self._turn(_UPSTREAM)
+            # What was sent to an endpoint has its answer ready.
+            self._loop.run_ready()
         answered = self._client.sent - before
         if answered != count:
             raise RuntimeError(f"{answered} of {count} requests were answered")
@@ -165,6 +164,17 @@ class _StubStream(Stream):
         return "127.0.0.1:40000"
 
 
+class _StubEndpoint(_StubStream):
+    def __init__(self, descriptor: int, octets: bytes, poller: _StubPoller) -> None:
+        super().__init__(descriptor, octets)
+        self._poller: Final = poller
+
+    def send(self, data: bytes) -> int:
+        self.full = True
+        self._poller.events.append((self.fileno(), READ))
+        return len(data)
+
+
 class _StubListening(Listening):
     def __init__(self, client: _StubStream) -> None:
         self._clients: Final = [client]
@@ -183,11 +193,14 @@ class _StubListening(Listening):
 
 
 class _StubTransport(Transport):
-    def __init__(self, upstream: _StubStream) -> None:
-        self._upstream: Final = upstream
+    def __init__(self, poller: _StubPoller, response: bytes) -> None:
+        self._poller: Final = poller
+        self._response: Final = response
+        self._next: int = _FIRST_ENDPOINT
 
     def connect(self, host: str, port: int) -> Stream:
-        return self._upstream
+        self._next += 1
+        return _StubEndpoint(self._next, self._response, self._poller)
 
 
 class _Raising(FaultLog):

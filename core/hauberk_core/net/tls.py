@@ -54,6 +54,7 @@ class TlsStream(Stream):
         "_host",
         "_inner",
         "_kept",
+        "_may_have_more",
         "_notify_waits_for_reading",
         "_notify_waits_for_writing",
         "_server_side",
@@ -68,6 +69,8 @@ class TlsStream(Stream):
         self._tls: ssl.SSLSocket | None = None
         self._closed = False
         self._kept: Final[list[bytes]] = []
+        self._may_have_more = False
+        """The last read got as much as it asked for, so that its record may go on."""
         self._failure: OSError | None = None
         self._notify_waits_for_reading = False
         self._notify_waits_for_writing = False
@@ -134,7 +137,7 @@ class TlsStream(Stream):
         if self._kept or self._failure is not None:
             return 1
         tls = self._tls
-        return 0 if tls is None else tls.pending()
+        return 0 if tls is None or not self._may_have_more else tls.pending()
 
     def shutdown_write(self) -> None:
         tls = self._tls
@@ -223,6 +226,7 @@ class TlsStream(Stream):
         try:
             data = tls.read(size)
         except ssl.SSLWantReadError:
+            self._may_have_more = False
             if self._notify_waits_for_reading:
                 self._notify(tls)
             return None
@@ -232,6 +236,7 @@ class TlsStream(Stream):
             return b""
         except ssl.SSLError as error:
             raise _explained(error) from error
+        self._may_have_more = len(data) >= size
         return data
 
     def _read_more(self, tls: ssl.SSLSocket, data: bytes, size: int) -> bytes:

@@ -11,10 +11,12 @@ from bench.backend import parse_stub_status
 from bench.certificates import make_certificates
 from bench.contestants.envoy import envoy_configuration
 from bench.contestants.haproxy import haproxy_configuration
-from bench.contestants.hauberk import Command, Hauberk, snapshot, write_snapshot
+from bench.contestants.hauberk import CANARY, CIRCUITBREAKER, Command, Hauberk, snapshot, write_snapshot
 from bench.contestants.nginx import Nginx, nginx_configuration
 from bench.process import BenchError
-from bench.site import BACKEND_NAME, HOST, HOSTS, MESH_IDENTITY, PREFIXES, Place, Site
+from bench.site import BACKEND_NAME, HOST, HOSTS, MESH_IDENTITY, PREFIXES, WEIGHTS, Place, Site
+from hauberk_canary.config import read_config
+from hauberk_circuitbreaker.config import read_rules
 from hauberk_core.model.codec import decode_snapshot
 from hauberk_core.route.table import compile_table
 from hauberk_mtls.peer import own_identity
@@ -84,6 +86,26 @@ def test_hauberk_traces_where_default_plugins_are_asked_for(place: Place, mesh: 
     environment = hauberk.prepare(mesh).environment
     assert environment["OTEL_TRACES_SAMPLER_ARG"] == "0.01"
     assert environment["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:19002"
+
+
+def test_the_plugins_configurations_are_ones_that_they_take() -> None:
+    rules = read_rules(CIRCUITBREAKER.config.decode())
+    assert rules.max_connections == 1024
+    assert rules.outliers is not None
+    assert read_config(CANARY.config.decode()).fallback == "stable"
+
+
+def test_the_canary_has_the_same_weight_everywhere(place: Place) -> None:
+    weighed = dataclasses.replace(place, has_plugins=True)
+    for table in snapshot(weighed).route_tables.values():
+        for host in table.virtual_hosts:
+            assert all(tuple(backend.weight for backend in route.backends) == WEIGHTS for route in host.routes)
+    for listener in json.loads(json.dumps(envoy_configuration(weighed)))["static_resources"]["listeners"]:
+        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        for host in manager["route_config"]["virtual_hosts"]:
+            for route in host["routes"]:
+                clusters = route["route"]["weighted_clusters"]["clusters"]
+                assert tuple(cluster["weight"] for cluster in clusters) == WEIGHTS
 
 
 def test_envoy_knows_its_peer_by_its_spiffe_id_at_both_ends(mesh: Place) -> None:

@@ -8,14 +8,14 @@ import pytest
 from bench import figures
 from bench.contestants.hauberk import Hauberk
 from bench.filters import measure_filters
-from bench.inside.filters import CASES, MANY, measure, proxy
+from bench.inside.filters import CASES, MANY, Case, measure, proxy
 from bench.inside.idle_filter import IdleFilter
 from bench.process import BenchError
 from bench.sidecar import _wait_for
 from hauberk_core.build_info import compiled
 
 
-@pytest.mark.parametrize(("case", "filters"), [("none", 0), ("one", 1), ("many", MANY), ("tracing", 0)])
+@pytest.mark.parametrize(("case", "filters"), [("none", 0), ("one", 1), ("many", MANY), ("tracing", 0), ("default", 0)])
 def test_every_request_passes_every_filter(case: str, filters: int, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = {"request": 0, "response": 0}
 
@@ -33,7 +33,7 @@ def test_every_request_passes_every_filter(case: str, filters: int, monkeypatch:
 
 
 def test_a_request_without_an_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with proxy(()) as served:
+    with proxy(Case()) as served:
         monkeypatch.setattr(served, "_turn", lambda descriptor: None)
         with pytest.raises(RuntimeError, match="0 of 3 requests were answered"):
             served.requests(3)
@@ -52,7 +52,12 @@ def test_the_figures_are_those_of_the_build(tmp_path: Path) -> None:
     round_ = measure_filters(_here(compiled()), tmp_path, 2, core, 0.05)
     assert round_.number == 2
     assert round_.values[figures.WITHOUT_FILTERS.key] > 0
-    assert {figures.FIRST_FILTER.key, figures.FURTHER_FILTER.key, figures.UNSAMPLED.key} < round_.values.keys()
+    assert {
+        figures.FIRST_FILTER.key,
+        figures.FURTHER_FILTER.key,
+        figures.TRACING.key,
+        figures.DEFAULT_PLUGINS.key,
+    } < round_.values.keys()
 
 
 def test_another_build_is_refused(tmp_path: Path) -> None:

@@ -359,6 +359,35 @@ def test_reading_paused_and_resumed_again_and_again_loses_nothing(
     assert near.octets() == sent
 
 
+def test_what_a_read_left_of_a_record_is_pending(ends: Ends, run_until: "RunUntil", version: ssl.TLSVersion) -> None:
+    near, far = ends.both(_server_context(version), _client_context())
+    run_until(lambda: near.opens == 1 and far.opens == 1)
+    near.pause_reading()
+    far.queue(bytes(1000))
+    far.flush()
+    got: list[bytes] = []
+
+    def read(size: int) -> Callable[[], bool]:
+        def read_something() -> bool:
+            data = near.stream.recv(size)
+            if data is not None:
+                got.append(data)
+            return data is not None
+
+        return read_something
+
+    run_until(read(400))
+    assert near.stream.pending() == 600
+    run_until(read(600))
+    assert near.stream.pending() == 0
+    assert near.stream.recv(400) is None
+    far.queue(bytes(300))
+    far.flush()
+    run_until(read(400))
+    assert near.stream.pending() == 0
+    assert b"".join(got) == bytes(1300)
+
+
 # Ending.
 
 
