@@ -194,9 +194,12 @@ class FilteredExchange(Exchange):
         self.attempts = 0
         self._connection = None
         self._client.serve(self, decision)
+        self._flush_assigned()
+
+    def _flush_assigned(self) -> None:
+        """Where the request is on its way again already, nobody else knows that there is something to flush."""
         connection = self._connection
         if connection is not None and self._sending:
-            # As `assigned`: nobody else knows that there is something to flush.
             connection.flush()
             self._client.resume_request()
 
