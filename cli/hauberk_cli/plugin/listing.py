@@ -4,7 +4,8 @@ import json
 
 import click
 
-from hauberk_core.plugin.host import OFF_VARIABLE, Description, control_host, data_host
+from hauberk_core.plugin.host import Description, control_host, data_host
+from hauberk_core.plugin.installed import OFF_VARIABLE
 
 
 @click.command("list")

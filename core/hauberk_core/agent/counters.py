@@ -8,7 +8,6 @@ from hauberk_core.agent.memory_file import memory_file
 from hauberk_core.agent.shared import SharedMemory
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.cells_reader import CellsReader, Reading
-from hauberk_core.observe.exposition import render
 from hauberk_core.observe.folded import FoldedCells
 
 
@@ -60,6 +59,9 @@ class Counters:
 
     def exposition(self, readings: list[Reading], accept: str) -> tuple[bytes, str]:
         """The readings as Prometheus' text and its content type. Takes milliseconds: call it in a thread."""
+        # prometheus-client brings a web server and client of its own; where nobody scrapes, its 2 MiB are left out.
+        from hauberk_core.observe.exposition import render
+
         return render(readings, accept)
 
 

@@ -15,8 +15,7 @@ from hauberk_core.agent.identity.proof import ParentTokens
 from hauberk_core.agent.identity.workload import WorkloadIdentity
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.options import AgentOptions
-from hauberk_core.plugin.data import GROUP
-from hauberk_core.plugin.host import find_entry_points, switched_off
+from hauberk_core.plugin.installed import DATA, find_entry_points, switched_off
 
 
 def run_role(module: str) -> int:
@@ -106,6 +105,6 @@ def installed_plugins(environment: Mapping[str, str] = os.environ) -> dict[str, 
         return {}
     return {
         entry.name: entry.dist.version if entry.dist is not None else ""
-        for entry in find_entry_points(GROUP)
+        for entry in find_entry_points(DATA)
         if entry.name not in off
     }

@@ -9,8 +9,7 @@ from hauberk_core.agent.export.settings import ExportSettings
 from hauberk_core.model.listener import FilterChain, Listener
 from hauberk_core.model.plugin import JsonObject, PluginConfig
 from hauberk_core.model.snapshot import Snapshot
-from hauberk_core.plugin.data import GROUP
-from hauberk_core.plugin.host import OFF_VARIABLE, find_entry_points, switched_off
+from hauberk_core.plugin.installed import DATA, OFF_VARIABLE, find_entry_points, switched_off
 
 # The plugin's name.
 TRACING: Final = "tracing"
@@ -48,6 +47,6 @@ def why_not(environ: Mapping[str, str]) -> str:
     """Why the workers, who inherit `environ`, cannot use the plugin, for a person; empty if they can."""
     if switched_off(environ) & {TRACING, "*"}:
         return f"the plugin {TRACING} is switched off by {OFF_VARIABLE}"
-    if all(entry.name != TRACING for entry in find_entry_points(GROUP)):
+    if all(entry.name != TRACING for entry in find_entry_points(DATA)):
         return f"the plugin {TRACING} is not installed"
     return ""

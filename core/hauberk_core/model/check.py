@@ -15,8 +15,8 @@ from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.errors import ConfigError, Path, quote
 from hauberk_core.model.listener import FilterChain, Listener
 from hauberk_core.model.mistake import Mistake
-from hauberk_core.model.shape import suggest
 from hauberk_core.model.snapshot import Snapshot
+from hauberk_core.model.suggest import suggest
 from hauberk_core.model.transport import TransportConfig
 
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - recognised here, not bound

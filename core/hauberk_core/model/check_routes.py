@@ -8,7 +8,7 @@ from hauberk_core.model.errors import Path, quote
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import HeaderModifier, Match, Redirect, Rewrite, Route, RouteTable, VirtualHost
-from hauberk_core.model.shape import suggest
+from hauberk_core.model.suggest import suggest
 
 _EITHER_PATH = "it either replaces the whole path or the prefix that matched"
 

@@ -4,8 +4,7 @@ Beyond what msgspec knows, a type of text may carry a rule in its metadata (`syn
 a value: those that are parsed from a text, and those that are made of any value.
 """
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -15,6 +14,7 @@ from msgspec import inspect
 from hauberk_core.model.document import MOST_ERRORS
 from hauberk_core.model.duration import Duration
 from hauberk_core.model.errors import ConfigError, Path, quote
+from hauberk_core.model.suggest import nearest, suggest
 from hauberk_core.model.syntax import RULE
 from hauberk_core.model.tree import Node, Notation, Tree
 
@@ -68,26 +68,6 @@ _HINTS: Final[dict[Notation, _Hints]] = {
         pair='write for example ["name", "value"]',
     ),
 }
-
-
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` most like `name`, or None if none is like it. Case does not count."""
-    # Longer texts are no typing mistakes, and difflib takes quadratic time over them.
-    if len(name) > 100:
-        return None
-    lower = {candidate.lower(): candidate for candidate in names}
-    found = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
-    return lower[found[0]] if found else None
-
-
-def suggest(name: str, names: Iterable[str]) -> str:
-    """A hint for somebody who wrote `name` where one of `names` is wanted."""
-    known = sorted(names)
-    listed = ", ".join([quote(other) for other in known[:20]]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
-    close = nearest(name, known)
-    if not known:
-        return "there is none to choose from"
-    return f"did you mean {quote(close)}? known: {listed}" if close else f"known: {listed}"
 
 
 def check_shape(tree: Tree, root: type) -> list[ConfigError]:

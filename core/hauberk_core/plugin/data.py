@@ -28,6 +28,7 @@ from hauberk_core.plugin.exchange import Exchange
 from hauberk_core.plugin.fields import Fields
 from hauberk_core.plugin.filters import AsyncFilter, Backend, Observer, Picker, SyncFilter
 from hauberk_core.plugin.identity import Identity
+from hauberk_core.plugin.installed import DATA
 from hauberk_core.plugin.reply import Reply
 from hauberk_core.plugin.services import Counter, Histogram, HttpAnswer, HttpClient, HttpFailed, PluginLog, Services
 from hauberk_core.upstream.endpoint import UpstreamEndpoint as Endpoint
@@ -35,7 +36,7 @@ from hauberk_core.upstream.guard import Description, Guard, Outcome, Permit, Ref
 
 API: Final = "1"
 """The version of this face. It grows with every change that a plugin written for the version before would not survive."""
-GROUP: Final = "hauberk.data"
+GROUP: Final = DATA
 """The entry-point group of data halves."""
 
 hookspec: Final = pluggy.HookspecMarker("hauberk.data")

@@ -5,19 +5,15 @@ another version of the face, or implements hooks that do not exist is refused wi
 be switched off by name.
 """
 
-import os
-from collections.abc import Iterable, Mapping
-from importlib import metadata
+from collections.abc import Iterable
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import pluggy
 
 from hauberk_core.model.errors import quote
-from hauberk_core.model.shape import suggest
+from hauberk_core.model.suggest import suggest
 from hauberk_core.plugin.errors import PluginMissing
-
-OFF_VARIABLE: Final = "HAUBERK_PLUGINS_OFF"
-"""Names of plugins that are switched off, separated by commas; `*`: all. Inherited by workers."""
+from hauberk_core.plugin.installed import OFF_VARIABLE, find_entry_points, switched_off
 
 
 class Entry(Protocol):
@@ -53,16 +49,6 @@ class Description(NamedTuple):
     state: Literal["on", "off", "refused"]
     reason: str
     """Why it is refused, or how it was switched off; empty while it is on."""
-
-
-def switched_off(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
-    """The names that the environment switches off."""
-    return frozenset([name.strip() for name in environment.get(OFF_VARIABLE, "").split(",") if name.strip()])
-
-
-def find_entry_points(group: str) -> list[metadata.EntryPoint]:
-    """What is installed under `group`, in a fixed order. Reads files."""
-    return sorted(metadata.entry_points(group=group), key=lambda entry: (entry.name, entry.value))
 
 
 class PluginHost:

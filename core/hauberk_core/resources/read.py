@@ -10,7 +10,8 @@ from msgspec import inspect
 from hauberk_core.model.document import MOST_ERRORS, Document
 from hauberk_core.model.errors import ConfigError, ConfigErrors, Path, quote
 from hauberk_core.model.mistake import Mistake
-from hauberk_core.model.shape import FromText, FromValue, check_shape, suggest, type_info
+from hauberk_core.model.shape import FromText, FromValue, check_shape, type_info
+from hauberk_core.model.suggest import suggest
 from hauberk_core.model.tree import Node, Tree
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.part import Part

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from hauberk_core.model.errors import quote
-from hauberk_core.model.shape import nearest
+from hauberk_core.model.suggest import nearest
 from hauberk_core.model.syntax import Fault
 from hauberk_core.resources.gateway_api.gateway import Gateway
 from hauberk_core.resources.gateway_api.gateway_class import GatewayClass

@@ -4,7 +4,7 @@ import pytest
 from plugin_fixtures import GivenEntry, half, host
 
 from hauberk_core.plugin.errors import PluginMissing
-from hauberk_core.plugin.host import data_host, find_entry_points, switched_off
+from hauberk_core.plugin.host import data_host
 
 
 def _nothing(config: dict[str, object]) -> None:
@@ -58,12 +58,3 @@ def test_an_unknown_name_gets_the_nearest_known_one() -> None:
     with pytest.raises(PluginMissing) as caught:
         host({"tracing": half(hauberk_observer=_nothing)}).require("traicng")
     assert "did you mean 'tracing'?" in caught.value.hint
-
-
-def test_names_are_switched_off_by_the_environment() -> None:
-    assert switched_off({"HAUBERK_PLUGINS_OFF": "one, two,,"}) == {"one", "two"}
-    assert switched_off({}) == frozenset()
-
-
-def test_our_own_plugins_come_through_the_same_door() -> None:
-    assert {"tracing"} <= {entry.name for entry in find_entry_points("hauberk.data")}
