@@ -22,6 +22,7 @@ from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.span_sender import SpanSender
 from hauberk_core.agent.wire import Ack, Ask, Delta, Drain, Hello, Message, Nack, Told, WireError
 from hauberk_core.agent.worker_plugins import WorkerPlugins
+from hauberk_core.garbage import settle
 from hauberk_core.http.machine import ClientMachine, ServerMachine
 from hauberk_core.model.listener import HttpLimits
 from hauberk_core.model.snapshot import AccessLog
@@ -132,6 +133,7 @@ class Worker:
             os.urandom,
             TaskWaiting(self._loop, self._start_slow),
         )
+        self._serves = False
         self._log_config: AccessLog | None = None
         self._log_descriptor = -1
         self._log: AccessLogWriter | None = None
@@ -231,6 +233,9 @@ class Worker:
         self._assembly.keep(step)
         self._follow_access_log(step.update.access_log, step.access_log)
         self._drain_seconds = longest_drain([listener for listener, _ in step.update.listeners.values()])
+        if not self._serves:
+            self._serves = True
+            settle()
         return Ack(delta.number)
 
     def _tell(self, topic: str) -> bytes:

@@ -1,3 +1,4 @@
+import gc
 import math
 import os
 import sys
@@ -30,6 +31,20 @@ def test_every_request_passes_every_filter(case: str, filters: int, monkeypatch:
     with proxy(CASES[case]) as served:
         served.requests(10)
     assert calls == {"request": 10 * filters, "response": 10 * filters}
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_requests_leave_no_cycles_behind(case: str) -> None:
+    """Or the collector that workers keep off the road (`hauberk_core.garbage`) would let memory grow."""
+    with proxy(CASES[case]) as served:
+        served.requests(100)
+        gc.collect()
+        gc.disable()
+        try:
+            served.requests(1000)
+            assert gc.collect() < 100
+        finally:
+            gc.enable()
 
 
 def test_a_request_without_an_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
