@@ -52,6 +52,9 @@ _LEAVER: Final = _Bar("leavers", 0.1, 128.0)
 _CHANGE: Final = _Bar("changes", 20.0, 1024.0)
 # The agent sees no requests.
 _BARS: Final = {"worker": (_REQUEST, _LEAVER, _CHANGE), "agent": (_CHANGE,)}
+# malloc counts as given out what it keeps for the next to ask: up to seven pieces of each size for each thread, and several
+# threads take turns. That fills within some hundred changes, and a short run ends before.
+_KEPT_BY_MALLOC: Final = 256 * 1024
 # What resident memory may surely grow by over all readings: one of the arenas that Python's allocator takes at once.
 _MOST_SPREAD: Final = 1024 * 1024
 
@@ -67,7 +70,8 @@ def find_growth(readings: Sequence[Footprint]) -> list[str]:
                 continue
             for what, bar in zip(("objects", "octets"), most, strict=True):
                 slope = certain_slope([(x, getattr(y, what)) for x, y in zip(done, held, strict=True)])
-                if slope > bar:
+                span = max(done) - min(done)
+                if (slope - bar) * span > (_KEPT_BY_MALLOC if what == "octets" else 0):
                     unit = each.removesuffix("s")
                     found.append(f"{process}: at least {slope:.3g} {what} more are alive for each {unit}; {bar:g} may be")
         spread = certain_slope([(number, one.resident) for number, one in enumerate(held)]) * (len(held) - 1)
