@@ -63,6 +63,8 @@ CASES: Final = {
     "default": Case((TRACING,), (CANARY,), (CIRCUITBREAKER,)),
 }
 _BLOCK: Final = 100
+# Requests before each block: plain Python adapts its code to the classes that it meets, and the case before met others.
+_WARM_UP: Final = 300
 _PLUGINS: Final = (
     EntryPoint("canary", "hauberk_canary.plugin", GROUP),
     EntryPoint("circuitbreaker", "hauberk_circuitbreaker.plugin", GROUP),
@@ -108,6 +110,7 @@ def measure(seconds: float) -> dict[str, float]:
         proxies = {name: stack.enter_context(proxy(case)) for name, case in CASES.items()}
         while time.monotonic() < end:
             for name, served in proxies.items():
+                served.requests(_WARM_UP)
                 begun = time.thread_time()
                 served.requests(_BLOCK)
                 took = (time.thread_time() - begun) / _BLOCK * 1e6
