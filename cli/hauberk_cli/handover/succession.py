@@ -33,13 +33,15 @@ class Succession:
     """
 
     def __init__(self, name: str) -> None:
-        """Prepare. Args: name - of the program, for a person. Raises: OSError."""
+        """Prepare. Args: name - of the program, for a person."""
         self._name: Final = name
         self._store: Final = DescriptorStore()
-        self._socket: Final = NotifySocket()
+        self._socket: NotifySocket
         self._ready: Final[dict[int, trio.Event]] = {}
 
     def __enter__(self) -> "Succession":
+        """Raises: OSError."""
+        self._socket = NotifySocket()
         _allow_files(MOST_DESCRIPTORS + _OTHER_FILES)
         return self
 

@@ -18,7 +18,7 @@ class ProxyChild(Child):
     """An agent with its workers."""
 
     def __init__(self, name: str, command: Callable[[], Sequence[str]], log: Path) -> None:
-        """Prepare. Args: as of `Child`. Raises: OSError."""
+        """Prepare. Args: as of `Child`."""
         super().__init__(name, command, log)
         self._succession: Final = Succession(name)
         self._replaced = trio.Event()
@@ -44,7 +44,7 @@ class ProxyChild(Child):
             successor = await self._launch()
             try:
                 ready = await self._wait_ready(successor)
-            except trio.Cancelled:
+            except BaseException:  # cancelled
                 await end_process(successor)
                 raise
             if not ready:

@@ -9,7 +9,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import trio
 
@@ -77,7 +77,8 @@ class AgentFailed(Exception):
 def run_agent(source: Source, options: AgentOptions, started: Callable[["Agent"], None] | None = None) -> int:
     """Run a proxy until SIGTERM or Ctrl-C; log to standard error.
 
-    The first signal drains: no new connections, what is in flight is finished. A second Ctrl-C ends everything at once.
+    The first signal drains: no new connections, what is in flight is finished. A second Ctrl-C ends everything at once. Below a
+    service manager that has our sockets, SIGHUP leaves the workers to the process that comes next.
 
     Args: started - called when all workers serve the first configuration.
     Returns: the process's exit status.
@@ -108,7 +109,7 @@ async def _run_with_signals(
 ) -> int:
     agent = Agent(source, options, handover)
     status = EXIT_DONE
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
 
             async def run() -> None:
@@ -126,6 +127,8 @@ async def _run_with_signals(
                     LOG.warning("interrupted again: what is in flight is lost")
                     status = EXIT_INTERRUPTED
                     nursery.cancel_scope.cancel()
+                elif number == signal.SIGHUP and handover.is_succeeded and not agent.state.draining:
+                    await agent.leave()
                 elif not agent.state.draining:
                     seconds = options.quick_drain_seconds if number == signal.SIGINT else agent.drain_seconds()
                     nursery.start_soon(agent.drain, seconds)
@@ -210,6 +213,14 @@ class Agent:
         if self._exporter is not None:
             await self._exporter.finish(_LAST_SPANS_SECONDS)
         self._scope.cancel()
+
+    async def leave(self) -> NoReturn:
+        """End this process at once, for another one that its manager starts; the workers serve on until that one's do."""
+        LOG.info("leaving; the workers serve on until another agent's do")
+        if self._exporter is not None:
+            await self._exporter.finish(_LAST_SPANS_SECONDS)
+        # Whatever ends in order takes its workers along.
+        os._exit(EXIT_DONE)
 
     async def _serve(self, started: Callable[["Agent"], None] | None, task_status: "trio.TaskStatus[Agent]") -> None:
         async with trio.open_nursery() as nursery:

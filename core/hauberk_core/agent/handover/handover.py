@@ -40,6 +40,11 @@ class Handover:
         """Whether somebody keeps our sockets open when we go."""
         return self._manager is not None
 
+    @property
+    def is_succeeded(self) -> bool:
+        """Whether another process could take over now."""
+        return self._manager is not None and self._ready
+
     async def follow(self, listeners: Mapping[str, BoundListener], admin: Mapping[str, BoundListener]) -> None:
         """These sockets, by their keys, are in force, and all workers serve. Inherited ones among the others are closed.
 
