@@ -1,10 +1,11 @@
 """Serves the local socket. Who may open it, may do what it offers: the folder and the socket belong to one user alone."""
 
 import contextlib
+import math
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -17,6 +18,8 @@ from hauberk_core.agent.logs import LOG
 
 # Each running workload holds one connection; a laptop does not run more.
 MOST_CONNECTIONS: Final = 1024
+# For the rest of a line that has begun, and for an answer to be read: commands of this machine take milliseconds.
+LINE_SECONDS: Final = 10.0
 _READ_OCTETS: Final = 64 * 1024
 _PEER_CREDENTIALS: Final = struct.Struct("3i")
 
@@ -124,10 +127,12 @@ async def _converse(stream: trio.SocketStream, service: LocalService, limit: tri
         await stream.aclose()
         return
     try:
-        async for line in _lines(stream):
-            answer = _answer(service, line, registered.append)
-            await stream.send_all(_encoder.encode(answer) + b"\n")
-    except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
+        async with contextlib.aclosing(_lines(stream)) as lines:
+            async for line in lines:
+                answer = _answer(service, line, registered.append)
+                with trio.fail_after(LINE_SECONDS):
+                    await stream.send_all(_encoder.encode(answer) + b"\n")
+    except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, OSError):
         return
     except trio.Cancelled:
         # It is control that ends: the workloads have not left, and are expected back.
@@ -154,8 +159,9 @@ def _answer(service: LocalService, line: bytes, registered: Callable[[RegisterWo
     return answer
 
 
-async def _lines(stream: trio.SocketStream) -> AsyncIterator[bytes]:
+async def _lines(stream: trio.SocketStream) -> AsyncGenerator[bytes, None]:
     buffer = bytearray()
+    began = 0.0
     while True:
         end = buffer.find(b"\n")
         if end >= 0:
@@ -165,7 +171,10 @@ async def _lines(stream: trio.SocketStream) -> AsyncIterator[bytes]:
             continue
         if len(buffer) > LARGEST_LINE:
             return
-        data = await stream.receive_some(_READ_OCTETS)
+        # Between requests there may be as much time as there is.
+        began = began if buffer else trio.current_time()
+        with trio.fail_at(began + LINE_SECONDS if buffer else math.inf):
+            data = await stream.receive_some(_READ_OCTETS)
         if not data:
             return
         buffer += data
