@@ -174,7 +174,9 @@ class Agent:
     def drain_seconds(self) -> float:
         """What exchanges in flight get when nobody is in a hurry."""
         target = self.state.target
-        return 0.0 if target is None else longest_drain(target.snapshot.listeners.values())
+        # Workers serve the first configuration a moment before it is called in force.
+        snapshot = self._wanted if target is None else target.snapshot
+        return longest_drain(snapshot.listeners.values())
 
     async def run(
         self,
