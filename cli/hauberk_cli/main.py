@@ -26,6 +26,11 @@ _COMMANDS: Final = {
         "proxies",
         "Show every connected proxy: what it serves, whether that is the latest, and what it last refused.",
     ),
+    "circuits": LazyCommand(
+        "hauberk_cli.mesh.command",
+        "circuits",
+        "Show the circuits of every proxy: limits and their use, endpoints left out, and the requests that tripped them.",
+    ),
     "control": LazyCommand(
         "hauberk_cli.mesh.command",
         "control",

@@ -148,6 +148,27 @@ def proxies(mesh: Path | None, output: Literal["text", "json"]) -> int:
     return show_proxies(mesh, output == "json")
 
 
+@click.command()
+@_MESH
+@click.option("--admin", "admins", multiple=True, metavar="HOST:PORT", help="Ask this proxy's admin server alone.")
+@_OUTPUT
+def circuits(mesh: Path | None, admins: tuple[str, ...], output: Literal["text", "json"]) -> int:
+    """Show the circuits of every proxy: limits and their use, endpoints left out, and the requests that tripped them.
+
+    Only clusters whose DestinationRule has connectionPool limits or outlierDetection have circuits. FAILED counts failures in a
+    row, EJECTED how often an endpoint was left out. The lines below the table tell what the last refusal or ejection was for.
+
+    \b
+    Examples:
+      hauberk circuits
+      hauberk circuits -o json
+      hauberk circuits --admin 127.0.0.1:15000
+    """
+    from hauberk_cli.mesh.circuits import show_circuits
+
+    return show_circuits(mesh, admins, output == "json")
+
+
 @click.command("rotate-root")
 @_MESH
 def rotate_root(mesh: Path | None) -> int:

@@ -1,7 +1,6 @@
 """Asks control how things are, and shows it."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ import trio
 
 from hauberk_cli.errors import CommandError
 from hauberk_cli.exit_codes import CHECK_FAILED, OK
+from hauberk_cli.mesh.table import show_table
 from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused, find_mesh
 from hauberk_control.local.messages import AskProxies, AskStatus, ConditionRow, Proxies, ProxyRow, Request, Status
 
@@ -28,7 +28,7 @@ def show_status(mesh: Path | None, as_json: bool) -> int:
         for row in status.conditions:
             name = f"{row.kind} {row.namespace}/{row.name}" if row.namespace else f"{row.kind} {row.name}"
             rows.append((name, row.part, f"{row.type}={row.status}", row.reason, row.place))
-        _table(rows)
+        show_table(rows)
         for row in bad:
             click.secho(f"{row.place}: {row.kind} {row.name}: {row.reason}: {row.message}", fg="red", err=True)
         for problem in status.problems:
@@ -52,7 +52,7 @@ def show_proxies(mesh: Path | None, as_json: bool) -> int:
         for proxy in answer.proxies:
             latest = "yes" if proxy.current else f"behind for {proxy.behind_seconds:.0f} s"
             rows.append((proxy.name, proxy.role, proxy.version, latest, f"{proxy.connected_seconds:.0f} s", proxy.identity))
-        _table(rows)
+        show_table(rows)
         for proxy in _refusing(answer):
             click.secho(f"{proxy.name} refused version {proxy.refused_version}: {proxy.refused_reason}", fg="red", err=True)
     return CHECK_FAILED if _refusing(answer) else OK
@@ -79,9 +79,3 @@ def ask_control(mesh: Path | None, request: Request, expected: type[_AnswerT]) -
         raise CommandError(str(error), "hauberk up DIR") from error
     except trio.TooSlowError as error:
         raise CommandError("control does not answer", "hauberk up DIR") from error
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -9,6 +9,7 @@ import click
 from hauberk_cli.lazy_group import LazyCommand, LazyGroup
 
 _GROUP: Final = "hauberk.control"
+_OWN_PACKAGE: Final = "hauberk"
 
 
 class ExtensibleGroup(LazyGroup):
@@ -35,8 +36,8 @@ class ExtensibleGroup(LazyGroup):
         if self._looked:
             return
         self._looked = True
-        if not metadata.entry_points(group=_GROUP):
-            # Then help need not wait for what hosts plugins.
+        if not any(entry.dist is None or entry.dist.name != _OWN_PACKAGE for entry in metadata.entry_points(group=_GROUP)):
+            # The commands of our own plugins are listed with ours, so that help need not wait for what hosts plugins.
             return
         from hauberk_core.plugin.control_plugins import plugin_commands
         from hauberk_core.plugin.host import control_host

@@ -1,0 +1,131 @@
+"""Asks the proxies of a mesh for their circuits, and shows them."""
+
+import http.client
+import json
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import click
+import msgspec
+
+from hauberk_cli.errors import CommandError
+from hauberk_cli.exit_codes import OK
+from hauberk_cli.mesh.table import show_table
+from hauberk_control.local.client import ControlAway, find_mesh
+from hauberk_control.local.messages import FOLDER_NAME
+from hauberk_core.model.circuit import Circuits, ClusterCircuit, EndpointCircuit, Trip
+
+# A proxy of this machine answers at once, or is just starting or ending.
+_SECONDS: Final = 3.0
+# A page has some 600 octets for each endpoint; the largest meshes have some ten thousand.
+_LARGEST_PAGE: Final = 16 * 1024 * 1024
+_AT_A_TIME: Final = 8
+
+
+class _Known(msgspec.Struct):
+    """What of a proxy's bootstrap document is needed to ask it."""
+
+    role: str
+    name: str
+    admin: str = ""
+
+
+class _Answer(NamedTuple):
+    role: str
+    proxy: str
+    circuits: Circuits
+
+
+def show_circuits(mesh: Path | None, admins: Sequence[str], as_json: bool) -> int:
+    """Show the circuits of every proxy of a mesh, or of those whose admin servers are given. Returns: the exit code."""
+    asked = [_Known(role="proxy", name=admin, admin=admin) for admin in admins] or list(_running(mesh))
+    with ThreadPoolExecutor(_AT_A_TIME) as threads:
+        answers = [answer for answer in threads.map(_ask, asked) if answer is not None]
+    if not answers:
+        raise CommandError("no proxy answers", "hauberk up DIR")
+    if as_json:
+        shown = [{"role": role, "proxy": proxy, **msgspec.to_builtins(circuits)} for role, proxy, circuits in answers]
+        click.echo(json.dumps({"proxies": shown}, indent=2, ensure_ascii=False))
+        return OK
+    rows: list[tuple[str, ...]] = [
+        ("PROXY", "CLUSTER", "ENDPOINT", "STATE", "REQUESTS", "CONNECTIONS", "WAITING", "RETRIES", "FAILED", "EJECTED")
+    ]
+    for _, proxy, circuits in answers:
+        for cluster in circuits.clusters:
+            rows.append((proxy, *_cluster_row(cluster)))
+            rows += [(proxy, *_endpoint_row(one)) for one in circuits.endpoints if one.cluster == cluster.cluster]
+    show_table(rows)
+    for _, proxy, circuits in answers:
+        for cluster in circuits.clusters:
+            if cluster.tripped is not None:
+                click.echo(_tripped(proxy, cluster.cluster, cluster.tripped))
+        for endpoint in circuits.endpoints:
+            if endpoint.tripped is not None:
+                click.echo(_tripped(proxy, f"{endpoint.cluster} {endpoint.endpoint}", endpoint.tripped))
+    return OK
+
+
+def _running(mesh: Path | None) -> Iterator[_Known]:
+    """The proxies of a mesh on this machine, those that have ended included."""
+    try:
+        folder = find_mesh(mesh) / FOLDER_NAME / "proxies"
+    except ControlAway as error:
+        raise CommandError(str(error), "hauberk up DIR") from error
+    for document in sorted(folder.glob("*/bootstrap.json")):
+        try:
+            known = msgspec.json.decode(document.read_bytes(), type=_Known)
+        except (OSError, msgspec.MsgspecError):
+            # It is just being written, or its proxy never started.
+            continue
+        if known.admin:
+            yield known
+
+
+def _ask(known: _Known) -> _Answer | None:
+    connection = http.client.HTTPConnection(known.admin, timeout=_SECONDS)
+    try:
+        connection.request("GET", "/circuits")
+        answer = connection.getresponse()
+        if answer.status != 200:
+            return None
+        return _Answer(known.role, known.name, msgspec.json.decode(answer.read(_LARGEST_PAGE), type=Circuits))
+    except (OSError, http.client.HTTPException, msgspec.MsgspecError):
+        # Its folder outlives a proxy; what listens on its port by now may be anything.
+        return None
+    finally:
+        connection.close()
+
+
+def _of(used: int, limit: int | None) -> str:
+    return str(used) if limit is None else f"{used}/{limit}"
+
+
+def _cluster_row(cluster: ClusterCircuit) -> tuple[str, ...]:
+    limits = cluster.limits
+    pairs = (
+        (cluster.requests, limits.requests),
+        (cluster.connections, limits.connections),
+        (cluster.waiting, limits.waiting),
+        (cluster.retries, limits.retries),
+    )
+    full = any(limit is not None and used >= limit for used, limit in pairs)
+    used = [_of(used, limit) for used, limit in pairs]
+    return (cluster.cluster, "(all)", "full" if full else "closed", *used, "", "")
+
+
+def _endpoint_row(endpoint: EndpointCircuit) -> tuple[str, ...]:
+    state: str = endpoint.state
+    if endpoint.state == "open":
+        state = f"open for {endpoint.open_seconds:.1f} s"
+    failed = max(endpoint.consecutive_5xx, endpoint.consecutive_gateway, endpoint.consecutive_local)
+    return (endpoint.cluster, endpoint.endpoint, state, str(endpoint.active), "", "", "", str(failed), str(endpoint.ejections))
+
+
+def _tripped(proxy: str, what: str, trip: Trip) -> str:
+    at = time.strftime("%H:%M:%S", time.localtime(trip.at))
+    outcome = trip.reason or str(trip.status)
+    ids = f"request {trip.request_id}" + (f", trace {trip.trace_id}" if trip.trace_id else "")
+    return f"{proxy}: {what}: {at} {trip.method} {trip.path}: {outcome}: {trip.why} ({ids})"
