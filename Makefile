@@ -108,6 +108,10 @@ SOAK_REQUESTS ?= 1000000
 soak: $(READY) ## a million requests: memory and descriptors stay flat
 	@PYTHONPATH=tests/support $(SOAK_PYTHON) -P tests/e2e/soak.py --requests $(SOAK_REQUESTS)
 
+.PHONY: endure
+endure: $(READY) ## a mesh under load: rotation, edits, outages, for minutes
+	@HAUBERK_ENDURE=$${HAUBERK_ENDURE:-1} $(BIN)/python -m pytest -m endure -rP -n 2 --dist loadfile
+
 .PHONY: bench
 bench: $(READY) ## hauberk beside Envoy, nginx and haproxy
 	$(BIN)/python -m bench

@@ -121,7 +121,7 @@ class Proxy(NamedTuple):
 
 def processes(wanted: Callable[[str], bool]) -> list[int]:
     """The processes with such a command line."""
-    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if wanted(_command_line(entry))]
+    return [process for process in everybody() if wanted(command_line(process))]
 
 
 def parent(process: int) -> int:
@@ -132,8 +132,24 @@ def parent(process: int) -> int:
 
 def children(process: int) -> list[int]:
     """The processes that a process has started and that run."""
-    everybody = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
-    return [other for other in everybody if process and parent(other) == process]
+    return [other for other in everybody() if process and parent(other) == process]
+
+
+def everybody() -> list[int]:
+    """All processes."""
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+
+
+def send(process: int, number: signal.Signals) -> None:
+    """Send a signal to one process, which must be there: 0 would mean the test's own group."""
+    assert process > 0, "there is no such process"
+    os.kill(process, number)
+
+
+def kill(process: int) -> None:
+    """End a process outright, and wait for its end."""
+    send(process, signal.SIGKILL)
+    wait_until(lambda: not is_running(process), "the end of a process that was killed")
 
 
 def is_running(process: int) -> bool:
@@ -150,9 +166,10 @@ def _status(process: int) -> tuple[str, int]:
     return state, int(started_by)
 
 
-def _command_line(entry: Path) -> str:
+def command_line(process: int) -> str:
+    """What a process was started with; empty if it has ended."""
     try:
-        return (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return ""
 
@@ -197,7 +214,7 @@ class Mesh:
 
     def control(self) -> int:
         """The process of control; 0 while there is none."""
-        found = [child for child in children(self.up.pid) if "hauberk_cli control" in _command_line(Path(f"/proc/{child}"))]
+        found = [child for child in children(self.up.pid) if "hauberk_cli control" in command_line(child)]
         return found[0] if found else 0
 
     def control_log(self) -> str:

@@ -1,34 +1,58 @@
-"""Ports that nobody listens on."""
+"""Ports that nobody listens on.
 
+Some time passes between the choice of a port and its use by another process. The choice is therefore not left to the system: it
+takes from those that it gives to outgoing connections too, and a mesh opens many of these. Ports are tried one after the other
+from a place that depends on the process, so that processes that start together do not choose alike.
+"""
+
+import os
 import socket
+from collections.abc import Iterator
+from itertools import count
+from typing import Final
 
-LOOPBACK = "127.0.0.1"
+LOOPBACK: Final = "127.0.0.1"
+# Below the ports of outgoing connections: Linux begins with 32768, macOS with 49152.
+_FIRST: Final = 20_000
+_COUNT: Final = 12_000
+# More than one process takes at a time.
+_APART: Final = 97
+
+
+def _walk() -> Iterator[int]:
+    start = os.getpid() * _APART
+    return (_FIRST + (start + step) % _COUNT for step in count())
+
+
+# One for the process, so that it does not choose a port twice before it is used.
+_candidates: Final = _walk()
 
 
 def free_port(wanted: int = 0) -> int:
-    """`wanted` if it is free, else one that the system chooses. Somebody may still take it before it is used."""
-    for port in (wanted, 0):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-            try:
-                sock.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            return int(sock.getsockname()[1])
-    raise OSError("no port is free")
+    """`wanted` if it is given and free, else another one. Somebody may still take it before it is used. Raises: OSError."""
+    if wanted and _is_free(wanted):
+        return wanted
+    for _ in range(_COUNT):
+        port = next(_candidates)
+        if _is_free(port):
+            return port
+    raise OSError(f"no port from {_FIRST} to {_FIRST + _COUNT - 1} is free on {LOOPBACK}")
 
 
-def free_ports(count: int) -> list[int]:
-    """So many different free ports."""
-    socks = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
-    try:
-        for sock in socks:
-            sock.bind((LOOPBACK, 0))
-        return [int(sock.getsockname()[1]) for sock in socks]
-    finally:
-        for sock in socks:
-            sock.close()
+def free_ports(number: int) -> list[int]:
+    """So many different free ports. Raises: OSError."""
+    return [free_port() for _ in range(number)]
 
 
 def unprivileged(port: int) -> int:
     """The port that stands for `port` where nobody is root: 8080 for 80, 8443 for 443."""
     return port + 8000 if port < 1024 else port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        try:
+            sock.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True

@@ -43,6 +43,8 @@ class _Mesh:
         self._folder: Final = folder
         self._options: Final = options
         self._proxies: Final[dict[str, ProxyChild]] = {}
+        self._chosen: Final[set[int]] = set()
+        """What gateways listen on, or will: one that is still starting holds nothing yet."""
         self._gateways: Final[dict[tuple[str, str], tuple[GatewayPorts, trio.CancelScope]]] = {}
 
     async def run(self) -> None:
@@ -109,7 +111,7 @@ class _Mesh:
     ) -> None:
         with scope:
             folder = proxy_folder(self._folder, "gateway", gateway.namespace, gateway.name)
-            ports = {port: free_port(unprivileged(port)) for port in gateway.ports}
+            ports = {port: self._choose_port(unprivileged(port)) for port in gateway.ports}
             admin = free_port()
             request = JoinGateway(namespace=gateway.namespace, name=gateway.name)
             joined = await connection.ask(request, Joined)
@@ -134,3 +136,8 @@ class _Mesh:
                     await child.keep()
             finally:
                 del self._proxies[name]
+
+    def _choose_port(self, wanted: int) -> int:
+        port = free_port(0 if wanted in self._chosen else wanted)
+        self._chosen.add(port)
+        return port
