@@ -28,6 +28,7 @@ class Reader:
         self._environment: Final = {**os.environ, "PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"}
         self._environment.pop("HAUBERK_MESH", None)
         self._terminals: Final[list[subprocess.Popen[bytes]]] = []
+        self._named: Final[dict[str, subprocess.Popen[bytes]]] = {}
         self.port = "8080"
         """What the page's 8080 is on this machine, where another test may have it."""
         shutil.copytree(ROOT / "deploy" / "samples", home / "deploy" / "samples")
@@ -50,7 +51,15 @@ class Reader:
                 start_new_session=True,
             )
         self._terminals.append(terminal)
+        self._named[name] = terminal
         return seen
+
+    def interrupts(self, name: str) -> None:
+        """Press Ctrl-C in the terminal that was opened under `name`."""
+        terminal = self._named[name]
+        os.killpg(terminal.pid, signal.SIGINT)
+        terminal.wait(60)
+        self._terminals.remove(terminal)
 
     def types(self, commands: str, folder: str = "shop") -> "subprocess.CompletedProcess[str]":
         """Type `commands` in a folder below `home`, and wait."""

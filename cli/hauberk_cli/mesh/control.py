@@ -14,6 +14,7 @@ from hauberk_control.ca.authority import LONGEST_VALIDITY, SHORTEST_VALIDITY
 from hauberk_control.ca.errors import AuthorityError
 from hauberk_control.control import Control, ControlOptions
 from hauberk_control.local.server import LocalSocketError
+from hauberk_core.agent.identity.private_file import PrivateFileError
 from hauberk_core.agent.logs import configure_logging
 from hauberk_core.model.duration import Duration
 
@@ -52,7 +53,7 @@ def run_control(folder: Path, trust_domain: str, validity: str, clock_leeway: st
     configure_logging()
     try:
         trio.run(_serve, folder.resolve(), options)
-    except* (LocalSocketError, BindFailed, AuthorityError, OSError) as group:
+    except* (LocalSocketError, BindFailed, AuthorityError, PrivateFileError, OSError) as group:
         raise CommandError(str(_first(group)), f"hauberk status --mesh {folder}") from None
     return OK
 

@@ -19,7 +19,18 @@ from hauberk_core.agent.state import AgentState
 from hauberk_core.agent.supervisor import Supervisor
 from hauberk_core.agent.target import Target
 from hauberk_core.agent.wire import CertificatePem
-from hauberk_core.model import Certificate, Cluster, HeaderModifier, Route, RouteTable, Snapshot, VirtualHost, WeightedCluster
+from hauberk_core.model import (
+    Certificate,
+    Cluster,
+    HeaderModifier,
+    JsonObject,
+    PluginConfig,
+    Route,
+    RouteTable,
+    Snapshot,
+    VirtualHost,
+    WeightedCluster,
+)
 from hauberk_core.model.address import Address
 from hauberk_core.net.x509 import read_certificate
 
@@ -34,6 +45,7 @@ def _snapshot() -> Snapshot:
         name="all",
         backends=(WeightedCluster(cluster="books"),),
         request_headers=HeaderModifier(set=(("Authorization", SECRET), ("x-team", "shelves"))),
+        plugins=(PluginConfig(plugin="canary", config=JsonObject.of({"session": {"name": "cart", "secret": SECRET}})),),
     )
     return Snapshot(
         version="v7",
@@ -124,6 +136,7 @@ async def test_the_dump_shows_the_configuration_without_its_secrets(served: Serv
     assert shown["addresses"] == {"web": "127.0.0.1:8080"}
     route = shown["snapshot"]["route_tables"]["all"]["virtual_hosts"][0]["routes"][0]
     assert route["request_headers"]["set"] == [["Authorization", "[redacted]"], ["x-team", "shelves"]]
+    assert route["plugins"][0]["config"] == {"session": {"name": "cart", "secret": "[redacted]"}}
     assert SECRET.encode() not in body
     assert not any(line in body for line in WEB.key.splitlines())
 
