@@ -13,13 +13,13 @@ from hauberk_control.translate.notes import MissingPlugin, Notes
 from hauberk_control.translate.plugin_uses import hold_against
 from hauberk_control.translate.translate import Translation
 from hauberk_control.translate.view import View
-from hauberk_core.model.codec import encode_resource
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.plugin.control_plugins import attach_plugins
 from hauberk_core.plugin.host import PluginHost
 from hauberk_core.resources import Resource
 from hauberk_core.resources.istio.destination_rule import TrafficPolicy
+from hauberk_core.wire_proto.configuration import Encoder, encode_configuration
 
 _DIGEST_OCTETS: Final = 12
 
@@ -44,6 +44,7 @@ class PluginTranslation:
         self._translator: Final = translator
         self._host: Final = host
         self._secret: Final = secret
+        self._encoder: Final = Encoder()
 
     def translate(self, store: Store, node: Node) -> Translation:
         """What `node` is told of `store`."""
@@ -53,7 +54,7 @@ class PluginTranslation:
         held = hold_against(added.snapshot, node.plugins)
         snapshot = held.snapshot
         if snapshot is not translation.snapshot:
-            snapshot = msgspec.structs.replace(snapshot, version=_version(snapshot))
+            snapshot = msgspec.structs.replace(snapshot, version=self._version(snapshot))
         elif not held.uses and not added.problems and not added.failures:
             return translation
         found = tuple(
@@ -73,6 +74,13 @@ class PluginTranslation:
         )
         problems = (*translation.problems, *view.locate(found), *added.failures)
         return translation._replace(snapshot=snapshot, problems=problems, notes=notes)
+
+    def _version(self, snapshot: Snapshot) -> str:
+        """Another one than translation gave, because the content is another; equal snapshots have equal ones."""
+        digest = hashlib.sha256(snapshot.version.encode())
+        for name, resource in sorted(encode_configuration(snapshot, {}, self._encoder).items()):
+            digest.update(f"{name}\0{resource.version}\0".encode())
+        return digest.hexdigest()[: 2 * _DIGEST_OCTETS]
 
 
 class _NodeScope:
@@ -109,12 +117,3 @@ class _NodeScope:
 
     def secret(self, purpose: str) -> str:
         return self._secret(purpose)
-
-
-def _version(snapshot: Snapshot) -> str:
-    """Another one than translation gave, because the content is another; equal snapshots have equal ones."""
-    digest = hashlib.sha256(snapshot.version.encode())
-    for group in (snapshot.listeners, snapshot.route_tables, snapshot.clusters):
-        for name in sorted(group):
-            digest.update(name.encode() + b"\0" + encode_resource(group[name]))
-    return digest.hexdigest()[: 2 * _DIGEST_OCTETS]

@@ -9,7 +9,7 @@ from hauberk_control.translate.node import Node
 from hauberk_control.translate.notes import Notes
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.snapshot import Snapshot
-from hauberk_core.wire_proto.configuration import encode_configuration
+from hauberk_core.wire_proto.configuration import Encoder, encode_configuration
 
 StoreT = TypeVar("StoreT")
 
@@ -40,6 +40,7 @@ class Configurations(Generic[StoreT]):
     def __init__(self, translate: Callable[[StoreT, Node], Translated]) -> None:
         """Begin without a store. Args: translate - pure: equal arguments give equal results."""
         self._translate: Final = translate
+        self._encoder: Final = Encoder()
         self._lock: Final = threading.Lock()
         self._stores: list[StoreT] = []
         self._generation = 0
@@ -64,7 +65,7 @@ class Configurations(Generic[StoreT]):
         """What this proxy is to hold. Takes time: translation. A store must have been published."""
         translated = self._translate(self._stores[0], node)
         snapshot = translated.snapshot
-        resources = encode_configuration(snapshot, translated.certificates)
+        resources = encode_configuration(snapshot, translated.certificates, self._encoder)
         return Configuration(snapshot.version, resources, translated.notes)
 
     def watch(self, notify: Callable[[], None]) -> Callable[[], None]:

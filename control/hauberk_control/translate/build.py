@@ -7,6 +7,7 @@ import msgspec
 
 from hauberk_control.store import ObjectKey
 from hauberk_control.translate.backend import Backend, Unresolved, bind
+from hauberk_control.translate.bound_routes import Targets, destinations
 from hauberk_control.translate.destination_rule import Caller
 from hauberk_control.translate.finding import Finding, findings
 from hauberk_control.translate.node import Node
@@ -47,10 +48,15 @@ class Build:
         labels = source_labels(node.name, node.namespace, node.labels, node.identity)
         self._source: Final = Source(_trust_domain(node.identity), labels)
         self._bound: Final[dict[tuple[str, str], tuple[Route, ...]]] = {}
+        self._destinations: Final[dict[tuple[str, str, int], Destination]] = {}
 
     def destination(self, service: Service, port: ServicePort) -> Destination:
         """A port of a service; its clusters are in the snapshot from now on."""
-        found = self.view.destination(service, port, self._caller, self._source)
+        key = (service.metadata.namespace, service.metadata.name, port.port)
+        known = self._destinations.get(key)
+        if known is not None:
+            return known
+        found = self._destinations[key] = self.view.destination(service, port, self._caller, self._source)
         self.clusters.update(found.clusters)
         self.traffic_policies.update(found.traffic_policies)
         self.findings.extend(found.findings)
@@ -63,22 +69,41 @@ class Build:
         key = (route.metadata.namespace, route.metadata.name)
         bound = self._bound.get(key)
         if bound is None:
-            plan = self.view.plan(route)
-            self.findings.extend(self.view.plan_findings(route))
-            bound = ()
-            if not plan.refused:
-                bound = tuple([bind(rule, lambda backend: self._reach(route, backend)) for rule in plan.rules])
-                bound = self.view.plugins.on_routes(route, bound)
-                bound = tuple([self._with_callers(route, rule, own) for rule, own in zip(plan.rules, bound, strict=True)])
-            self._bound[key] = bound
+            bound = self._bound[key] = self._bind(route, key)
         return bound
+
+    def _bind(self, route: HTTPRoute, key: tuple[str, str]) -> tuple[Route, ...]:
+        known = self.view.bound_routes
+        targets = known.targets(key)
+        if targets is None:
+            targets = self._look_up(route)
+            known.note_targets(key, targets)
+        if targets.findings:
+            self.findings.extend(targets.findings)
+        shares = tuple([self.destination(service, port).shares for service, port in targets.destinations])
+        if targets.refused:
+            return ()
+        rules = known.rules(key, shares)
+        if rules is None:
+            plan = self.view.plan(route)
+            rules = tuple([bind(rule, lambda backend: self._reach(route, backend)) for rule in plan.rules])
+            rules = self.view.plugins.on_routes(route, rules)
+            rules = tuple([self._with_callers(route, rule, own) for rule, own in zip(plan.rules, rules, strict=True)])
+            known.note_rules(key, shares, rules)
+        return rules
+
+    def _look_up(self, route: HTTPRoute) -> Targets:
+        plan = self.view.plan(route)
+        found = self.view.plan_findings(route)
+        if plan.refused:
+            return Targets((), found, True)
+        resolved = [(backend, self.view.resolve(route, backend)) for rule in plan.rules for backend in rule.backends]
+        wrong = [(backend, target) for backend, target in resolved if isinstance(target, Unresolved)]
+        return Targets(destinations(resolved), found + unresolved_findings(route, wrong), False)
 
     def _reach(self, route: HTTPRoute, plan: BackendPlan) -> Destination | None:
         found = self.view.resolve(route, plan)
-        if isinstance(found, Backend):
-            return self.destination(found.service, found.port)
-        self.findings.extend(unresolved_findings(route, [(plan, found)]))
-        return None
+        return self.destination(found.service, found.port) if isinstance(found, Backend) else None
 
     def _with_callers(self, route: HTTPRoute, plan: RulePlan, rule: Route) -> Route:
         """A rule with what plugins do where its backends are called, behind its own."""

@@ -18,14 +18,11 @@ from hauberk_control.translate.plugin_policy import ReadPolicy, read_nothing
 from hauberk_control.translate.sidecar import build_sidecar
 from hauberk_control.translate.view import Memories, View
 from hauberk_core.agent.wire import CertificatePem
-from hauberk_core.model.cluster import Cluster
-from hauberk_core.model.codec import encode_resource
 from hauberk_core.model.errors import ConfigError
-from hauberk_core.model.listener import Listener
-from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.model.transport import Certificate
 from hauberk_core.resources.istio.destination_rule import TrafficPolicy
+from hauberk_core.wire_proto.configuration import Encoder, encode_configuration
 
 # 96 bits: short enough to read, long enough that no two configurations share it by chance.
 _DIGEST_OCTETS: Final = 12
@@ -59,6 +56,7 @@ class Translator:
         self._read_policy: Final = read_policy
         self._lock: Final = threading.Lock()
         self._memories: Final = Memories()
+        self._encoder: Final = Encoder()
         self._view: View | None = None
         self._translations: Final[dict[bytes, Translation]] = {}
         """Of the store looked at, by what a proxy says of itself: the replicas of a gateway are all told the same."""
@@ -70,7 +68,7 @@ class Translator:
             view = self._look_at(store)
             translation = self._translations.get(described)
             if translation is None:
-                translation = _translate(view, node)
+                translation = _translate(view, node, self._encoder)
                 if len(self._translations) >= _MOST_TRANSLATIONS:
                     self._translations.clear()
                 self._translations[described] = translation
@@ -100,7 +98,7 @@ def translate(store: Store, node: Node) -> Translation:
     return Translator().translate(store, node)
 
 
-def _translate(view: View, node: Node) -> Translation:
+def _translate(view: View, node: Node, encoder: Encoder) -> Translation:
     build = Build(view, node)
     if node.role == "gateway":
         build_gateway(build)
@@ -111,29 +109,23 @@ def _translate(view: View, node: Node) -> Translation:
     clusters = dict(sorted(build.clusters.items()))
     certificates = dict(sorted(build.certificates.items()))
     snapshot = Snapshot(
-        version=_digest(listeners, route_tables, clusters, certificates),
         listeners=listeners,
         route_tables=route_tables,
         clusters=clusters,
         certificates=dict.fromkeys(certificates, _IN_MEMORY),
     )
+    snapshot = msgspec.structs.replace(snapshot, version=_digest(snapshot, certificates, encoder))
     found: list[Finding] = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *view.undone, *build.findings]
     problems = (*view.locate(found), *build.problems)
     notes = Notes(problems=tuple(build.problems), policies=frozenset(build.policies))
     return Translation(snapshot, MappingProxyType(certificates), problems, notes, MappingProxyType(build.traffic_policies))
 
 
-def _digest(
-    listeners: dict[str, Listener],
-    route_tables: dict[str, RouteTable],
-    clusters: dict[str, Cluster],
-    certificates: dict[str, CertificatePem],
-) -> str:
+def _digest(snapshot: Snapshot, certificates: Mapping[str, CertificatePem], encoder: Encoder) -> str:
     digest = hashlib.blake2b(digest_size=_DIGEST_OCTETS)
-    for resources in (listeners, route_tables, clusters):
-        for name, resource in resources.items():
-            _feed(digest, name.encode())
-            _feed(digest, encode_resource(resource))
+    for name, resource in encode_configuration(snapshot, {}, encoder).items():
+        _feed(digest, name.encode())
+        _feed(digest, resource.version.encode())
     for name, pem in certificates.items():
         for part in (name.encode(), pem.chain, pem.key):
             _feed(digest, part)

@@ -6,6 +6,7 @@ from typing import Final
 from hauberk_control.store import ObjectKey, Place, Store, key_of
 from hauberk_control.translate.attachment import Attachment, attach
 from hauberk_control.translate.backend import Backend, Unresolved, resolve
+from hauberk_control.translate.bound_routes import BoundRoutes
 from hauberk_control.translate.certificate import WrongSecret, read_pem
 from hauberk_control.translate.destination_rule import Caller, Rules
 from hauberk_control.translate.endpoints import Endpoints, Reached
@@ -63,6 +64,7 @@ class View:
         self.rules: Final = Rules(store)
         self.plugins: Final = PluginPolicies(store, read_policy)
         self.undone: Final = undone_findings(store)
+        self.bound_routes: Final = BoundRoutes()
         self._endpoints: Final = Endpoints(store, self.policies)
         self._reached: Final[dict[tuple[str, str, int], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}
         self._listeners: Final[dict[ObjectKey, tuple[ListenerState, ...]]] = {}

@@ -24,6 +24,8 @@ from hauberk_core.model.transport import Certificate
 
 # 128 bits: nobody finds two resources with one digest by chance.
 _DIGEST_OCTETS: Final = 16
+# Encoded resources that are remembered: twice as many as the largest meshes have services.
+_MOST_KEPT: Final = 20_000
 # Stands where a certificate from a file would name it; the agent looks at its own memory first.
 IN_MEMORY: Final = Certificate(chain_file="(in memory)", key_file="(in memory)")
 
@@ -52,28 +54,47 @@ def versioned(body: bytes) -> Versioned:
     return Versioned(hashlib.blake2b(body, digest_size=_DIGEST_OCTETS).hexdigest(), body)
 
 
-def encode_configuration(snapshot: Snapshot, certificates: Mapping[str, CertificatePem]) -> dict[str, Versioned]:
+class Encoder:
+    """Encodes resources, and remembers the last of each name: most are the same for many proxies, or since the last change."""
+
+    def __init__(self) -> None:
+        self._kept: Final[dict[str, tuple[Resource, Versioned]]] = {}
+
+    def encode(self, name: str, value: Resource) -> Versioned:
+        """A resource's octets with their version."""
+        kept = self._kept.get(name)
+        # Values that share their parts, as those of many proxies do, are compared in no time.
+        if kept is not None and kept[0] == value:
+            return kept[1]
+        made = versioned(encode_resource(value))
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        self._kept[name] = (value, made)
+        return made
+
+
+def encode_configuration(
+    snapshot: Snapshot, certificates: Mapping[str, CertificatePem], encoder: Encoder | None = None
+) -> dict[str, Versioned]:
     """All resources of one proxy.
 
     A certificate is among them only if a listener of the snapshot presents it. Files that the snapshot names for certificates are
     not: they are of another machine.
 
-    Args: certificates - by their names in the snapshot.
+    Args: certificates - by their names in the snapshot; encoder - who encodes for several proxies keeps one.
     """
-    bodies: dict[str, bytes] = {}
-    for name, listener in snapshot.listeners.items():
-        bodies[f"{LISTENER}/{name}"] = encode_resource(listener)
-    for name, table in snapshot.route_tables.items():
-        bodies[f"{ROUTE_TABLE}/{name}"] = encode_resource(table)
-    for name, cluster in snapshot.clusters.items():
-        bodies[f"{CLUSTER}/{name}"] = encode_resource(cluster)
+    encode = (encoder or Encoder()).encode
+    resources: dict[str, Versioned] = {}
+    for kind, group in ((LISTENER, snapshot.listeners), (ROUTE_TABLE, snapshot.route_tables), (CLUSTER, snapshot.clusters)):
+        for name, value in group.items():
+            resources[f"{kind}/{name}"] = encode(f"{kind}/{name}", value)
     presented = {name for listener in snapshot.listeners.values() for name in _presented(listener)}
     for name, pem in certificates.items():
         if name in presented:
-            bodies[f"{CERTIFICATE}/{name}"] = msgspec.msgpack.encode(pem)
+            resources[f"{CERTIFICATE}/{name}"] = versioned(msgspec.msgpack.encode(pem))
     if snapshot.access_log is not None:
-        bodies[f"{ACCESS_LOG}/"] = encode_resource(snapshot.access_log)
-    return {name: versioned(body) for name, body in bodies.items()}
+        resources[f"{ACCESS_LOG}/"] = encode(f"{ACCESS_LOG}/", snapshot.access_log)
+    return resources
 
 
 def decode_configuration(resources: Resources, version: str, origin: str) -> tuple[Snapshot, dict[str, CertificatePem]]:

@@ -229,7 +229,7 @@ spec: {host: reviews, POLICY}
             service("named").replace("port: 9080", "port: 9080, targetPort: web"),
             workload("odd", 20002, app="named", port_name="other"),
             rule.replace("NAME", "good").replace("POLICY", "exportTo: ['*']"),
-            rule.replace("NAME", "part").replace("POLICY", "trafficPolicy: {outlierDetection: {interval: 1s}}"),
+            rule.replace("NAME", "part").replace("POLICY", "trafficPolicy: {tunnel: {targetHost: a, targetPort: 1}}"),
             rule.replace("NAME", "wrong").replace("POLICY", "trafficPolicy: {tls: {mode: SIMPLE, sni: '*.a'}}"),
         )
     )

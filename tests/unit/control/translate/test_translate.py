@@ -193,3 +193,38 @@ def test_a_memory_does_not_grow_with_the_changes() -> None:
         store: Store = store_of(*VALID, route(f"r{index}"))
         translator.translate(store, gateway_node())
     assert len(translator) < 60
+
+
+def test_proxies_share_the_rules_of_routes_and_get_what_each_would_get_alone() -> None:
+    route = """
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: split}
+spec:
+  parentRefs: [{group: "", kind: Service, name: reviews}]
+  rules:
+  - backendRefs: [{name: reviews, port: 9080, weight: 3}, {name: ratings, port: 9080}, {name: nowhere, port: 1}]
+"""
+    # Only for one of the callers: it speaks plain to all, the others share requests between two clusters.
+    rule = """
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec: {host: reviews, workloadSelector: {matchLabels: {app: plain}}, trafficPolicy: {tls: {mode: DISABLE}}}
+"""
+    store = store_of(
+        service("reviews") + service("ratings") + route + rule,
+        workload("mesh", 20001, app="reviews", account="reviews") + workload("bare", 20002, app="reviews"),
+        workload("ratings", 20003),
+    )
+    nodes = [sidecar_node(name, labels={"app": name}, outbound={"reviews.default:9080": 1}) for name in ("one", "plain", "two")]
+    translator = Translator()
+    together = [translator.translate(store, node) for node in nodes]
+    for node, found in zip(nodes, together, strict=True):
+        alone = translate(store, node)
+        assert (found.snapshot, found.problems) == (alone.snapshot, alone.problems)
+    one, plain, two = [found.snapshot.route_tables["outbound|reviews.default:9080"].virtual_hosts[0].routes for found in together]
+    assert one[0] is two[0]
+    assert len(plain[0].backends) < len(one[0].backends)

@@ -5,11 +5,19 @@ import pytest
 from mesh_world import snapshot_to
 
 from hauberk_core.agent.wire import CertificatePem
-from hauberk_core.model import FilterChain, Listener, Snapshot
+from hauberk_core.model import FilterChain, Listener, RouteTable, Snapshot
 from hauberk_core.model.errors import ConfigErrors
 from hauberk_core.model.snapshot import AccessLog
 from hauberk_core.model.transport import Certificate, TransportConfig
-from hauberk_core.wire_proto.configuration import IN_MEMORY, Versioned, decode_configuration, encode_configuration, versioned
+from hauberk_core.wire_proto import configuration as configuration_module
+from hauberk_core.wire_proto.configuration import (
+    IN_MEMORY,
+    Encoder,
+    Versioned,
+    decode_configuration,
+    encode_configuration,
+    versioned,
+)
 
 PEM = CertificatePem(b"chain", b"a key")
 
@@ -64,3 +72,25 @@ def test_every_resource_that_cannot_be_read_is_told() -> None:
 
     assert [error.path for error in caught.value.errors] == list(resources)
     assert all(error.origin == "control" and error.hint for error in caught.value.errors)
+
+
+def test_an_encoder_that_is_kept_gives_what_another_would() -> None:
+    encoder = Encoder()
+    for port in (9000, 9000, 9001, 9000):
+        assert encode_configuration(snapshot_to(port), {}, encoder) == encode_configuration(snapshot_to(port), {})
+
+
+def test_an_encoder_encodes_again_only_what_changed() -> None:
+    encoder = Encoder()
+    before = encode_configuration(snapshot_to(9000), {}, encoder)
+    after = encode_configuration(snapshot_to(9001), {}, encoder)
+    assert after["route_table/all"] is before["route_table/all"]
+    assert after["cluster/books"] != before["cluster/books"]
+
+
+def test_what_an_encoder_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configuration_module, "_MOST_KEPT", 2)
+    encoder = Encoder()
+    for number in range(5):
+        assert encoder.encode(f"route_table/{number}", RouteTable()) == encoder.encode(f"route_table/{number}", RouteTable())
+    assert len(encoder._kept) <= 2
