@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -223,13 +223,16 @@ class Mesh:
 
     @contextlib.contextmanager
     def workload(
-        self, service: str, *, version: str = "", variables: dict[str, str] | None = None
+        self, service: str, *, version: str = "", variables: dict[str, str] | None = None, through: Sequence[str] = ()
     ) -> "Iterator[subprocess.Popen[bytes]]":
-        """A service of the bookshop as a workload, until the end of the block."""
+        """A service of the bookshop as a workload, until the end of the block.
+
+        Args: through - a program, with its arguments, that runs the service in turn.
+        """
         command = [self.python, "-m", "hauberk_cli", "run", "--mesh", str(self.folder), "--service", service, "--port", "9080"]
         if version:
             command += ["--version", version]
-        command += ["--", self.python, "-m", "hauberk_bookshop", service]
+        command += ["--", *through, self.python, "-m", "hauberk_bookshop", service]
         environment = {**os.environ, **({"SERVICE_VERSION": version} if version else {}), **(variables or {})}
         log = self.folder.parent / f"{service}{version}.log"
         with log.open("a") as output:

@@ -37,7 +37,16 @@ class VirtualNetwork:
         self._open: Final[dict[int, VirtualStream | VirtualListening]] = {}
         self._listening: Final[dict[str, VirtualListening]] = {}
         self._fates: Final[dict[str, Fate]] = {}
+        self._identities: Final[dict[str, str]] = {}
         self._next_port = _FIRST_PORT
+
+    def identify(self, host: str, identity: str) -> None:
+        """Let whoever speaks with `host` from now on know this identity of it, as if mutual TLS had proved it."""
+        self._identities[host] = identity
+
+    def identity(self, address: str) -> str:
+        """The identity of the host of `host:port`; empty: it has none."""
+        return self._identities.get(address.rpartition(":")[0], "")
 
     def listen(self, address: str) -> VirtualListening:
         """Listen at `host:port`. Raises: OSError if somebody does already."""

@@ -132,6 +132,9 @@ class VirtualStream(Stream):
         else:
             other._peer_ended = True
 
+    def peer_identity(self) -> str:
+        return self._network.identity(self._remote)
+
     def local_address(self) -> str:
         return self._local
 

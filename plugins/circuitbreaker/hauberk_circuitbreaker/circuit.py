@@ -215,7 +215,7 @@ class ClusterCircuit:
         limit = self.rules.max_connections
         record = self.record
         elsewhere = record.elsewhere(WAITING)
-        if not elsewhere or limit < 0 or record.total(CONNECTIONS) < limit:
+        if not elsewhere or not connections or limit < 0 or record.total(CONNECTIONS) < limit:
             return 0
         surplus = connections
         if self._own[WAITING]:
