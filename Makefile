@@ -51,7 +51,7 @@ $(READY): pyproject.toml hatch_build.py $(REQUIREMENTS)
 	touch $@
 
 .PHONY: demo
-demo: $(READY) ## start the bookshop behind a gateway, until Ctrl-C
+demo: $(READY) ## start a whole mesh with the bookshop in it, until Ctrl-C
 	@exec $(BIN)/hauberk demo
 
 .PHONY: lint

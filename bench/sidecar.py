@@ -17,7 +17,7 @@ from bench.process import BenchError, Launch, Processes
 from bench.scenarios import SIDECAR
 
 _MEBIBYTE = 1 << 20
-_SAMPLE = Path(__file__).resolve().parent.parent / "deploy" / "samples" / "bookshop"
+_SAMPLE = Path(__file__).resolve().parent.parent / "bookshop" / "hauberk_bookshop" / "manifests"
 _SERVICE = "details"
 _PORT = 9080
 # Four interpreters start one after another, on a machine that may be busy.

@@ -4,6 +4,8 @@ import logging
 import os
 import random
 import signal
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 import click
@@ -11,13 +13,13 @@ import trio
 
 from hauberk_bookshop.app import App
 from hauberk_bookshop.details import details_app
-from hauberk_bookshop.faults import with_faults
+from hauberk_bookshop.faults import read_delay, with_faults
 from hauberk_bookshop.productpage import productpage_app
 from hauberk_bookshop.ratings import ratings_app
 from hauberk_bookshop.reviews import reviews_app
 from hauberk_bookshop.serving import Server
 from hauberk_bookshop.settings import SERVICES, Settings, SettingsError, read_settings
-from hauberk_bookshop.web import Request, Response, json_response, problem
+from hauberk_bookshop.web import Handler, Request, Response, json_response, problem
 from hauberk_bookshop.wire import Health
 
 _BUILDERS: Final = {
@@ -41,7 +43,16 @@ def build_app(settings: Settings) -> App:
             return health
         return await service.handler(request)
 
-    return App(with_faults(handle, settings.fault_delay, settings.fault_rate, random.random), service.calls)
+    return App(_with_faults_asked_for(handle, settings), service.calls)
+
+
+def _with_faults_asked_for(handler: Handler, settings: Settings) -> Handler:
+    if settings.fault_delay_file:
+        delay = partial(read_delay, Path(settings.fault_delay_file), settings.fault_delay)
+        return with_faults(handler, delay, settings.fault_rate, random.random)
+    if settings.fault_delay or settings.fault_rate:
+        return with_faults(handler, lambda: settings.fault_delay, settings.fault_rate, random.random)
+    return handler
 
 
 async def serve(settings: Settings, host: str, port: int) -> None:
@@ -74,13 +85,18 @@ async def serve(settings: Settings, host: str, port: int) -> None:
     help="Port to serve on; else that in PORT. [default: any free one, which is then shown]",
 )
 @click.option("--delay", metavar="SECONDS", help="Wait so long before each answer (FAULT_DELAY).")
+@click.option(
+    "--delay-file", metavar="FILE", help="While this file is there, the seconds in it count instead (FAULT_DELAY_FILE)."
+)
 @click.option("--fail-rate", metavar="SHARE", help="Answer this share of requests with 503, 0 to 1 (FAULT_RATE).")
-def main(service: str, host: str, port: int, delay: str | None, fail_rate: str | None) -> None:
+def main(service: str, host: str, port: int, delay: str | None, delay_file: str | None, fail_rate: str | None) -> None:
     """Run one SERVICE of the bookshop. Where it finds the others comes from the environment: see hauberk_bookshop.settings."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     environment = dict(os.environ)
     if delay is not None:
         environment["FAULT_DELAY"] = delay
+    if delay_file is not None:
+        environment["FAULT_DELAY_FILE"] = delay_file
     if fail_rate is not None:
         environment["FAULT_RATE"] = fail_rate
     try:

@@ -9,6 +9,7 @@
 | `SERVICE_VERSION` | `v1`, `v2` or `v3` | `v1` |
 | `INSTANCE_NAME` | what this process calls itself | service, version and process id |
 | `FAULT_DELAY` | seconds to wait before each answer | 0 |
+| `FAULT_DELAY_FILE` | a file; as long as it is there, the number in it counts instead of `FAULT_DELAY` | none |
 | `FAULT_RATE` | share of answers that are a 503 instead, 0 to 1 | 0 |
 
 The first three pairs are what Kubernetes sets for a Service of that name. The host names let the address be a gateway's:
@@ -49,6 +50,8 @@ class Settings:
     ratings: Peer
     reviews: Peer
     fault_delay: float = 0.0
+    fault_delay_file: str = ""
+    """Empty: none."""
     fault_rate: float = 0.0
 
 
@@ -103,6 +106,7 @@ def read_settings(service: str, environment: Mapping[str, str]) -> Settings:
         ratings=read.peer("RATINGS", 9082),
         reviews=read.peer("REVIEWS", 9083),
         fault_delay=read.number("FAULT_DELAY", 0.0, 0.0, LONGEST_DELAY),
+        fault_delay_file=read.text("FAULT_DELAY_FILE", ""),
         fault_rate=read.number("FAULT_RATE", 0.0, 0.0, 1.0),
     )
     if read.mistakes:

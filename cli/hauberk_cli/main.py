@@ -41,7 +41,11 @@ _COMMANDS: Final = {
     ),
     "config": LazyCommand("hauberk_cli.config.command", "config", "Check configuration files; print their schema."),
     "plugin": LazyCommand("hauberk_cli.plugin.command", "plugin", "Show which plugins are installed, and which can be used."),
-    "demo": LazyCommand("hauberk_cli.demo.command", "demo", "Run a small bookshop behind a gateway, to look around."),
+    "demo": LazyCommand(
+        "hauberk_cli.demo.command",
+        "demo",
+        "Run a whole mesh: a bookshop of six processes, a sidecar beside each, a gateway, control, and some traffic.",
+    ),
     "version": LazyCommand("hauberk_cli.version", "version", "Tell what is installed: version, compiled or plain, platform."),
     "completion": LazyCommand("hauberk_cli.completion", "completion", "Print the completion script of a shell."),
 }

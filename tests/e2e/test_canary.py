@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
 
 import pytest
 from laptop_mesh import wait_until
@@ -11,7 +10,6 @@ from page_reader import Reader, commands_of
 pytestmark = pytest.mark.e2e
 
 (UP, FIRST, SECOND, STAY, ROLL_OUT, SESSION, DIVIDE, DOWN) = commands_of("docs/how-to/canary.md")
-ASK: Final = "curl -s http://127.0.0.1:8080/reviews/0"
 
 
 def counted(shown: str) -> dict[str, int]:
@@ -30,7 +28,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         for name, command in (("v1", FIRST), ("v2", SECOND)):
             seen = reading.leave_running(command, name)
             wait_until(lambda seen=seen: " serves http://" in seen.read_text(), name)  # type: ignore[misc]
-        wait_until(lambda: '"version"' in reading.types(ASK).stdout, "reviews behind the gateway")
+        wait_until(lambda: reading.types("hauberk proxies").stdout.count(" yes ") == 3, "three proxies up to date")
         yield reading
     finally:
         reading.leaves()

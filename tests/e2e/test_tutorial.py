@@ -50,7 +50,6 @@ def test_weights_are_kept_moved_and_survive_a_mistake(reader: Reader) -> None:
     assert abs(shares["v1"] - 90) <= 2
     assert min(shares["v2"], shares["v3"]) >= 3
 
-    # Connections of their own may reach either worker of the gateway, each with a sequence of its own.
     shares = _shares(reader.types(SHIFT).stdout)
     assert sum(shares.values()) == 20
     assert sorted(shares) == ["v2", "v3"]
@@ -58,7 +57,7 @@ def test_weights_are_kept_moved_and_survive_a_mistake(reader: Reader) -> None:
 
     broken = reader.types(BREAK)
     assert broken.returncode == 1
-    assert re.search(r"reviews\.yaml:10:5: .*backendRef", broken.stderr), broken.stderr
+    assert re.search(r"reviews-route\.yaml:10:5: .*backendRef", broken.stderr), broken.stderr
     assert "backendRefs" in broken.stderr
     assert reader.types(STILL_SERVED).stdout == "200\n"
     repaired = reader.types(REPAIR)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ def commands_of(page: str) -> list[str]:
 
 
 class Reader:
-    """Types commands in folders below `home`, where the samples lie as in a checkout; `hauberk`, `python`: those under test."""
+    """Types commands in folders below `home`; `hauberk`, `python`: those under test."""
 
     def __init__(self, home: Path) -> None:
         self._home: Final = home
@@ -31,7 +30,6 @@ class Reader:
         self._named: Final[dict[str, subprocess.Popen[bytes]]] = {}
         self.port = "8080"
         """What the page's 8080 is on this machine, where another test may have it."""
-        shutil.copytree(ROOT / "deploy" / "samples", home / "deploy" / "samples")
         (home / "bin").mkdir()
         for name, arguments in (("hauberk", "-m hauberk_cli"), ("python", "")):
             program = home / "bin" / name

@@ -1,1 +1,1 @@
-"""`hauberk demo`: the bookshop behind a gateway, on loopback, as any user may start it; with `--check` it verifies itself."""
+"""`hauberk demo`: a whole mesh with the bookshop in it, on loopback, as any user may start it; `--check` verifies it."""

@@ -1,4 +1,4 @@
-"""Which processes a process has started, directly or not: from /proc where there is one, else from `ps`."""
+"""Which processes there are, and which of them a process has started: from /proc where there is one, else from `ps`."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ _PROC: Final = Path("/proc")
 
 def descendants(ancestor: int) -> dict[int, str]:
     """The command line of every living descendant of the process `ancestor`, by process id."""
-    table = _read_proc() if (_PROC / "self" / "stat").exists() else _read_ps()
+    table = _read_table()
     found: dict[int, str] = {}
     parents = {ancestor}
     while parents:
@@ -18,6 +18,11 @@ def descendants(ancestor: int) -> dict[int, str]:
         found.update(children)
         parents = set(children)
     return found
+
+
+def command_lines() -> dict[int, str]:
+    """The command line of every living process, by process id."""
+    return {process: command for process, (_, command) in _read_table().items()}
 
 
 def is_running(process: int) -> bool:
@@ -39,6 +44,10 @@ def _state_and_parent(stat: str) -> tuple[str, int]:
     # The second field is the program's name in brackets, and may itself hold blanks and brackets.
     state, parent = stat[stat.rfind(")") + 2 :].split()[:2]
     return state, int(parent)
+
+
+def _read_table() -> dict[int, tuple[int, str]]:
+    return _read_proc() if (_PROC / "self" / "stat").exists() else _read_ps()
 
 
 def _read_proc() -> dict[int, tuple[int, str]]:

@@ -1,16 +1,29 @@
-"""The demo's folder: everything it writes lies in here, and goes when the demo ends."""
+"""The demo's folder: the files of its mesh, for people to edit, and everything else it writes. It goes when the demo ends."""
 
 import os
 import shutil
 import tempfile
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Final
 
-ACCESS_LOG_LIMIT: Final = 64 * 1024 * 1024
-"""Octets: more than an hour of the demo's own traffic, so that a demo forgotten over night does not fill the disk."""
+CERTIFICATE_FILE: Final = "certificate.yaml"
+CERTIFICATE_NAME: Final = "bookshop-tls"
+"""What the gateway's certificate is called in gateway.yaml."""
+_CERTIFICATE_TEXT: Final = """\
+# The gateway's certificate, made on the spot; on a cluster cert-manager or its like keeps one.
+apiVersion: v1
+kind: Secret
+metadata: {name: %(name)s}
+type: kubernetes.io/tls
+data:
+  tls.crt: %(chain)s
+  tls.key: %(key)s
+"""
 
 
 class FolderError(Exception):
@@ -19,44 +32,80 @@ class FolderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DemoFolder:
-    """Names of the files in the folder `root`."""
+    """Names of the files in the folder `root`, which is the mesh's folder of resources."""
 
     root: Path
 
     @property
-    def config(self) -> Path:
-        """The gateway's configuration, there to be changed."""
-        return self.root / "gateway.json"
+    def reviews_route(self) -> Path:
+        """The resource that shares requests for reviews among its versions, there to be edited."""
+        return self.root / "reviews-route.yaml"
 
     @property
     def authority(self) -> Path:
-        """The certificate that clients trust."""
+        """The certificate that the gateway's clients trust."""
         return self.root / "ca.pem"
 
-    @property
-    def chain(self) -> Path:
-        """The gateway's certificate."""
-        return self.root / "bookshop.pem"
+    def delay(self, program: str) -> Path:
+        """Not there at first; as long as it is, a program of the bookshop answers as many seconds late as it says."""
+        return self.root / f"{program}.delay"
 
-    @property
-    def key(self) -> Path:
-        """The gateway's private key."""
-        return self.root / "bookshop.key"
+    def log(self, program: str) -> Path:
+        """What a program of the bookshop writes to its standard output and error."""
+        return self.root / "logs" / f"{program}.log"
 
-    @property
-    def access_log(self) -> Path:
-        """One line for each exchange of the gateway."""
-        return self.root / "access.log"
 
-    def limit_access_log(self) -> None:
-        """Empty the access log when it has grown beyond ACCESS_LOG_LIMIT; the gateway appends, and goes on at the beginning."""
-        with suppress(FileNotFoundError):
-            if self.access_log.stat().st_size > ACCESS_LOG_LIMIT:
-                os.truncate(self.access_log, 0)
+def write_files(folder: DemoFolder, *, with_logs: bool = True) -> None:
+    """Write the mesh's resources, among them a certificate for the gateway that is made now.
 
-    def log(self, part: str) -> Path:
-        """What one process writes to its standard output and error."""
-        return self.root / f"{part}.log"
+    Args: with_logs - whether to make room for the logs of programs too.
+    Raises: FolderError.
+    """
+    try:
+        _write_files(folder)
+        if with_logs:
+            folder.log("").parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise FolderError(f"the demo's files cannot be written to {folder.root}: {error.strerror}") from error
+
+
+def _write_files(folder: DemoFolder) -> None:
+    """Raises: OSError."""
+    # It takes a while to import what certificates are made with, and a mistake on the command line need not wait for it.
+    from hauberk_cli.demo.certificates import make_certificates
+
+    for manifest in resources.files("hauberk_bookshop").joinpath("manifests").iterdir():
+        if manifest.name.endswith(".yaml"):
+            (folder.root / manifest.name).write_bytes(manifest.read_bytes())
+    made = make_certificates()
+    folder.authority.write_bytes(made.authority)
+    text = _CERTIFICATE_TEXT % {
+        "name": CERTIFICATE_NAME,
+        "chain": b64encode(made.chain).decode(),
+        "key": b64encode(made.key).decode(),
+    }
+    _write_private(folder.root / CERTIFICATE_FILE, text)
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+def new_folder(wanted: Path) -> DemoFolder:
+    """Make the folder `wanted`, or take it if it is there and empty.
+
+    Raises: FolderError; what is there is left untouched.
+    """
+    root = wanted.resolve()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if any(root.iterdir()):
+            raise FolderError(f"{root} is not empty; name a new or an empty folder, so that nothing of yours is lost")
+    except OSError as error:
+        raise FolderError(f"{root} cannot be the demo's folder: {error.strerror}") from error
+    return DemoFolder(root)
 
 
 @contextmanager
@@ -67,20 +116,14 @@ def demo_folder(wanted: Path | None, keep: bool) -> Iterator[DemoFolder]:
     Raises: FolderError if `wanted` cannot be used; what is there is left untouched.
     """
     if wanted is None:
-        root = Path(tempfile.mkdtemp(prefix="hauberk-demo-"))
+        folder = DemoFolder(Path(tempfile.mkdtemp(prefix="hauberk-demo-")).resolve())
     else:
-        root = wanted.resolve()
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            if any(root.iterdir()):
-                raise FolderError(f"{root} is not empty; name a new or an empty folder, because the demo removes it when it ends")
-        except OSError as error:
-            raise FolderError(f"{root} cannot be the demo's folder: {error.strerror}") from error
+        folder = new_folder(wanted)
     try:
-        yield DemoFolder(root)
+        yield folder
     finally:
         if not keep:
-            remove_folder(root)
+            remove_folder(folder.root)
 
 
 def remove_folder(root: Path) -> None:

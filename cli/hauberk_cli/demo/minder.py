@@ -3,6 +3,8 @@
 `python -m hauberk_cli.demo.minder FOLDER` reads lines from standard input, a pipe whose other end only the demo has:
 `+GROUP` for a process group that was started, `-GROUP` for one that has ended, `keep` if the folder is to stay. At the end of
 input every group that is left is ended and the folder removed. After an orderly end of the demo nothing is left to do.
+
+A demo that is killed may just have started a process that it could not note any more. Such a one is known by its command.
 """
 
 import os
@@ -13,20 +15,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from hauberk_cli.demo.descendants import command_lines
 from hauberk_cli.demo.folder import remove_folder
+from hauberk_cli.mesh.process_groups import signal_group
 
 GRACE_SECONDS: Final = 5.0
-"""What a group gets between SIGTERM and SIGKILL; the gateway drains for three."""
+"""What a group gets between SIGTERM and SIGKILL; nobody waits for the answers of a demo that was killed."""
 POLL_SECONDS: Final = 0.02
-
-
-def signal_group(group: int, number: int) -> bool:
-    """Send a signal (0: none) to every process of a group. False: there is none left."""
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
-        return False
-    return True
+LOOKS: Final = 3
+"""Times that processes are looked through for those that nobody noted: one may only just have become another program."""
+_OURS: Final = ("-P -m hauberk_cli control ", "-P -m hauberk_gateway ", "-P -m hauberk_sidecar ", "-P -m hauberk_bookshop ")
+"""How the demo starts its parts; each has the demo's folder behind it."""
 
 
 def end_groups(groups: set[int]) -> None:
@@ -43,6 +42,17 @@ def end_groups(groups: set[int]) -> None:
         signal_group(group, signal.SIGKILL)
 
 
+def unnoted_groups(folder: Path) -> set[int]:
+    """The process groups of those parts of the demo in `folder` that run now."""
+    own = os.getpgrp()
+    groups: set[int] = set()
+    for process, command in command_lines().items():
+        if any(ours in command and f" {folder}/" in f" {command.partition(ours)[2].strip()}/" for ours in _OURS):
+            with suppress(ProcessLookupError):
+                groups.add(os.getpgid(process))
+    return groups - {own}
+
+
 def main(folder: Path) -> None:
     """Mind until the end of standard input."""
     groups: set[int] = set()
@@ -55,7 +65,10 @@ def main(folder: Path) -> None:
             groups.add(int(word[1:]))
         elif word.startswith("-"):
             groups.discard(int(word[1:]))
-    end_groups(groups)
+    for _ in range(LOOKS):
+        end_groups(groups | unnoted_groups(folder))
+        groups = set()
+        time.sleep(POLL_SECONDS)
     if not keep:
         with suppress(OSError):
             remove_folder(folder)

@@ -1,9 +1,8 @@
 """Choosing ports on loopback."""
 
 import socket
-from typing import Final
 
-LOOPBACK: Final = "127.0.0.1"
+from hauberk_cli.mesh.free_ports import LOOPBACK, free_port
 
 
 class PortError(Exception):
@@ -31,9 +30,4 @@ def choose_port(asked: int | None, preferred: int) -> int:
         if not is_free(asked):
             raise PortError(f"port {asked} is taken; name another one, or none to have one chosen")
         return asked
-    if is_free(preferred):
-        return preferred
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return preferred if is_free(preferred) else free_port()

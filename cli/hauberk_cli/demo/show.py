@@ -7,7 +7,7 @@ import click
 from hauberk_cli.demo.traffic import Tally
 
 NAME_WIDTH: Final = 12
-CHECK_WIDTH: Final = 34
+CHECK_WIDTH: Final = 44
 
 
 def heading(text: str) -> None:
@@ -17,7 +17,7 @@ def heading(text: str) -> None:
 
 def progress(name: str, where: str, seconds: float) -> None:
     """A part that answers now, `seconds` after it was started."""
-    click.echo(f"  {click.style('ready', fg='green')}  {name:<{NAME_WIDTH}} {where:<36} {seconds * 1000:5.0f} ms")
+    click.echo(f"  {click.style('ready', fg='green')}  {name:<{NAME_WIDTH}} {where:<48} {seconds * 1000:5.0f} ms")
 
 
 def fact(name: str, text: str) -> None:
@@ -40,11 +40,11 @@ def rates(tally: Tally, seconds: float) -> None:
     click.echo(f"  {tally.requests / seconds:5.1f} requests/s  {shares}  {times}  {errors}")
 
 
-def gateway_says(line: str) -> None:
-    """A line that the gateway wrote to its log."""
+def part_says(part: str, line: str) -> None:
+    """A line that a part of the demo wrote to its log."""
     # What a log says may come from a file that anybody wrote: nothing in it may steer the terminal.
     plain = "".join(character if character.isprintable() else "?" for character in line)
-    click.secho(f"  gateway | {plain}", dim=True)
+    click.secho(f"  {part} | {plain}", dim=True)
 
 
 def check(name: str, passed: bool, figures: str) -> None:

@@ -11,6 +11,7 @@ from hauberk_cli.demo.waiting import wait_until
 
 STEADY_PATHS: Final = ("/productpage", "/api/v1/products/0/reviews")
 REQUEST_SECONDS: Final = 5.0
+CLOSE_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -123,10 +124,15 @@ class Load:
         self.samples: Final[list[Sample]] = []
 
     async def run(self) -> None:
-        """Send until cancelled. Requests that the cancellation breaks off are not remembered."""
-        async with trio.open_nursery() as nursery:
-            for client, service in enumerate(self._services):
-                nursery.start_soon(self._run_client, client, service)
+        """Send until cancelled, then close the connections. Requests that the cancellation breaks off are not remembered."""
+        try:
+            async with trio.open_nursery() as nursery:
+                for client, service in enumerate(self._services):
+                    nursery.start_soon(self._run_client, client, service)
+        finally:
+            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                for service in self._services:
+                    await service.aclose()
 
     async def _run_client(self, client: int, service: Service) -> None:
         while True:

@@ -38,8 +38,8 @@ def control(folder: Path, trust_domain: str, validity: str, clock_leeway: str) -
 
     \b
     Examples:
-      hauberk control samples/bookshop
-      hauberk control --validity 10m samples/bookshop
+      hauberk control shop
+      hauberk control --validity 10m shop
     """
     need(("control",))
     from hauberk_cli.mesh.control import run_control
@@ -61,7 +61,7 @@ def up(folder: Path, validity: str, clock_leeway: str) -> int:
 
     \b
     Examples:
-      hauberk up samples/bookshop
+      hauberk up shop
     """
     need(("mesh", "control"))
     from hauberk_cli.mesh.up import run_up
@@ -107,9 +107,10 @@ def run(
       hauberk run --service web --port 80 -- python -m http.server
     """
     need(("mesh",))
-    from hauberk_cli.mesh.run import Workload, run_workload
+    from hauberk_cli.mesh.run import run_workload
+    from hauberk_cli.mesh.workload import Workload
 
-    return run_workload(Workload(service, version, namespace, service_account, ports, command), mesh)
+    return run_workload(Workload(service, version, namespace, service_account, ports), command, mesh)
 
 
 @click.command()
@@ -123,7 +124,7 @@ def status(mesh: Path | None, output: Literal["text", "json"]) -> int:
     \b
     Examples:
       hauberk status
-      hauberk status -o json --mesh samples/bookshop
+      hauberk status -o json --mesh shop
     """
     from hauberk_cli.mesh.look import show_status
 
@@ -181,7 +182,7 @@ def rotate_root(mesh: Path | None) -> int:
     \b
     Examples:
       hauberk rotate-root
-      hauberk rotate-root --mesh samples/bookshop
+      hauberk rotate-root --mesh shop
     """
     from hauberk_cli.mesh.roots import rotate_root as rotate
 

@@ -9,6 +9,7 @@ import trio
 
 from hauberk_cli.errors import CommandError
 from hauberk_cli.exit_codes import OK
+from hauberk_cli.mesh.first_error import first_error
 from hauberk_control.bridge import BindFailed
 from hauberk_control.ca.authority import LONGEST_VALIDITY, SHORTEST_VALIDITY
 from hauberk_control.ca.errors import AuthorityError
@@ -21,6 +22,8 @@ from hauberk_core.model.duration import Duration
 # Seconds. Renewals are spread by chance and take a moment; whose clock is further off than an hour cannot use TLS at all.
 _SHORTEST_LEEWAY: Final = 1.0
 _LONGEST_LEEWAY: Final = 3600.0
+# What keeps control from starting, and what its user can do something about.
+_MISTAKES: Final = (LocalSocketError, BindFailed, AuthorityError, PrivateFileError, OSError)
 
 
 def read_validity(text: str) -> float:
@@ -53,8 +56,8 @@ def run_control(folder: Path, trust_domain: str, validity: str, clock_leeway: st
     configure_logging()
     try:
         trio.run(_serve, folder.resolve(), options)
-    except* (LocalSocketError, BindFailed, AuthorityError, PrivateFileError, OSError) as group:
-        raise CommandError(str(_first(group)), f"hauberk status --mesh {folder}") from None
+    except* _MISTAKES as group:
+        raise CommandError(str(first_error(group, _MISTAKES)), f"hauberk status --mesh {folder}") from None
     return OK
 
 
@@ -65,10 +68,3 @@ async def _serve(folder: Path, options: ControlOptions) -> None:
             async for _ in signals:
                 nursery.cancel_scope.cancel()
                 break
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -35,7 +35,7 @@ async def connect_to_control(mesh: Path, seconds: float = CONTROL_START_SECONDS)
     raise ControlAway(f"no control serves {mesh}, and none started within {seconds:.0f} s")
 
 
-def write_joining(folder: Path, joined: Joined, node: Node, admin_port: int) -> Path:
+def write_joining(folder: Path, joined: Joined, node: Node, admin_port: int, workers: int = 1) -> Path:
     """Write what a proxy is started with. Returns: the document's path. Raises: OSError."""
     path = folder / "bootstrap.json"
     write_bootstrap(
@@ -52,6 +52,7 @@ def write_joining(folder: Path, joined: Joined, node: Node, admin_port: int) -> 
             join_token=joined.token,
             attended=True,
             admin=f"{LOOPBACK}:{admin_port}" if admin_port else "",
+            workers=workers,
         ),
     )
     return path

@@ -1,6 +1,6 @@
 """A proxy that is kept running, and whose successors have its sockets: after its death, and when it is replaced."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +8,7 @@ import click
 import trio
 
 from hauberk_cli.handover.succession import Succession
-from hauberk_cli.mesh.processes import Child, end_process, start_logged
+from hauberk_cli.mesh.processes import Child, Groups, end_process
 
 # An interpreter starts, the last good configuration is read, workers take it: a second, or many on a busy machine.
 READY_SECONDS: Final = 60.0
@@ -17,9 +17,17 @@ READY_SECONDS: Final = 60.0
 class ProxyChild(Child):
     """An agent with its workers."""
 
-    def __init__(self, name: str, command: Callable[[], Sequence[str]], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Callable[[], Sequence[str]],
+        log: Path,
+        *,
+        variables: Mapping[str, str] | None = None,
+        groups: Groups | None = None,
+    ) -> None:
         """Prepare. Args: as of `Child`."""
-        super().__init__(name, command, log)
+        super().__init__(name, command, log, variables=variables, groups=groups)
         self._succession: Final = Succession(name)
         self._replaced = trio.Event()
         self._starting: Final = trio.Lock()
@@ -41,9 +49,9 @@ class ProxyChild(Child):
             before = self._process
             if before is None or self._ending:
                 return False
-            successor = await self._launch()
+            successor = await self._succeed()
             try:
-                ready = await self._wait_ready(successor)
+                ready = await self._wait_serving(successor)
             except BaseException:  # cancelled
                 await end_process(successor)
                 raise
@@ -57,9 +65,10 @@ class ProxyChild(Child):
             self._succession.dismiss(before.pid)
         click.echo(f"{self.name} was replaced: process {successor.pid} serves")
         await end_process(before)
+        self._note_ended_groups()
         return True
 
-    async def _wait_ready(self, process: trio.Process) -> bool:
+    async def _wait_serving(self, process: trio.Process) -> bool:
         ready = False
 
         async def until_ready() -> None:
@@ -83,11 +92,12 @@ class ProxyChild(Child):
             if self._process is not None and self._process.returncode is None:
                 # The one that ended was just being replaced.
                 return self._process
-            return await self._launch()
+            return await self._succeed()
 
-    async def _launch(self) -> trio.Process:
+    async def _succeed(self) -> trio.Process:
+        """Start a process that finds its predecessor's sockets."""
         start = self._succession.start(self._command())
-        process = await start_logged(start.command, self.log, start.variables, start.pass_fds)
+        process = await self._launch(start.command, start.variables, start.pass_fds)
         self._succession.expect(process.pid)
         return process
 

@@ -1,14 +1,17 @@
-import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from hauberk_cli.demo.folder import ACCESS_LOG_LIMIT, DemoFolder, FolderError, demo_folder
+from hauberk_cli.demo.folder import CERTIFICATE_FILE, CERTIFICATE_NAME, FolderError, demo_folder, new_folder, write_files
+from hauberk_control.sources.folder import load_folder
+from hauberk_core.resources import Gateway, Secret
 
 
 def test_a_temporary_folder_goes_with_everything_in_it() -> None:
     with demo_folder(None, keep=False) as folder:
-        folder.access_log.write_text("a line")
+        write_files(folder)
+        folder.log("details").write_text("a line")
         assert folder.root.stat().st_mode & 0o077 == 0
     assert not folder.root.exists()
 
@@ -21,8 +24,8 @@ def test_it_goes_when_the_demo_fails_too(tmp_path: Path) -> None:
 
 def test_it_stays_if_asked(tmp_path: Path) -> None:
     with demo_folder(tmp_path / "deep" / "new", keep=True) as folder:
-        folder.config.write_text("{}")
-    assert folder.config.read_text() == "{}"
+        folder.authority.write_text("kept")
+    assert folder.authority.read_text() == "kept"
 
 
 def test_a_folder_with_something_in_it_is_never_touched(tmp_path: Path) -> None:
@@ -32,18 +35,28 @@ def test_a_folder_with_something_in_it_is_never_touched(tmp_path: Path) -> None:
     assert (tmp_path / "mine").read_text() == "precious"
 
 
-def test_an_access_log_that_has_grown_too_long_begins_anew(tmp_path: Path) -> None:
-    folder = DemoFolder(tmp_path)
-    folder.limit_access_log()
-    folder.access_log.write_text("short")
-    folder.limit_access_log()
-    assert folder.access_log.read_text() == "short"
-    os.truncate(folder.access_log, ACCESS_LOG_LIMIT + 1)
-    folder.limit_access_log()
-    assert folder.access_log.read_text() == ""
-
-
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FolderError, match="cannot be the demo's folder"), demo_folder(tmp_path / "file", keep=False):
         pass
+
+
+def test_its_files_are_a_mesh_without_a_mistake(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path / "shop")
+    write_files(folder, with_logs=False)
+    loaded = load_folder(folder.root)
+    assert loaded.errors == ()
+    gateway = loaded.store.get(Gateway, "default", "bookshop")
+    assert gateway is not None
+    assert [listener.protocol for listener in gateway.spec.listeners] == ["HTTP", "HTTPS"]
+    secret = loaded.store.get(Secret, "default", CERTIFICATE_NAME)
+    assert secret is not None
+    assert secret.entries() == ("tls.crt", "tls.key")
+    assert folder.reviews_route.exists()
+    assert not (folder.root / "logs").exists()
+
+
+def test_the_gateways_key_is_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path / "shop")
+    write_files(folder)
+    assert stat.S_IMODE((folder.root / CERTIFICATE_FILE).stat().st_mode) == 0o600

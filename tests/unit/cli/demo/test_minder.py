@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,8 +32,10 @@ def _minder(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def _started(program: str) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, process_group=0) as process:
+def _started(program: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, text=True, process_group=0
+    ) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "there\n"
@@ -60,6 +62,28 @@ def test_what_has_ended_in_order_is_left_alone(tmp_path: Path) -> None:
         minder.communicate(f"keep\n+{process.pid}\n-{process.pid}\n", timeout=_SECONDS)
         assert process.poll() is None
     assert tmp_path.exists()
+
+
+def test_a_part_that_was_not_noted_any_more_is_known_by_its_command(tmp_path: Path) -> None:
+    folder, other = tmp_path / "demo", tmp_path / "demo-of-somebody-else"
+    sleep = "print('there', flush=True); import time; time.sleep(60)"
+    # What a part looks like in a list of processes, and others who merely have to do with the folder.
+    parts = [
+        ["-P", "-m", "hauberk_sidecar", str(folder / ".hauberk" / "bootstrap.json")],
+        ["-P", "-m", "hauberk_cli", "control", "--validity", "24h", str(folder)],
+    ]
+    strangers = [
+        ["-P", "-m", "hauberk_sidecar", str(other)],
+        ["-f", str(folder / "log")],
+        ["-P", "-m", "hauberk_cli", "proxies", str(folder)],
+    ]
+    with ExitStack() as stack:
+        minder = stack.enter_context(_minder(folder))
+        ours = [stack.enter_context(_started(sleep, *arguments)) for arguments in parts]
+        others = [stack.enter_context(_started(sleep, *arguments)) for arguments in strangers]
+        minder.communicate("", timeout=_SECONDS)
+        assert [process.wait(timeout=_SECONDS) for process in ours] == [-signal.SIGTERM] * len(ours)
+        assert [process.poll() for process in others] == [None] * len(others)
 
 
 @pytest.mark.parametrize("grandchildren", [1, 2])

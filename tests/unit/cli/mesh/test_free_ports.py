@@ -1,4 +1,7 @@
+import json
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -11,6 +14,24 @@ def test_many_ports_are_different_and_free() -> None:
     for port in ports:
         with socket.socket() as sock:
             sock.bind((LOOPBACK, port))
+
+
+def test_they_are_none_that_the_system_gives_to_outgoing_connections() -> None:
+    with socket.socket() as outgoing:
+        outgoing.bind((LOOPBACK, 0))
+        lowest = min(32768, outgoing.getsockname()[1])
+    assert max(free_ports(50)) < lowest
+
+
+def test_a_port_is_not_chosen_twice_although_nobody_uses_it_yet() -> None:
+    assert not set(free_ports(20)) & set(free_ports(20))
+
+
+def test_processes_that_start_together_choose_differently() -> None:
+    program = "from hauberk_cli.mesh.free_ports import free_ports; print(free_ports(30))"
+    running = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    chosen = [port for each in running for port in json.loads(each.communicate(timeout=60)[0])]
+    assert len(set(chosen)) == 90
 
 
 def test_none_are_none() -> None:

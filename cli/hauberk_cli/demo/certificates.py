@@ -1,27 +1,30 @@
-"""An authority and a certificate for the demo, made on the spot and valid for a week."""
+"""An authority and a certificate for the demo's gateway, made on the spot and valid for a week."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from hauberk_cli.demo.folder import DemoFolder
-
 LIFETIME: Final = timedelta(days=7)
-NAMES: Final = ("bookshop.localhost", "reviews.localhost", "localhost")
+NAMES: Final = ("bookshop.localhost", "localhost")
 ADDRESSES: Final = ("127.0.0.1",)
 
 
-def write_certificates(folder: DemoFolder) -> None:
-    """Write the authority's certificate, the gateway's certificate and its key. The authority's own key is forgotten at once.
+class Certificates(NamedTuple):
+    """As PEM."""
 
-    Raises: OSError if a file cannot be written.
-    """
+    authority: bytes
+    """What clients are to trust."""
+    chain: bytes
+    key: bytes
+
+
+def make_certificates() -> Certificates:
+    """Make an authority, and by it a certificate for NAMES and ADDRESSES. The authority's own key is forgotten at once."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("hauberk demo authority")
     authority = (
@@ -42,10 +45,11 @@ def write_certificates(folder: DemoFolder) -> None:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    folder.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
-    folder.chain.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    _write_private(folder.key, private)
+    return Certificates(
+        authority.public_bytes(serialization.Encoding.PEM),
+        leaf.public_bytes(serialization.Encoding.PEM),
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+    )
 
 
 def _name(common_name: str) -> x509.Name:
@@ -71,8 +75,3 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_bytes(data)
