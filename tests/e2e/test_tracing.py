@@ -145,6 +145,10 @@ def test_a_collector_that_is_away_costs_a_bounded_queue_and_no_request(
     admin = free_port()
     with live_proxy(forward_to(backend.port), options=("--admin", f"127.0.0.1:{admin}")) as proxy:
         ask(proxy.port, [{} for _ in range(500)])
+        # By then all that the first export and the first scrape load is there.
+        wait_until(
+            lambda: re.search(r"hauberk_span_export_failures_total [1-9]", metrics(admin)) is not None, lambda: metrics(admin)
+        )
         before = resident_bytes(proxy.process.pid)
         ask(proxy.port, [{} for _ in range(1500)])
         # 4,000 spans, of which the queue holds 200 and a batch under way 100.
