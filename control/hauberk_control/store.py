@@ -1,5 +1,6 @@
 """All objects that control works from, as one frozen value."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple, Self, TypeVar
@@ -22,6 +23,12 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def seen_from(self, other: "Place") -> str:
+        """The place, told to somebody who has the file of `other` open: relative to its folder."""
+        if not self.line or not os.path.isabs(self.file):  # noqa: PTH117 - Path is something else here
+            return str(self)
+        return str(self._replace(file=os.path.relpath(self.file, os.path.dirname(other.file))))  # noqa: PTH120 - as above
 
 
 class ObjectKey(NamedTuple):
@@ -141,7 +148,7 @@ def gather(objects: Iterable[Object]) -> Gathered:
                     origin=item.place.file,
                     line=item.place.line,
                     column=item.place.column,
-                    message=f"{item.key} stands here a second time; the one at {first.place} is used",
+                    message=f"{item.key} stands here a second time; the one at {first.place.seen_from(item.place)} is used",
                     hint="remove or rename one of the two",
                 )
             )

@@ -13,6 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import trio
+
+from hauberk_cli.mesh.look import is_bad
+from hauberk_control.local.client import ControlConnection
+from hauberk_control.local.messages import AskStatus, Status
+
 # Generous: a dozen interpreters start on a machine that may be busy.
 START_SECONDS: Final = 90.0
 LOOK_SECONDS: Final = 0.02
@@ -207,6 +213,20 @@ class Mesh:
         if answer.returncode != 0:
             return -1
         return sum(bool(proxy["current"]) for proxy in json.loads(answer.stdout)["proxies"])
+
+    def refusals(self) -> list[str]:
+        """What control refuses, each with its place and the reason, as `hauberk status` tells it."""
+
+        async def ask() -> Status:
+            connection = await ControlConnection.open(self.folder)
+            try:
+                return await connection.ask(AskStatus(), Status)
+            finally:
+                await connection.close()
+
+        status = trio.run(ask)
+        bad = [f"{row.place}: {row.kind} {row.name}: {row.reason}: {row.message}" for row in status.conditions if is_bad(row)]
+        return bad + status.problems
 
     def get(self, path: str, **headers: str) -> Reply:
         """Ask the gateway as `get` does."""

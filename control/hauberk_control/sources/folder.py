@@ -190,7 +190,8 @@ def _read(path: str, stamp: Stamp, before: tuple[Object, ...], known: Pieces, ki
         return _Content(before, (refusal,), known, PATIENCE_SECONDS)
     if before and not data.strip():
         message = "the file is empty; its objects stay as they were"
-        refusal = ConfigError(origin=path, message=message, hint="delete the file if they are to go")
+        hint = "delete the file if they are to go"
+        refusal = ConfigError(origin=path, line=1, column=1, message=message, hint=hint)
         return _Content(before, (refusal,), known, PATIENCE_SECONDS)
     wait = 0.0 if data.endswith(b"\n") or path.endswith(".json") else DOUBT_SECONDS
     return _compare(read_file(data, path, known, kinds), before, path, wait)
