@@ -51,7 +51,7 @@ async def test_it_is_ended_with_the_task_that_keeps_it(tmp_path: Path) -> None:
     child = Child("sleeper", lambda: _python(program), log)
     async with trio.open_nursery() as nursery:
         await nursery.start(child.keep)
-        await _until(partial(_says, log, "up"))
+        await _until(partial(_says, log, "up\n"))
         assert os.getsid(child.pid) == child.pid
         nursery.cancel_scope.cancel()
     assert _is_gone(child.pid)
@@ -90,7 +90,7 @@ async def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pyte
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(child.keep)
-        await _until(partial(_says, log, "up"))
+        await _until(partial(_says, log, "up\n"))
         nursery.cancel_scope.cancel()
     assert _is_gone(child.pid)
 
@@ -165,14 +165,14 @@ async def test_one_that_is_held_is_not_started_before_it_is_released(tmp_path: P
     child = Child("held", lambda: _python("print('up', flush=True); import time; time.sleep(60)"), log, first_pause=0.001)
     async with trio.open_nursery() as nursery:
         await nursery.start(child.keep)
-        await _until(partial(_says, log, "up"))
+        await _until(partial(_says, log, "up\n"))
         child.hold()
         os.kill(child.pid, signal.SIGKILL)
         await _until(lambda: child.deaths == 1)
         await trio.sleep(0.05)
         assert log.read_text() == "up\n"
         child.release()
-        await _until(partial(_says, log, "up", 2))
+        await _until(partial(_says, log, "up\n", 2))
         nursery.cancel_scope.cancel()
 
 
