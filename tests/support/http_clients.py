@@ -13,7 +13,8 @@ class Clients:
     """Threads that ask, one request after the other, until told to stop, and count every answer and every failure.
 
     A client does as HTTP asks: it sends nothing behind an answer with `Connection: close`. Being refused a connection, or reset
-    while connecting, is counted apart: it loses no request.
+    while connecting, is counted apart: it loses no request. A TLS handshake that is cut is a failure like any other: somebody had
+    accepted that connection.
     """
 
     def __init__(self, port: int, threads: int, keep_alive: bool, trust: ssl.SSLContext | None = None) -> None:
@@ -44,10 +45,14 @@ class Clients:
             try:
                 if connection.sock is None:
                     connection.connect()
-            except (ConnectionRefusedError, ConnectionResetError):
+            except (ConnectionRefusedError, ConnectionResetError) as error:
+                shaking_hands = connection.sock is not None
                 connection.close()
                 with self._lock:
-                    self.refused += 1
+                    if shaking_hands:
+                        self.failures.append(repr(error))
+                    else:
+                        self.refused += 1
                 time.sleep(0.01)  # a client that is refused comes back later, not at once
                 continue
             try:
