@@ -93,6 +93,28 @@ test-compiled: wheel $(COMPILED_READY) ## the same tests against the compiled wh
 	cd $(COMPILED_VENV)
 	env --unset=PYTHONPATH HAUBERK_EXPECT_COMPILED=1 bin/python -m pytest --config-file ../pyproject.toml --rootdir .. $(PYTEST_ARGS) ../tests
 
+# How an image is built: any command that takes `-t TAG -f DOCKERFILE CONTEXT`. The base has the Python that the wheels are for.
+IMAGE_BASE ?= docker.io/library/python:$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)-slim-bookworm
+IMAGE_BUILD ?= docker build --build-arg BASE=$(IMAGE_BASE)
+IMAGE_REGISTRY ?= localhost
+IMAGE_TAG ?= dev
+IMAGES := proxy control bookshop
+# HAUBERK_COMPILE=0 leaves the wheel plain: quicker to build, for trials.
+IMAGE_COMPILE := $(or $(HAUBERK_COMPILE),1)
+IMAGE_CONTEXT := build/images
+IMAGE_REQUIREMENTS := $(filter-out %/bench.txt %/build.txt %/dev.txt %/test.txt,$(REQUIREMENTS))
+
+.PHONY: images
+images: $(READY) ## build the container images (IMAGE_BUILD, IMAGE_REGISTRY, IMAGE_TAG)
+	@rm -rf $(IMAGE_CONTEXT)
+	mkdir -p $(IMAGE_CONTEXT)/wheels $(IMAGE_CONTEXT)/requirements
+	cp $(IMAGE_REQUIREMENTS) $(IMAGE_CONTEXT)/requirements
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(IMAGE_CONTEXT)/wheels $(addprefix -r ,$(IMAGE_REQUIREMENTS))
+	HAUBERK_COMPILE=$(IMAGE_COMPILE) $(BIN)/python -m hatchling build --target wheel --directory $(IMAGE_CONTEXT)/wheels
+	for image in $(IMAGES); do
+	  $(IMAGE_BUILD) -t $(IMAGE_REGISTRY)/hauberk-$$image:$(IMAGE_TAG) -f deploy/images/$$image/Dockerfile $(IMAGE_CONTEXT)
+	done
+
 .PHONY: fuzz
 fuzz: $(READY) ## every fuzzer, FUZZ_SECONDS (60) each
 	@for fuzzer in tests/fuzz/fuzz_*.py; do
