@@ -28,12 +28,12 @@ from hauberk_control.local.messages import (
     AskProxies,
     AskServices,
     AskStatus,
-    GatewayPorts,
     Gateways,
     Joined,
     JoinGateway,
     JoinWorkload,
     Noted,
+    Ports,
     Proxies,
     ProxyRow,
     Refused,
@@ -41,7 +41,6 @@ from hauberk_control.local.messages import (
     Request,
     Rotated,
     RotateRoot,
-    ServicePorts,
     Services,
     Status,
     WorkloadReady,
@@ -313,11 +312,11 @@ class Control:
         ]
 
 
-def _service_ports(service: Service) -> ServicePorts:
+def _service_ports(service: Service) -> Ports:
     ports = [port.port for port in service.spec.ports if port.protocol == "TCP"]
-    return ServicePorts(name=service.metadata.name, namespace=service.metadata.namespace, ports=ports)
+    return Ports(name=service.metadata.name, namespace=service.metadata.namespace, ports=ports)
 
 
-def _gateway_ports(gateway: Gateway) -> GatewayPorts:
+def _gateway_ports(gateway: Gateway) -> Ports:
     ports = sorted({listener.port for listener in gateway.spec.listeners})
-    return GatewayPorts(name=gateway.metadata.name, namespace=gateway.metadata.namespace, ports=ports)
+    return Ports(name=gateway.metadata.name, namespace=gateway.metadata.namespace, ports=ports)

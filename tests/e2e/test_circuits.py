@@ -9,40 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from bookshop_mesh import bookshop
 from laptop_mesh import Mesh, running_mesh, wait_until
 from load_client import Load
 
 pytestmark = pytest.mark.e2e
 
-RESOURCES: Final = """\
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: bookshop}
-spec:
-  gatewayClassName: hauberk
-  listeners:
-  - {name: http, port: 80, protocol: HTTP}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: reviews}
-spec:
-  parentRefs: [{name: bookshop}]
-  rules:
-  - backendRefs: [{name: reviews, port: 9080}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: reviews}
-spec:
-  selector: {app: reviews}
-  ports: [{port: 9080}]
----
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: istio-system}
-spec: {mtls: {mode: STRICT}}
----
+RULE: Final = """\
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: reviews}
@@ -83,7 +56,8 @@ def kept(tmp_path: Path) -> Path:
 def mesh(tmp_path: Path, kept: Path) -> Iterator[Mesh]:
     folder = tmp_path / "mesh"
     folder.mkdir()
-    (folder / "all.yaml").write_text(RESOURCES)
+    (folder / "all.yaml").write_text(bookshop("reviews"))
+    (folder / "rule.yaml").write_text(RULE)
     keeper = (sys.executable, str(kept / "keeper.py"), str(kept))
     with (
         running_mesh(folder) as running,

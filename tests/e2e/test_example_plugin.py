@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from bookshop_mesh import documents, gateway
 from laptop_mesh import running_mesh, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -253,15 +254,7 @@ def test_both_filters_serve_and_a_change_they_refuse_does_not(python: Path, tmp_
             assert running.get("/closed") == (200, "None None", "")
 
 
-DOOR: Final = """\
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: bookshop}
-spec:
-  gatewayClassName: hauberk
-  listeners:
-  - {name: http, port: 80, protocol: HTTP}
----
+MOVED: Final = """\
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: moved}
@@ -285,7 +278,7 @@ spec:
 def test_a_resource_of_its_kind_configures_a_gateway(python: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mesh"
     folder.mkdir()
-    (folder / "door.yaml").write_text(DOOR)
+    (folder / "door.yaml").write_text(documents(gateway(), MOVED))
     access = folder / "access.yaml"
     access.write_text(ACCESS)
     with running_mesh(folder, python=str(python)) as mesh:

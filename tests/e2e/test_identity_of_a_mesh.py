@@ -9,40 +9,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from bookshop_mesh import bookshop
 from cryptography import x509
 from laptop_mesh import Mesh, Proxy, running_mesh, wait_until
 from load_client import Load
 
 pytestmark = pytest.mark.e2e
 
-FOLDER: Final = """\
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: bookshop}
-spec:
-  gatewayClassName: hauberk
-  listeners:
-  - {name: http, port: 80, protocol: HTTP}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: ratings}
-spec:
-  parentRefs: [{name: bookshop}]
-  rules: [{backendRefs: [{name: ratings, port: 9080}]}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: ratings}
-spec:
-  selector: {app: ratings}
-  ports: [{port: 9080}]
----
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: istio-system}
-spec: {mtls: {mode: STRICT}}
-"""
 PATH: Final = "/ratings/0"
 
 
@@ -50,7 +23,7 @@ PATH: Final = "/ratings/0"
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     folder = tmp_path_factory.mktemp("identity") / "mesh"
     folder.mkdir()
-    (folder / "mesh.yaml").write_text(FOLDER)
+    (folder / "mesh.yaml").write_text(bookshop("ratings"))
     with running_mesh(folder, "--validity", "8s", "--clock-leeway", "2s") as running, running.workload("ratings"):
         wait_until(lambda: running.get(PATH).status == 200, "an answer through the mesh")
         yield running

@@ -78,6 +78,24 @@ def policy(mode: str) -> str:
     return _POLICY.format(mode=mode)
 
 
+def documents(*texts: str) -> str:
+    """Several objects as one file."""
+    return "---\n".join(texts)
+
+
+def bookshop(service_name: str) -> str:
+    """One Gateway that sends everything to one service, STRICT, as one file."""
+    everything = f"""\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {service_name}}}
+spec:
+  parentRefs: [{{name: bookshop}}]
+  rules: [{{backendRefs: [{{name: {service_name}, port: 9080}}]}}]
+"""
+    return documents(gateway(), everything, service(service_name), policy("STRICT"))
+
+
 def write_bookshop(folder: Path) -> None:
     """The folder: one Gateway, routes to reviews and to ratings, STRICT."""
     folder.mkdir()

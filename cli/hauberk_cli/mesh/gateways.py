@@ -15,7 +15,7 @@ from hauberk_cli.mesh.processes import Child, Groups
 from hauberk_cli.mesh.proxy_child import ProxyChild
 from hauberk_cli.mesh.tokens import give_tokens
 from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused
-from hauberk_control.local.messages import AskGateways, GatewayPorts, Gateways, Joined, JoinGateway
+from hauberk_control.local.messages import AskGateways, Gateways, Joined, JoinGateway, Ports
 from hauberk_control.translate.node import Node
 
 # How soon a Gateway that was added or removed is noticed; a person waits for it.
@@ -49,7 +49,7 @@ class _Joined(NamedTuple):
 
 
 class _Running(NamedTuple):
-    wanted: GatewayPorts
+    wanted: Ports
     child: ProxyChild
     scope: trio.CancelScope
 
@@ -122,7 +122,7 @@ class GatewayRunner:
                     await self._start(nursery, connection, key, gateway)
             await trio.sleep(_LOOK_SECONDS)
 
-    async def _start(self, nursery: trio.Nursery, connection: ControlConnection, key: Key, gateway: GatewayPorts) -> None:
+    async def _start(self, nursery: trio.Nursery, connection: ControlConnection, key: Key, gateway: Ports) -> None:
         """Raises: ControlAway."""
         try:
             joined = await self._join(connection, gateway)
@@ -138,7 +138,7 @@ class GatewayRunner:
         await nursery.start(self._keep, joined, gateway, scope)
         self._started(joined.proxy)
 
-    async def _join(self, connection: ControlConnection, gateway: GatewayPorts) -> _Joined:
+    async def _join(self, connection: ControlConnection, gateway: Ports) -> _Joined:
         """Raises: ControlAway, ControlRefused, OSError."""
         folder = proxy_folder(self._mesh, "gateway", gateway.namespace, gateway.name)
         ports = {port: self._port_for((gateway.namespace, gateway.name), port) for port in gateway.ports}
@@ -173,7 +173,7 @@ class GatewayRunner:
         return chosen
 
     async def _keep(
-        self, joined: _Joined, gateway: GatewayPorts, scope: trio.CancelScope, *, task_status: "trio.TaskStatus[None]"
+        self, joined: _Joined, gateway: Ports, scope: trio.CancelScope, *, task_status: "trio.TaskStatus[None]"
     ) -> None:
         child = joined.child
         with scope:
@@ -182,5 +182,5 @@ class GatewayRunner:
                 await child.keep(task_status=task_status)
 
 
-def _request(gateway: GatewayPorts) -> JoinGateway:
+def _request(gateway: Ports) -> JoinGateway:
     return JoinGateway(namespace=gateway.namespace, name=gateway.name)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from hauberk_cli.mesh.free_ports import LOOPBACK, free_ports
-from hauberk_control.local.messages import ServicePorts
+from hauberk_control.local.messages import Ports
 
 _NO_VARIABLE: Final = re.compile(r"[^A-Z0-9_]")
 
@@ -13,7 +13,7 @@ _NO_VARIABLE: Final = re.compile(r"[^A-Z0-9_]")
 class WorkloadPorts:
     """All of them free when this is made."""
 
-    def __init__(self, namespace: str, ports: Sequence[int], services: Sequence[ServicePorts]) -> None:
+    def __init__(self, namespace: str, ports: Sequence[int], services: Sequence[Ports]) -> None:
         """Choose.
 
         Args: namespace - the workload's; ports - of its service, not empty; services - those that it may call.

@@ -111,8 +111,8 @@ class Noted(_Message, frozen=True, kw_only=True, tag="noted"):
     """It is done."""
 
 
-class ServicePorts(msgspec.Struct, frozen=True, kw_only=True):
-    """One service."""
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """One Service, or one Gateway that is ours to run."""
 
     name: str
     namespace: str
@@ -122,21 +122,13 @@ class ServicePorts(msgspec.Struct, frozen=True, kw_only=True):
 class Services(_Message, frozen=True, kw_only=True, tag="services"):
     """By namespace and name."""
 
-    services: list[ServicePorts]
-
-
-class GatewayPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """One Gateway that is ours to run."""
-
-    name: str
-    namespace: str
-    ports: list[int]
+    services: list[Ports]
 
 
 class Gateways(_Message, frozen=True, kw_only=True, tag="gateways"):
     """By namespace and name."""
 
-    gateways: list[GatewayPorts]
+    gateways: list[Ports]
 
 
 class ConditionRow(msgspec.Struct, frozen=True, kw_only=True):

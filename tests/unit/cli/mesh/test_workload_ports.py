@@ -1,13 +1,13 @@
 """What a workload's program is told, before anything is started."""
 
 from hauberk_cli.mesh.workload_ports import WorkloadPorts
-from hauberk_control.local.messages import ServicePorts
+from hauberk_control.local.messages import Ports
 
 SERVICES = [
-    ServicePorts(name="details", namespace="default", ports=[9080]),
-    ServicePorts(name="book-ratings.v2", namespace="default", ports=[9080, 9090]),
-    ServicePorts(name="nothing", namespace="default", ports=[]),
-    ServicePorts(name="billing", namespace="office", ports=[80]),
+    Ports(name="details", namespace="default", ports=[9080]),
+    Ports(name="book-ratings.v2", namespace="default", ports=[9080, 9090]),
+    Ports(name="nothing", namespace="default", ports=[]),
+    Ports(name="billing", namespace="office", ports=[80]),
 ]
 
 

@@ -17,10 +17,10 @@ from hauberk_control.local.messages import (
     AskServices,
     AskStatus,
     Noted,
+    Ports,
     Refused,
     RegisterWorkload,
     Request,
-    ServicePorts,
     Services,
 )
 from hauberk_control.local.server import open_local_socket
@@ -33,9 +33,7 @@ class Answering:
 
     def answer(self, request: Request) -> Answer:
         if isinstance(request, AskServices):
-            return Services(
-                services=[ServicePorts(name=name, namespace="default", ports=[9080]) for name in ("details", "reviews")]
-            )
+            return Services(services=[Ports(name=name, namespace="default", ports=[9080]) for name in ("details", "reviews")])
         return Refused(message="not today")
 
     def unregister(self, request: RegisterWorkload) -> None:
