@@ -113,7 +113,7 @@ def test_it_verifies_itself(tmp_path: Path) -> None:
         _command(_free_ports(), tmp_path / "demo", "--check"), capture_output=True, text=True, timeout=_CHECK_SECONDS, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("  pass  ") == 14
+    assert done.stdout.count("  pass  ") == 16
     assert "\x1b" not in done.stdout, "colour is for terminals"
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from hauberk_cli.demo import show
 from hauberk_cli.demo.checks.changes import check_edits, check_mistakes
+from hauberk_cli.demo.checks.circuits import check_reviews_killed, check_slow_ratings
 from hauberk_cli.demo.checks.identity import check_certificates, check_hops, check_plaintext
 from hauberk_cli.demo.checks.leftovers import check_nothing_left, processes_of
 from hauberk_cli.demo.checks.losses import check_agent_killed, check_control_killed, check_worker_killed
@@ -57,6 +58,8 @@ def _checks(running: RunningDemo, receiver: SpanReceiver) -> Iterator[Callable[[
     yield partial(check_edits, running)
     yield partial(check_mistakes, running)
     yield partial(check_control_killed, running)
+    yield partial(check_reviews_killed, running)
+    yield partial(check_slow_ratings, running)
     productpage = running.workloads["productpage"]
     proxies = (
         ("the gateway", running.gateway.child, running.gateway.admin),

@@ -8,6 +8,7 @@ Weights = tuple[int, int, int]
 """Of reviews v1, v2 and v3."""
 
 _WEIGHT: Final = re.compile(r"weight: (\d+)")
+_BACKENDS: Final = re.compile(r"( *- \{name: )reviews-v1(, port: \d+), weight: \d+\}\n(?: *- \{name: reviews-v\d.*\n)+")
 
 
 def read_weights(route: Path) -> Weights:
@@ -20,6 +21,11 @@ def with_weights(text: str, weights: Weights) -> str:
     """The file's text with other weights."""
     fresh = iter(weights)
     return _WEIGHT.sub(lambda _: f"weight: {next(fresh)}", text)
+
+
+def without_versions(text: str) -> str:
+    """The file's text with the Service of all versions as the only backend, in place of one for each version."""
+    return _BACKENDS.sub(r"\1reviews\2}\n", text)
 
 
 def replace_file(path: Path, text: str) -> None:

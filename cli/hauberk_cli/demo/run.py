@@ -131,7 +131,7 @@ def _tell_addresses(running: RunningDemo) -> None:
     show.fact("try", f"curl --cacert {quote(str(folder.authority))} https://localhost:{plan.tls_port}/productpage")
     show.fact("files", f"{folder.root}: edit {folder.reviews_route.name} and watch")
     show.fact("slow ratings", f"echo 2 > {quote(str(folder.delay('ratings')))}; remove the file, and they are quick again")
-    show.fact("look", f"cd {mesh}; then hauberk status, hauberk proxies, hauberk config dump reviews-v1")
+    show.fact("look", f"cd {mesh}; then hauberk status, hauberk proxies, hauberk circuits")
     show.fact("metrics", f"http://{running.gateway.admin}/stats/prometheus of the gateway")
     show.fact("admin", f"http://{running.gateway.admin}/readyz?verbose, /certs, /config_dump; and of the sidecars:")
     for name, workload in sorted(running.workloads.items()):

@@ -40,7 +40,7 @@ async def check_control_killed(demo: RunningDemo) -> Outcome:
         # All of these go without control.
         await load.wait_samples(2 * WITNESSES)
         demo.control.release()
-        if await _wait_empty(partial(proxies_lacking, demo)):
+        if await wait_empty(partial(proxies_lacking, demo)):
             back = trio.current_time() - killed
         nursery.cancel_scope.cancel()
     passed = not load.failed() and not math.isinf(back)
@@ -84,7 +84,7 @@ async def _kill_under_load(demo: RunningDemo, title: str, victim: int, replaced:
         await wait_until(lambda: not is_running(victim), BACK_SECONDS, pause=0.001)
         # What was sent while the kernel took it down was in its hands too.
         gone = trio.current_time()
-        if await _wait_empty(replaced):
+        if await wait_empty(replaced):
             back = trio.current_time() - killed
         await load.wait_samples(WITNESSES)
         nursery.cancel_scope.cancel()
@@ -107,7 +107,7 @@ def judge(title: str, load: Load, killed: float, gone: float, back: float) -> Ou
     return Outcome(title, passed, figures)
 
 
-async def _wait_empty(lacking: Callable[[], Awaitable[str]]) -> bool:
+async def wait_empty(lacking: Callable[[], Awaitable[str]]) -> bool:
     """Wait until nothing is lacking. False: something still is after BACK_SECONDS."""
     with trio.move_on_after(BACK_SECONDS):
         while True:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hauberk_cli.demo.reviews_route import read_weights, replace_file, with_weights
+from hauberk_cli.demo.reviews_route import read_weights, replace_file, with_weights, without_versions
 
 _MANIFEST = resources.files("hauberk_bookshop").joinpath("manifests", "reviews-route.yaml").read_text()
 
@@ -16,6 +16,13 @@ def test_weights_are_read_and_changed_where_a_person_would(tmp_path: Path) -> No
     assert read_weights(route) == (0, 1, 200)
     assert [path.name for path in tmp_path.iterdir()] == ["reviews-route.yaml"]
     assert with_weights(route.read_text(), (90, 5, 5)) == _MANIFEST
+
+
+def test_versions_give_way_to_their_common_service() -> None:
+    text = without_versions(_MANIFEST)
+    assert text.endswith("  - backendRefs:\n    - {name: reviews, port: 9080}\n")
+    assert "reviews-v" not in text
+    assert text.startswith(_MANIFEST[: _MANIFEST.index("  - backendRefs")])
 
 
 def test_a_route_of_other_weights_is_told(tmp_path: Path) -> None:
