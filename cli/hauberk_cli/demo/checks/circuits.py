@@ -55,8 +55,9 @@ async def check_reviews_killed(demo: RunningDemo) -> Outcome:
             if await wait_empty(partial(_lacks_state, demo.workloads["productpage"], victim, "open")):
                 ejected = trio.current_time() - killed
             await load.wait_samples(WITNESSES)
+            released = trio.current_time()
             victim.program.release()
-            if await wait_until(lambda: "v2" in _latest_versions(load), SEEN_SECONDS):
+            if await wait_until(lambda: "v2" in _latest_versions(load, since=released), SEEN_SECONDS):
                 returned = trio.current_time() - gone
             nursery.cancel_scope.cancel()
     finally:
@@ -103,9 +104,10 @@ async def check_slow_ratings(demo: RunningDemo) -> Outcome:
     return Outcome(title, passed, figures)
 
 
-def _latest_versions(load: Load) -> set[str]:
-    """The versions of reviews that gave the latest answers."""
-    return {sample.reply.header("reviews-version") for sample in load.samples[-10 * CLIENTS :] if sample.reply is not None} - {""}
+def _latest_versions(load: Load, since: float = 0.0) -> set[str]:
+    """The versions of reviews that gave the latest answers, to requests begun at or after `since`."""
+    latest = [sample for sample in load.samples[-10 * CLIENTS :] if sample.began >= since]
+    return {sample.reply.header("reviews-version") for sample in latest if sample.reply is not None} - {""}
 
 
 async def _lacks_state(caller: DemoWorkload, called: DemoWorkload, state: Literal["open", "closed"]) -> str:

@@ -1,6 +1,7 @@
-"""The checks of circuits must fail where no circuit opens, and where nobody says why."""
+"""The checks of circuits must fail where no circuit opens, where nobody says why, and where nobody comes back."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,8 @@ from hauberk_bookshop.serving import Server
 from hauberk_bookshop.web import Handler, Request, Response
 from hauberk_cli.demo.checks import circuits as module
 from hauberk_cli.demo.checks import losses
-from hauberk_cli.demo.checks.circuits import check_slow_ratings
+from hauberk_cli.demo.checks.circuits import check_reviews_killed, check_slow_ratings
+from hauberk_cli.demo.descendants import is_running
 from hauberk_cli.demo.running import PORT, DemoWorkload, RunningDemo
 from hauberk_cli.mesh.free_ports import LOOPBACK
 from hauberk_cli.mesh.processes import Child
@@ -29,16 +31,15 @@ async def _shop(request: Request) -> Response:
 
 
 class _Sidecar:
-    """An admin server of the caller: its circuit opens while ratings is slow, if it is to."""
+    """An admin server of a caller: the circuit of one endpoint is open while `is_open` says so."""
 
-    def __init__(self, demo: RunningDemo, endpoint: str, breaks: bool, why: str) -> None:
-        self._slow = demo.folder.delay("ratings")
-        self._endpoint = endpoint
-        self._breaks = breaks
+    def __init__(self, endpoint: DemoWorkload, is_open: Callable[[], bool], why: str = "") -> None:
+        self._endpoint = f"{LOOPBACK}:{endpoint.member.ports.inbound[PORT][0]}"
+        self._is_open = is_open
         self._why = why
 
     async def handle(self, request: Request) -> Response:
-        state: State = "open" if self._breaks and self._slow.exists() else "closed"
+        state: State = "open" if self._is_open() else "closed"
         one = EndpointCircuit(
             cluster="ratings",
             endpoint=self._endpoint,
@@ -58,11 +59,16 @@ class _Sidecar:
         return Response(200, msgspec.json.encode(Circuits(endpoints=(one,))))
 
 
-def _workload(folder: Path, name: str) -> DemoWorkload:
+async def _serve_admin(nursery: trio.Nursery, caller: DemoWorkload, sidecar: _Sidecar) -> None:
+    listeners = await trio.open_tcp_listeners(caller.member.ports.admin, host=LOOPBACK)
+    nursery.start_soon(Server(sidecar.handle).run, listeners, trio.Event())
+
+
+def _workload(folder: Path, name: str, program: Sequence[str] = ()) -> DemoWorkload:
     ports = WorkloadPorts("default", (PORT,), [])
     sidecar = ProxyChild(f"sidecar {name}", list, folder / "log")
     member = Member(folder, RegisterWorkload(service=name, name=name), ports, "", sidecar, lambda _: folder)
-    return DemoWorkload(member, Child(name, list, folder / "log"))
+    return DemoWorkload(member, Child(name, lambda: program, folder / "log", first_pause=0.01))
 
 
 @pytest.fixture(autouse=True)
@@ -86,9 +92,7 @@ async def test_slow_ratings(
     for name in ("reviews-v3", "ratings"):
         demo.workloads[name] = _workload(demo.folder.root, name)
     caller, ratings = demo.workloads["reviews-v3"], demo.workloads["ratings"]
-    sidecar = _Sidecar(demo, f"{LOOPBACK}:{ratings.member.ports.inbound[PORT][0]}", breaks, why)
-    listeners = await trio.open_tcp_listeners(caller.member.ports.admin, host=LOOPBACK)
-    nursery.start_soon(Server(sidecar.handle).run, listeners, trio.Event())
+    await _serve_admin(nursery, caller, _Sidecar(ratings, lambda: breaks and demo.folder.delay("ratings").exists(), why))
     state = demo.folder.root / FOLDER_NAME / "proxies" / "sidecar.default.reviews-v3"
     state.mkdir(parents=True)
     document = {"role": "sidecar", "name": "reviews-v3", "admin": caller.admin}
@@ -98,3 +102,38 @@ async def test_slow_ratings(
     assert outcome.passed is passed, outcome.figures
     assert demo.folder.reviews_route.read_text() == before
     assert not demo.folder.delay("ratings").exists()
+
+
+@pytest.mark.parametrize(
+    ("ejects", "returns", "passed"),
+    [(True, True, True), (False, True, False), (True, False, False)],
+)
+async def test_a_killed_reviews(
+    make_demo: MakeDemo, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, ejects: bool, returns: bool, passed: bool
+) -> None:
+    if not ejects:
+        monkeypatch.setattr(losses, "BACK_SECONDS", 0.3)
+    turns = count()
+    first: list[int] = []
+
+    def is_alive() -> bool:
+        program = demo.workloads["reviews-v2"].program
+        first[:] = first or [program.pid]
+        return is_running(program.pid) and (returns or program.pid == first[0])
+
+    async def shop(request: Request) -> Response:
+        versions = ("v1", "v2", "v3") if is_alive() else ("v1", "v3")
+        return Response(200, b"{}", headers=(("reviews-version", versions[next(turns) % len(versions)]),))
+
+    demo = await make_demo(shop)
+    for name in ("productpage", "reviews-v2"):
+        demo.workloads[name] = _workload(demo.folder.root, name, ("sleep", "600"))
+    caller, victim = demo.workloads["productpage"], demo.workloads["reviews-v2"]
+    await _serve_admin(nursery, caller, _Sidecar(victim, lambda: ejects and not is_alive()))
+    await nursery.start(victim.program.keep)
+    if not returns:
+        monkeypatch.setattr(module, "SEEN_SECONDS", 2.0)
+    before = demo.folder.reviews_route.read_text()
+    outcome = await check_reviews_killed(demo)
+    assert outcome.passed is passed, outcome.figures
+    assert demo.folder.reviews_route.read_text() == before
