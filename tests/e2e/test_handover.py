@@ -18,7 +18,7 @@ from origin import Origin, origin
 
 pytestmark = [pytest.mark.e2e, pytest.mark.endure]
 
-REPLACEMENTS: Final = int(lasting(100, 10))
+REPLACEMENTS: Final = int(lasting(100, 6))
 KILLS: Final = int(lasting(30, 3))
 
 
