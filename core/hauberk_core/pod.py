@@ -70,3 +70,16 @@ GATEWAY_NAME_LABEL: Final = "gateway.networking.k8s.io/gateway-name"
 STATUS_ANNOTATION: Final = "hauberk.dev/status"
 CAPTURE_ANNOTATION: Final = "hauberk.dev/capture"
 """The arguments of the capture container, for the CNI plugin that stands in for it."""
+
+# Capture.
+NEVER_CAPTURED_PORTS: Final = (ADMIN_PORT, METRICS_PORT, READY_PORT)
+"""The agent answers there itself."""
+INBOUND_SOURCES: Final = ("127.0.0.6", "::6")
+"""Where the proxy's connections to its workload come from, so that they are told from its connections to other workloads, one of
+which may be itself under the name of a service. 127.0.0.0/8 is always there; `::6` is given to the loopback device."""
+REDIRECT_PROBE_PORT: Final = 15002
+"""Nobody listens there: whoever is answered was led to the proxy."""
+OUTBOUND_PROBE: Final = "127.0.0.7"
+"""The proxy's connections to it are led as the workload's own are."""
+INBOUND_PROBE: Final = "127.0.0.6"
+"""The proxy's connections to it are led as those for the workload are."""
