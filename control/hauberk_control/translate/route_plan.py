@@ -19,11 +19,9 @@ from hauberk_core.model.route import (
     VirtualHost,
 )
 from hauberk_core.resources import HTTPRoute
+from hauberk_core.resources.gateway_api.header_filter import HttpHeader, HttpHeaderFilter, HttpHeaderMatch
 from hauberk_core.resources.gateway_api.http_route import (
     HttpBackendRef,
-    HttpHeader,
-    HttpHeaderFilter,
-    HttpHeaderMatch,
     HttpPathMatch,
     HttpPathModifier,
     HttpQueryParamMatch,

@@ -5,7 +5,7 @@ here: they are refused where they are translated.
 """
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,19 @@ from hauberk_control.store import Store
 from hauberk_control.translate.finding import Finding, findings
 from hauberk_core.model.errors import Path
 from hauberk_core.model.mistake import Mistake
-from hauberk_core.resources import Gateway, Resource, Service, WorkloadEntry
+from hauberk_core.resources import (
+    BackendTLSPolicy,
+    Gateway,
+    GRPCRoute,
+    HTTPRoute,
+    ListenerSet,
+    Resource,
+    Service,
+    TCPRoute,
+    TLSRoute,
+    UDPRoute,
+    WorkloadEntry,
+)
 
 
 class _Undone(NamedTuple):
@@ -21,9 +33,16 @@ class _Undone(NamedTuple):
     """Written names; lists on the way are gone through."""
     message: str
     hint: str
+    severity: Literal["error", "warning"] = "warning"
 
 
 _LATER: Final = "leave it out until it is supported"
+
+
+def _whole(what: str) -> tuple[_Undone, ...]:
+    """A kind that is read, and nothing more."""
+    return (_Undone(("kind",), what, "remove it until it is supported, so that nobody counts on it", "error"),)
+
 
 UNDONE: Final[dict[type[Resource], tuple[_Undone, ...]]] = {
     Gateway: (
@@ -31,8 +50,16 @@ UNDONE: Final[dict[type[Resource], tuple[_Undone, ...]]] = {
         _Undone(("spec", "infrastructure"), "nothing is made for a Gateway here that could carry it", "leave it out"),
         _Undone(("spec", "allowedListeners"), "ListenerSets are not read", _LATER),
         _Undone(("spec", "tls", "backend"), "no certificate of the Gateway's is shown to backends", _LATER),
+        _Undone(("spec", "defaultScope"), "only routes that name a Gateway attach to it", "leave it out"),
         _Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),
     ),
+    HTTPRoute: (_Undone(("spec", "useDefaultGateways"), "no Gateway takes routes that do not name it", "name it in parentRefs"),),
+    GRPCRoute: _whole("gRPC is not served yet"),
+    TLSRoute: _whole("TLS is not passed through by server name yet"),
+    TCPRoute: _whole("TCP connections are not routed at Gateways yet"),
+    UDPRoute: _whole("UDP is not routed yet"),
+    BackendTLSPolicy: _whole("backends are not reached inside TLS by policy yet"),
+    ListenerSet: _whole("ListenerSets are not read yet"),
     Service: (
         _Undone(
             ("spec", "sessionAffinity"),
@@ -61,7 +88,7 @@ def undone_findings(store: Store) -> tuple[Finding, ...]:
 
 
 def _mistakes(resource: Resource, undone: _Undone) -> list[Mistake]:
-    return [Mistake(path, undone.message, undone.hint, "warning") for path in _given(resource, undone.path, ())]
+    return [Mistake(path, undone.message, undone.hint, undone.severity) for path in _given(resource, undone.path, ())]
 
 
 def _given(value: object, names: tuple[str, ...], before: Path) -> Iterator[Path]:

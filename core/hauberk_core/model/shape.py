@@ -147,7 +147,7 @@ class _Walk:
             field = fields.get(name)
             if field is not None:
                 self.value(child, field.type, (*path, name))
-            elif len(self.errors) < MOST_ERRORS:
+            elif wanted.forbid_unknown_fields and len(self.errors) < MOST_ERRORS:
                 message = f"no member is called {quote(name)} here"
                 self._report(node.name_offsets[name], (*path, name), message, suggest(name, absent or fields))
 

@@ -25,6 +25,10 @@ class Part(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=Tr
         return []
 
 
+class Excerpt(Part, frozen=True, forbid_unknown_fields=False):
+    """A piece of an object of which only some fields say anything to a mesh; the others are somebody else's, and passed over."""
+
+
 def repeated(field: str, names: Iterable[Hashable], what: str) -> list[Mistake]:
     """A mistake for each item of the list `field` whose name (None: it has none) an item before it has."""
     seen: set[Hashable] = set()

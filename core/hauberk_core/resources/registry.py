@@ -7,34 +7,52 @@ from typing import Final
 from hauberk_core.model.errors import quote
 from hauberk_core.model.suggest import nearest
 from hauberk_core.model.syntax import Fault
+from hauberk_core.resources.gateway_api.backend_tls_policy import BackendTLSPolicy
 from hauberk_core.resources.gateway_api.gateway import Gateway
 from hauberk_core.resources.gateway_api.gateway_class import GatewayClass
+from hauberk_core.resources.gateway_api.grpc_route import GRPCRoute
 from hauberk_core.resources.gateway_api.http_route import HTTPRoute
+from hauberk_core.resources.gateway_api.listener_set import ListenerSet
 from hauberk_core.resources.gateway_api.reference_grant import ReferenceGrant
+from hauberk_core.resources.gateway_api.tcp_route import TCPRoute
+from hauberk_core.resources.gateway_api.tls_route import TLSRoute
+from hauberk_core.resources.gateway_api.udp_route import UDPRoute
 from hauberk_core.resources.hauberk.plugin_policy import PluginPolicy
 from hauberk_core.resources.istio.destination_rule import DestinationRule
 from hauberk_core.resources.istio.peer_authentication import PeerAuthentication
 from hauberk_core.resources.istio.workload_entry import WorkloadEntry
+from hauberk_core.resources.kubernetes.config_map import ConfigMap
 from hauberk_core.resources.kubernetes.endpoint_slice import EndpointSlice
 from hauberk_core.resources.kubernetes.namespace import Namespace
+from hauberk_core.resources.kubernetes.node import Node
+from hauberk_core.resources.kubernetes.pod import Pod
 from hauberk_core.resources.kubernetes.secret import Secret
 from hauberk_core.resources.kubernetes.service import Service
 from hauberk_core.resources.kubernetes.service_account import ServiceAccount
 from hauberk_core.resources.meta import Resource
 
 RESOURCES: Final[tuple[type[Resource], ...]] = (
+    BackendTLSPolicy,
+    ConfigMap,
     DestinationRule,
     EndpointSlice,
+    GRPCRoute,
     Gateway,
     GatewayClass,
     HTTPRoute,
+    ListenerSet,
     Namespace,
+    Node,
     PeerAuthentication,
     PluginPolicy,
+    Pod,
     ReferenceGrant,
     Secret,
     Service,
     ServiceAccount,
+    TCPRoute,
+    TLSRoute,
+    UDPRoute,
     WorkloadEntry,
 )
 
@@ -44,14 +62,11 @@ _BESIDE_THE_MESH: Final[dict[str, frozenset[str]]] = {
         (
             "Binding",
             "ComponentStatus",
-            "ConfigMap",
             "Endpoints",
             "Event",
             "LimitRange",
-            "Node",
             "PersistentVolume",
             "PersistentVolumeClaim",
-            "Pod",
             "PodTemplate",
             "ReplicationController",
             "ResourceQuota",
@@ -61,9 +76,6 @@ _BESIDE_THE_MESH: Final[dict[str, frozenset[str]]] = {
 }
 # Kinds that would change who may do what, or where traffic goes. To leave these out silently would be wrong.
 _NOT_SUPPORTED: Final[dict[str, frozenset[str]]] = {
-    "gateway.networking.k8s.io": frozenset(
-        ("BackendTLSPolicy", "GRPCRoute", "ListenerSet", "TCPRoute", "TLSRoute", "UDPRoute"),
-    ),
     "networking.istio.io": frozenset(("EnvoyFilter", "Gateway", "ServiceEntry", "Sidecar", "VirtualService")),
     "security.istio.io": frozenset(("AuthorizationPolicy", "RequestAuthentication")),
     "telemetry.istio.io": frozenset(("Telemetry",)),

@@ -10,7 +10,8 @@ from typing import Final
 from hauberk_canary.config import read_config
 from hauberk_core.plugin.control import Attached, JsonObject, PluginConfig, PolicyUse, Scope, hookimpl, rule_name
 from hauberk_core.resources import HTTPRoute
-from hauberk_core.resources.gateway_api.http_route import HttpPathMatch, HttpRouteRule, SessionPersistence
+from hauberk_core.resources.gateway_api.http_route import HttpPathMatch, HttpRouteRule
+from hauberk_core.resources.gateway_api.session_persistence import SessionPersistence
 
 HAUBERK_API: Final = "1"
 

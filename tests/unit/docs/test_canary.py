@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from hauberk_canary.config import CanaryConfig, Session, Source, Sticky
-from hauberk_core.resources.gateway_api.http_route import CookieConfig, SessionPersistence
+from hauberk_core.resources.gateway_api.session_persistence import CookieConfig, SessionPersistence
 
 
 @pytest.fixture(scope="module")

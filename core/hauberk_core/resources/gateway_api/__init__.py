@@ -1,1 +1,1 @@
-"""Gateway API (gateway.networking.k8s.io), standard channel."""
+"""Gateway API (gateway.networking.k8s.io), experimental channel."""

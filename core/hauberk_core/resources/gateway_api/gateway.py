@@ -1,6 +1,7 @@
 """Gateway."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
@@ -14,15 +15,17 @@ from hauberk_core.resources.names import Group, Kind, Labels, QualifiedName, Sub
 from hauberk_core.resources.part import Part, PortNumber, follows, repeated
 
 _PROTOCOLS: Final = ("HTTP", "HTTPS", "TLS", "TCP", "UDP")
-_OWN_PROTOCOL: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]+")
+# A word, or one with a DNS name before it.
+_PROTOCOL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]+")
 
 
 def listener_protocol(text: str) -> Fault | None:
-    """HTTP, HTTPS, TLS, TCP, UDP, or a protocol of somebody's own with a DNS name before it."""
-    if text in _PROTOCOLS or (len(text) <= 255 and _OWN_PROTOCOL.fullmatch(text)):
-        return None
-    meant = f"write {text.upper()}" if text.upper() in _PROTOCOLS else f"write one of {', '.join(_PROTOCOLS)}"
-    return f"{quote(text)} is no protocol of a listener", meant
+    """HTTP, HTTPS, TLS, TCP, UDP, or a word that may be some other controller's protocol."""
+    if text.upper() in _PROTOCOLS and text not in _PROTOCOLS:
+        return f"{quote(text)} is no protocol of a listener", f"write {text.upper()}"
+    if len(text) > 255 or _PROTOCOL.fullmatch(text) is None:
+        return f"{quote(text)} is no protocol of a listener", f"write one of {', '.join(_PROTOCOLS)}"
+    return None
 
 
 class RouteNamespaces(Part, frozen=True, kw_only=True):
@@ -114,7 +117,7 @@ class AllowedListeners(Part, frozen=True, kw_only=True):
 class FrontendValidation(Part, frozen=True, kw_only=True):
     """How clients' certificates are checked."""
 
-    ca_certificate_refs: Annotated[tuple[ObjectReference, ...], msgspec.Meta(min_length=1, max_length=8)]
+    ca_certificate_refs: Annotated[tuple[ObjectReference, ...], msgspec.Meta(min_length=1, max_length=16)]
     mode: Literal["AllowValidOnly", "AllowInsecureFallback"] = "AllowValidOnly"
 
 
@@ -160,11 +163,20 @@ class GatewaySpec(Part, frozen=True, kw_only=True):
     infrastructure: GatewayInfrastructure | None = None
     allowed_listeners: AllowedListeners | None = None
     tls: GatewayTls | None = None
+    default_scope: Literal["All", "None"] = "None"
+    """`All`: takes the routes that use default Gateways, too."""
 
     def mistakes(self) -> list[Mistake]:
-        found = repeated("listeners", [listener.name for listener in self.listeners], "listener called")
-        places = [f"{one.protocol} {one.hostname or '*'}:{one.port}" for one in self.listeners]
-        return found + repeated("listeners", places, "listener for")
+        found = listeners_twice(self.listeners)
+        given = [f"{one.type} {one.value}" if one.value else None for one in self.addresses]
+        return found + repeated("addresses", given, "mention of the")
+
+
+def listeners_twice(listeners: Sequence[GatewayListener]) -> list[Mistake]:
+    """A mistake for each listener of a list whose name, or whose place, an earlier one has."""
+    found = repeated("listeners", [listener.name for listener in listeners], "listener called")
+    places = [f"{one.protocol} {one.hostname or '*'}:{one.port}" for one in listeners]
+    return found + repeated("listeners", places, "listener for")
 
 
 class Gateway(Resource, frozen=True, kw_only=True):

@@ -1,26 +1,26 @@
 """HTTPRoute."""
 
+import re
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
+from hauberk_core.model.errors import quote
 from hauberk_core.model.mistake import Mistake
-from hauberk_core.model.syntax import Fault, changeable_header_name, cookie_name, header_name, header_value, matched_path, path
+from hauberk_core.model.syntax import Fault, header_name, matched_path, path
 from hauberk_core.resources.duration import GatewayDuration
-from hauberk_core.resources.gateway_api.references import (
-    GATEWAY_GROUP,
-    BackendObjectReference,
-    Fraction,
-    Hostname,
-    ParentReference,
-    PreciseHostname,
-    missing_port,
-)
-from hauberk_core.resources.meta import LocalObjectReference, Resource
-from hauberk_core.resources.names import Group, Kind, Label, Subdomain
-from hauberk_core.resources.part import Part, Percent, PortNumber, follows, only_field_of_type, repeated
+from hauberk_core.resources.gateway_api.external_auth import HttpExternalAuthFilter
+from hauberk_core.resources.gateway_api.header_filter import HttpHeaderFilter, HttpHeaderMatch
+from hauberk_core.resources.gateway_api.mirror_filter import HttpRequestMirrorFilter
+from hauberk_core.resources.gateway_api.references import Hostname, PreciseHostname
+from hauberk_core.resources.gateway_api.route import BackendRef, Route, RouteSpec, filters_twice
+from hauberk_core.resources.gateway_api.session_persistence import SessionPersistence
+from hauberk_core.resources.meta import LocalObjectReference
+from hauberk_core.resources.names import Subdomain
+from hauberk_core.resources.part import Part, PortNumber, follows, only_field_of_type, repeated
 
 HttpMethod = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]
+_CorsMethod = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "*"]
 FilterType = Literal[
     "RequestHeaderModifier",
     "ResponseHeaderModifier",
@@ -28,6 +28,7 @@ FilterType = Literal[
     "RequestRedirect",
     "URLRewrite",
     "CORS",
+    "ExternalAuth",
     "ExtensionRef",
 ]
 
@@ -41,17 +42,11 @@ _FILTER_FIELDS: Final = {
     "RequestRedirect": "requestRedirect",
     "URLRewrite": "urlRewrite",
     "CORS": "cors",
+    "ExternalAuth": "externalAuth",
     "ExtensionRef": "extensionRef",
 }
-# These may stand several times in one list of filters.
-_REPEATABLE: Final = ("RequestMirror", "ExtensionRef")
-
-
-def modified_header_name(text: str) -> Fault | None:
-    """The name of a header that a filter may change."""
-    if text.lower() == "host":
-        return "Host cannot be changed as a header", "write a filter of the type URLRewrite with a hostname"
-    return changeable_header_name(text)
+# RFC 6454 section 6.1, with a wildcard for the whole host or its first labels.
+_ORIGIN: Final = re.compile(r"https?://(?:\*|(?:\*\.)?(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+)(?::[0-9]{1,5})?")
 
 
 class HttpPathMatch(Part, frozen=True, kw_only=True):
@@ -65,14 +60,6 @@ class HttpPathMatch(Part, frozen=True, kw_only=True):
         if fault is not None and "?" in self.value:
             fault = fault[0], "match query parameters with queryParams"
         return [Mistake(("value",), *fault)] if fault else []
-
-
-class HttpHeaderMatch(Part, frozen=True, kw_only=True):
-    """A condition on a header; of several with one name the first counts."""
-
-    name: Annotated[str, follows(header_name)]
-    value: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-    type: Literal["Exact", "RegularExpression"] = "Exact"
 
 
 class HttpQueryParamMatch(Part, frozen=True, kw_only=True):
@@ -94,26 +81,6 @@ class HttpRouteMatch(Part, frozen=True, kw_only=True):
     def mistakes(self) -> list[Mistake]:
         found = repeated("headers", [header.name.lower() for header in self.headers], "condition on the header")
         return found + repeated("queryParams", [query.name for query in self.query_params], "condition on the parameter")
-
-
-class HttpHeader(Part, frozen=True, kw_only=True):
-    """A header to set or to add."""
-
-    name: Annotated[str, follows(modified_header_name)]
-    value: Annotated[str, follows(header_value)]
-
-
-class HttpHeaderFilter(Part, frozen=True, kw_only=True):
-    """Changes to headers."""
-
-    set: Annotated[tuple[HttpHeader, ...], msgspec.Meta(max_length=16)] = ()
-    add: Annotated[tuple[HttpHeader, ...], msgspec.Meta(max_length=16)] = ()
-    remove: Annotated[tuple[Annotated[str, follows(modified_header_name)], ...], msgspec.Meta(max_length=16)] = ()
-
-    def mistakes(self) -> list[Mistake]:
-        found = repeated("set", [header.name.lower() for header in self.set], "value for the header")
-        found += repeated("add", [header.name.lower() for header in self.add], "value for the header")
-        return found + repeated("remove", [name.lower() for name in self.remove], "mention of the header")
 
 
 class HttpPathModifier(Part, frozen=True, kw_only=True):
@@ -150,29 +117,40 @@ class HttpUrlRewriteFilter(Part, frozen=True, kw_only=True):
     path: HttpPathModifier | None = None
 
 
-class HttpRequestMirrorFilter(Part, frozen=True, kw_only=True):
-    """Sends a copy of requests to another backend; neither given: of all of them."""
+def allowed_origin(text: str) -> Fault | None:
+    """`*`, or a scheme, a host (which may begin with `*.`) and perhaps a port."""
+    if text == "*" or _ORIGIN.fullmatch(text):
+        return None
+    return f"{quote(text)} is no origin", "write scheme and host, for example https://bookshop.test, or *"
 
-    backend_ref: BackendObjectReference
-    percent: Percent | None = None
-    fraction: Fraction | None = None
 
-    def mistakes(self) -> list[Mistake]:
-        if self.percent is not None and self.fraction is not None:
-            return [Mistake(("fraction",), "both percent and fraction", "remove one of the two")]
-        return []
+def allowed_header(text: str) -> Fault | None:
+    """A header's name, or `*`; both are tokens."""
+    return header_name(text)
 
 
 class HttpCorsFilter(Part, frozen=True, kw_only=True):
-    """Which other origins may ask, and how."""
+    """Which other origins may ask, and how (the Fetch standard's CORS protocol)."""
 
-    allow_origins: Annotated[tuple[str, ...], msgspec.Meta(max_length=64)] = ()
+    allow_origins: Annotated[tuple[Annotated[str, follows(allowed_origin)], ...], msgspec.Meta(max_length=64)] = ()
     allow_credentials: bool | None = None
-    allow_methods: Annotated[tuple[str, ...], msgspec.Meta(max_length=9)] = ()
-    allow_headers: Annotated[tuple[str, ...], msgspec.Meta(max_length=64)] = ()
-    expose_headers: Annotated[tuple[str, ...], msgspec.Meta(max_length=64)] = ()
-    max_age: Annotated[int, msgspec.Meta(ge=1)] = 5
+    allow_methods: Annotated[tuple[_CorsMethod, ...], msgspec.Meta(max_length=9)] = ()
+    allow_headers: Annotated[tuple[Annotated[str, follows(allowed_header)], ...], msgspec.Meta(max_length=64)] = ()
+    expose_headers: Annotated[tuple[Annotated[str, follows(allowed_header)], ...], msgspec.Meta(max_length=64)] = ()
+    max_age: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] = 5
     """Seconds."""
+
+    def mistakes(self) -> list[Mistake]:
+        found: list[Mistake] = []
+        lists = (
+            ("allowOrigins", self.allow_origins),
+            ("allowMethods", self.allow_methods),
+            ("allowHeaders", self.allow_headers),
+        )
+        for field, values in lists:
+            if "*" in values and len(values) > 1:
+                found.append(Mistake((field,), "* beside others", "write * alone, or only the others"))
+        return found
 
 
 class HttpRouteFilter(Part, frozen=True, kw_only=True):
@@ -185,25 +163,20 @@ class HttpRouteFilter(Part, frozen=True, kw_only=True):
     request_redirect: HttpRequestRedirectFilter | None = None
     url_rewrite: HttpUrlRewriteFilter | None = None
     cors: HttpCorsFilter | None = None
+    external_auth: HttpExternalAuthFilter | None = None
     extension_ref: LocalObjectReference | None = None
 
     def mistakes(self) -> list[Mistake]:
         return only_field_of_type(self, self.type, _FILTER_FIELDS)
 
 
-class HttpBackendRef(Part, frozen=True, kw_only=True):
-    """A backend and its share of the requests, in proportion to the weights of its rule."""
+class HttpBackendRef(BackendRef, frozen=True, kw_only=True):
+    """A backend, its share of the requests, and what is done to that share alone."""
 
-    name: Subdomain
-    group: Group = ""
-    kind: Kind = "Service"
-    namespace: Label | None = None
-    port: PortNumber | None = None
-    weight: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 1
     filters: Annotated[tuple[HttpRouteFilter, ...], msgspec.Meta(max_length=16)] = ()
 
     def mistakes(self) -> list[Mistake]:
-        return missing_port(self.group, self.kind, self.port) + _filters_that_clash(self.filters)
+        return super().mistakes() + _filters_that_clash(self.filters)
 
 
 class HttpRouteTimeouts(Part, frozen=True, kw_only=True):
@@ -228,39 +201,6 @@ class HttpRouteRetry(Part, frozen=True, kw_only=True):
     codes: Annotated[tuple[Annotated[int, msgspec.Meta(ge=400, le=599)], ...], msgspec.Meta(max_length=64)] = ()
     attempts: Annotated[int, msgspec.Meta(ge=0)] | None = None
     backoff: GatewayDuration | None = None
-
-
-class CookieConfig(Part, frozen=True, kw_only=True):
-    """How long a session's cookie lives."""
-
-    lifetime_type: Literal["Permanent", "Session"] = "Session"
-
-
-class SessionPersistence(Part, frozen=True, kw_only=True):
-    """Sends the requests of one session to one endpoint."""
-
-    session_name: Annotated[str, msgspec.Meta(max_length=128)] | None = None
-    absolute_timeout: GatewayDuration | None = None
-    idle_timeout: GatewayDuration | None = None
-    type: Literal["Cookie", "Header"] = "Cookie"
-    cookie_config: CookieConfig | None = None
-
-    def mistakes(self) -> list[Mistake]:
-        found: list[Mistake] = []
-        if self.session_name is not None:
-            fault = cookie_name(self.session_name) if self.type == "Cookie" else changeable_header_name(self.session_name)
-            if fault is not None:
-                found.append(Mistake(("sessionName",), *fault))
-        if self.cookie_config is not None:
-            if self.type != "Cookie":
-                message = "cookieConfig for a session that is carried in a header"
-                found.append(Mistake(("cookieConfig",), message, "remove it, or write type: Cookie"))
-            elif self.cookie_config.lifetime_type == "Permanent" and not (
-                self.absolute_timeout and self.absolute_timeout.seconds >= 1
-            ):
-                message = "a Permanent cookie must say for how long"
-                found.append(Mistake(("absoluteTimeout",), message, "add absoluteTimeout, at least 1s"))
-        return found
 
 
 class HttpRouteRule(Part, frozen=True, kw_only=True):
@@ -292,36 +232,35 @@ class HttpRouteRule(Part, frozen=True, kw_only=True):
         return found
 
 
-class HttpRouteSpec(Part, frozen=True, kw_only=True):
+class HttpRouteSpec(RouteSpec, frozen=True, kw_only=True):
     """Where the route attaches, which hosts it is for, and its rules."""
 
-    parent_refs: Annotated[tuple[ParentReference, ...], msgspec.Meta(max_length=32)] = ()
     hostnames: Annotated[tuple[Hostname, ...], msgspec.Meta(max_length=16)] = ()
     rules: Annotated[tuple[HttpRouteRule, ...], msgspec.Meta(max_length=16)] = (HttpRouteRule(),)
 
     def mistakes(self) -> list[Mistake]:
-        parents = [(one.group, one.kind, one.namespace, one.name, one.section_name, one.port) for one in self.parent_refs]
-        found: list[Mistake] = []
-        for index, parent in enumerate(parents):
-            if parent in parents[:index]:
-                found.append(Mistake(("parentRefs", index), "this parent is named twice", "remove one of the two"))
-        found += repeated("hostnames", self.hostnames, "mention of the host")
+        found = super().mistakes() + repeated("hostnames", self.hostnames, "mention of the host")
         return found + repeated("rules", [rule.name for rule in self.rules], "rule called")
 
 
-class HTTPRoute(Resource, frozen=True, kw_only=True):
+class HTTPRoute(Route, frozen=True, kw_only=True):
     """Which HTTP request goes where."""
 
-    GROUP: ClassVar[str] = GATEWAY_GROUP
     KIND: ClassVar[str] = "HTTPRoute"
     VERSIONS: ClassVar[tuple[str, ...]] = ("v1", "v1beta1")
 
     spec: HttpRouteSpec = HttpRouteSpec()
 
+    def hosts(self) -> tuple[str, ...]:
+        return self.spec.hostnames
+
+    def backends(self) -> tuple[BackendRef, ...]:
+        return tuple([backend for rule in self.spec.rules for backend in rule.backend_refs])
+
 
 def _filters_that_clash(filters: tuple[HttpRouteFilter, ...]) -> list[Mistake]:
     types = [one.type for one in filters]
-    found = repeated("filters", [None if one in _REPEATABLE else one for one in types], "filter of the type")
+    found = filters_twice(types)
     if "RequestRedirect" in types and "URLRewrite" in types:
         path = ("filters", types.index("URLRewrite"))
         found.append(Mistake(path, "a rewrite beside a redirect", "remove one of the two: a redirected request is not forwarded"))

@@ -63,6 +63,15 @@ spec: {{host: reviews, trafficPolicy: {policy}}}
 """
 
 
+def other(kind: str, spec: str) -> str:
+    return f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: {kind}
+metadata: {{name: other}}
+spec: {spec}
+"""
+
+
 def entry(more: str) -> str:
     return f"{workload('extra', 20009, app='reviews').strip().removeprefix('---')}\n  {more}\n"
 
@@ -70,6 +79,12 @@ def entry(more: str) -> str:
 FILTER = "filters: [{type: %s, %s}]"
 MIRROR = FILTER % ("RequestMirror", "requestMirror: {backendRef: {name: reviews, port: 9080}}")
 EXTENSION = FILTER % ("ExtensionRef", "extensionRef: {group: a.test, kind: B, name: c}")
+AUTH = FILTER % ("ExternalAuth", "externalAuth: {protocol: HTTP, http: {}, backendRef: {name: reviews, port: 9080}}")
+BACKEND_TLS = (
+    "{targetRefs: [{group: '', kind: Service, name: a}], validation: {hostname: a.test, wellKnownCACertificates: System}}"
+)
+TO_A = "rules: [{backendRefs: [{name: a, port: 1}]}]"
+LISTENERS = "{parentRef: {name: web}, listeners: [{name: a, port: 8080, protocol: HTTP}]}"
 VALIDATION = "tls: {frontend: {default: {validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}}}}"
 
 FIELDS = [
@@ -78,11 +93,20 @@ FIELDS = [
     Written("Gateway", "spec.allowedListeners", "warning", gateway("allowedListeners: {namespaces: {from: All}}")),
     Written("Gateway", "spec.tls.backend", "warning", gateway("tls: {backend: {clientCertificateRef: {name: shop}}}")),
     Written("Gateway", "spec.tls.frontend", "refused", gateway(VALIDATION), "spec.listeners"),
+    Written("Gateway", "spec.defaultScope", "warning", gateway("defaultScope: All")),
     Written("Gateway", "spec.listeners.tls.options", "warning", gateway(tls="options: {a.test/b: c}")),
+    Written("HTTPRoute", "spec.useDefaultGateways", "warning", route().replace("spec:", "spec:\n  useDefaultGateways: All")),
     Written("HTTPRoute", "spec.rules.retry", "warning", route("retry: {attempts: 2}")),
     Written("HTTPRoute", "spec.rules.filters.requestMirror", "refused", route(MIRROR)),
     Written("HTTPRoute", "spec.rules.filters.cors", "refused", route(FILTER % ("CORS", "cors: {allowOrigins: ['*']}"))),
+    Written("HTTPRoute", "spec.rules.filters.externalAuth", "refused", route(AUTH)),
     Written("HTTPRoute", "spec.rules.filters.extensionRef", "refused", route(EXTENSION)),
+    Written("GRPCRoute", "kind", "refused", other("GRPCRoute", "{}")),
+    Written("TLSRoute", "kind", "refused", other("TLSRoute", f"{{hostnames: [a.test], {TO_A}}}")),
+    Written("TCPRoute", "kind", "refused", other("TCPRoute", f"{{{TO_A}}}")),
+    Written("UDPRoute", "kind", "refused", other("UDPRoute", f"{{{TO_A}}}")),
+    Written("BackendTLSPolicy", "kind", "refused", other("BackendTLSPolicy", BACKEND_TLS)),
+    Written("ListenerSet", "kind", "refused", other("ListenerSet", LISTENERS)),
     Written("DestinationRule", "spec.trafficPolicy.tunnel", "warning", rule("{tunnel: {targetHost: a, targetPort: 1}}")),
     Written("DestinationRule", "spec.trafficPolicy.proxyProtocol", "warning", rule("{proxyProtocol: {version: V1}}")),
     Written("DestinationRule", "spec.trafficPolicy.retryBudget", "warning", rule("{retryBudget: {percent: 20}}")),
