@@ -1,0 +1,84 @@
+"""How proxies are run on a cluster: one file, which the chart writes and control reads."""
+
+from typing import Literal
+
+import msgspec
+
+from hauberk_core.build_info import version
+from hauberk_core.identity import DEFAULT_TRUST_DOMAIN
+from hauberk_core.model.errors import ConfigErrors
+from hauberk_core.model.shape import check_shape
+from hauberk_core.pod import CONTROL_HOST
+from hauberk_core.resources.names import Label, Labels, QualifiedName
+from hauberk_core.resources.part import Part
+from hauberk_core.resources.yaml import YamlText
+
+Quantity = str | int
+"""An amount as Kubernetes writes it: `500m`, `64Mi`, `2`; half a processor is `500m`, or `"0.5"` in quotes."""
+
+
+class Resources(Part, frozen=True, kw_only=True):
+    """What a container asks for, and what it gets at most, by resource: `cpu`, `memory`."""
+
+    requests: dict[str, Quantity] = msgspec.field(default_factory=dict)
+    limits: dict[str, Quantity] = msgspec.field(default_factory=dict)
+
+    def manifest(self) -> dict[str, object]:
+        """Kubernetes' ResourceRequirements."""
+        several = (("requests", self.requests), ("limits", self.limits))
+        return {name: {resource: str(amount) for resource, amount in amounts.items()} for name, amounts in several if amounts}
+
+
+class GatewaySettings(Part, frozen=True, kw_only=True):
+    """What is made for each Gateway."""
+
+    service_type: Literal["LoadBalancer", "NodePort", "ClusterIP"] = "LoadBalancer"
+    replicas: int | None = None
+    """None: one at first, and whoever scales the Deployment, a person or a HorizontalPodAutoscaler, is not overruled."""
+    labels: Labels = msgspec.field(default_factory=dict)
+    """Put on every object; a Gateway's own come on top."""
+    annotations: dict[QualifiedName, str] = msgspec.field(default_factory=dict)
+    resources: Resources | None = None
+    """None: as of every proxy."""
+    priority_class: Label | None = None
+
+
+class ProxySettings(Part, frozen=True, kw_only=True):
+    """How proxies are run in this cluster; what is said nowhere is as it stands here."""
+
+    image: str = f"hauberk-proxy:{version()}"
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    """Names of Secrets in the pod's own namespace."""
+    control: str = CONTROL_HOST
+    """The host by which proxies know control."""
+    trust_domain: str = DEFAULT_TRUST_DOMAIN
+    revision: str = "default"
+    """Of the control that makes these pods."""
+    workers: int = 1
+    """Processes that carry traffic, for each proxy."""
+    resources: Resources = Resources(requests={"cpu": "50m", "memory": "96Mi"}, limits={"memory": "512Mi"})
+    """A proxy at rest takes some 50 MiB; a limit of CPU would only make requests wait."""
+    gateways: GatewaySettings = GatewaySettings()
+
+
+def read_settings(data: bytes, origin: str) -> ProxySettings:
+    """Read the file, YAML; an empty one says nothing.
+
+    Args: origin - the file's name. Raises: ConfigErrors, with every mistake and its place.
+    """
+    text = YamlText.of(data, origin)
+    documents = [parsed for start, end in text.pieces() for parsed in text.documents(start, end)]
+    if not documents:
+        return ProxySettings()
+    tree, errors = documents[0]
+    errors = [*errors, *(check_shape(tree, ProxySettings) if tree is not None else ())]
+    if len(documents) > 1:
+        errors.append(text.error_at(0, (), "the settings are one document, and this file has several", "keep one"))
+    if errors or tree is None:
+        raise ConfigErrors(errors)
+    try:
+        return msgspec.convert(tree.root.plain(), ProxySettings)
+    except msgspec.ValidationError as error:
+        hint = "compare the file with the reference of the chart's values"
+        raise ConfigErrors([text.error_at(0, (), str(error), hint)]) from error

@@ -1,0 +1,37 @@
+"""What every proxy's container has, beside what the proxy reads."""
+
+from hauberk_control.proxy_pod import environment, readiness_probe, security_context, startup_probe, volume_mounts, volumes
+from hauberk_control.proxy_settings import ProxySettings
+from hauberk_core import pod
+
+
+def test_the_environment_says_who_and_where() -> None:
+    settings = ProxySettings(control="control.mesh.svc", trust_domain="example.org", revision="next", workers=2)
+    told = {one["name"]: one.get("value") for one in environment(settings, "web")}
+    assert told[pod.CONTROL] == "control.mesh.svc"
+    assert told[pod.TRUST_DOMAIN] == "example.org"
+    assert told[pod.REVISION] == "next"
+    assert told[pod.WORKLOAD] == "web"
+    assert told[pod.WORKERS] == "2"
+    by_pod = {one["name"] for one in environment(settings, "web") if "valueFrom" in one}
+    assert by_pod == {pod.POD_NAME, pod.POD_NAMESPACE, pod.POD_IP, pod.POD_IPS, pod.SERVICE_ACCOUNT, pod.NODE_NAME}
+
+
+def test_every_volume_is_mounted_where_the_proxy_looks() -> None:
+    assert {one["name"] for one in volumes()} == {one["name"] for one in volume_mounts()}
+    folders = {one["mountPath"] for one in volume_mounts()}
+    assert folders == {pod.TOKEN_FOLDER, pod.ROOT_FOLDER, pod.POD_FOLDER, pod.STATE_FOLDER}
+    writable = [one["mountPath"] for one in volume_mounts() if not one.get("readOnly")]
+    assert writable == [pod.STATE_FOLDER]
+
+
+def test_a_proxy_has_no_rights() -> None:
+    rights = security_context()
+    assert rights["capabilities"] == {"drop": ["ALL"]}
+    assert rights["runAsNonRoot"] is rights["readOnlyRootFilesystem"] is True
+    assert rights["runAsUser"] == rights["runAsGroup"] == pod.PROXY_UID
+
+
+def test_the_kubelet_asks_where_the_proxy_answers() -> None:
+    for probe in (startup_probe(), readiness_probe()):
+        assert probe["httpGet"] == {"path": pod.READY_PATH, "port": pod.READY_PORT}
