@@ -1,7 +1,8 @@
 """What every proxy in a pod has alike, gateway or sidecar: its environment, its files, its rights.
 
 Plain dictionaries in the form of Kubernetes' objects, because they end in manifests and patches. Whoever makes the pod adds what
-is its own: a gateway's name, a sidecar's probes.
+is its own: a gateway's name, a sidecar's probes. Fields that the API server would fill in are written, so that a second look at
+the pod finds nothing to change.
 """
 
 from typing import Final
@@ -39,7 +40,7 @@ def environment(settings: ProxySettings, workload: str) -> list[Manifest]:
     }
     variables: list[Manifest] = []
     for name, path in _FROM_POD.items():
-        variables.append({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}})
+        variables.append({"name": name, "valueFrom": {"fieldRef": _field(path)}})
     for name, value in told.items():
         variables.append({"name": name, "value": value})
     return variables
@@ -48,9 +49,7 @@ def environment(settings: ProxySettings, workload: str) -> list[Manifest]:
 def volumes() -> list[Manifest]:
     """The pod's volumes that its proxy uses."""
     token = {"audience": pod.TOKEN_AUDIENCE, "expirationSeconds": pod.TOKEN_SECONDS, "path": pod.TOKEN_FILE}
-    described: list[Manifest] = [
-        {"path": name, "fieldRef": {"fieldPath": f"metadata.{name}"}} for name in ("labels", "annotations")
-    ]
+    described: list[Manifest] = [{"path": name, "fieldRef": _field(f"metadata.{name}")} for name in ("labels", "annotations")]
     return [
         {"name": "hauberk-token", "projected": {"sources": [{"serviceAccountToken": token}]}},
         {"name": "hauberk-root", "configMap": {"name": pod.ROOT_CONFIG_MAP}},
@@ -94,4 +93,8 @@ def readiness_probe() -> Manifest:
 
 
 def _ready() -> Manifest:
-    return {"path": pod.READY_PATH, "port": pod.READY_PORT}
+    return {"path": pod.READY_PATH, "port": pod.READY_PORT, "scheme": "HTTP"}
+
+
+def _field(path: str) -> Manifest:
+    return {"apiVersion": "v1", "fieldPath": path}

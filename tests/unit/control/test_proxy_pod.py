@@ -34,4 +34,4 @@ def test_a_proxy_has_no_rights() -> None:
 
 def test_the_kubelet_asks_where_the_proxy_answers() -> None:
     for probe in (startup_probe(), readiness_probe()):
-        assert probe["httpGet"] == {"path": pod.READY_PATH, "port": pod.READY_PORT}
+        assert probe["httpGet"] == {"path": pod.READY_PATH, "port": pod.READY_PORT, "scheme": "HTTP"}
