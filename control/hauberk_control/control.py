@@ -35,7 +35,6 @@ from hauberk_control.local.messages import (
     Noted,
     Ports,
     Proxies,
-    ProxyRow,
     Refused,
     RegisterWorkload,
     Request,
@@ -45,7 +44,7 @@ from hauberk_control.local.messages import (
     Status,
     WorkloadReady,
 )
-from hauberk_control.local.rows import condition_rows, shown_file
+from hauberk_control.local.rows import condition_rows, proxy_rows, shown_file
 from hauberk_control.local.server import open_local_socket
 from hauberk_control.local.workloads import Workloads, WorkloadTaken, account_of
 from hauberk_control.plugins import PluginTranslation
@@ -234,7 +233,7 @@ class Control:
             case AskStatus():
                 return self._status()
             case AskProxies():
-                return Proxies(proxies=self._proxy_rows())
+                return Proxies(proxies=proxy_rows(self._discovery.proxies(), self._clock()))
 
     def _register(self, request: RegisterWorkload) -> Answer:
         joined = self._joined(request.namespace, account_of(request), "sidecar", request.name)
@@ -292,24 +291,6 @@ class Control:
                 for problem in dict.fromkeys(problems)
             ],
         )
-
-    def _proxy_rows(self) -> list[ProxyRow]:
-        now = self._clock()
-        return [
-            ProxyRow(
-                identity=proxy.identity,
-                role=proxy.role,
-                name=proxy.name,
-                namespace=proxy.namespace,
-                version=proxy.version,
-                current=proxy.current,
-                behind_seconds=proxy.behind_seconds,
-                connected_seconds=max(0.0, now - proxy.connected_since),
-                refused_version=proxy.refused_version,
-                refused_reason=proxy.refused_reason,
-            )
-            for proxy in self._discovery.proxies()
-        ]
 
 
 def _service_ports(service: Service) -> Ports:

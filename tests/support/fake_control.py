@@ -16,6 +16,7 @@ from hauberk_control.local.messages import (
     AskStatus,
     Noted,
     Proxies,
+    ProxyRow,
     Refused,
     RegisterWorkload,
     Request,
@@ -43,6 +44,24 @@ class FakeControl:
 
     def unregister(self, request: RegisterWorkload) -> None:
         raise AssertionError("nothing was registered")
+
+
+def proxy_row(name: str, **more: object) -> ProxyRow:
+    """A sidecar that has the latest configuration, unless `more` says otherwise."""
+    values: dict[str, object] = {
+        "identity": f"spiffe://cluster.local/ns/default/sa/{name}",
+        "role": "sidecar",
+        "name": name,
+        "namespace": "default",
+        "program": "hauberk 0.1.0",
+        "version": "abc123",
+        "current": True,
+        "behind_seconds": 0.0,
+        "in_force_seconds": 7.0,
+        "connected_seconds": 12.3,
+        **more,
+    }
+    return ProxyRow(**values)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

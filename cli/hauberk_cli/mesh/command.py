@@ -137,14 +137,16 @@ def status(mesh: Path | None, output: Literal["text", "json"]) -> int:
 def proxies(mesh: Path | None, output: Literal["text", "json"]) -> int:
     """Show every connected proxy: what it serves, whether that is the latest, and what it last refused.
 
-    Exits with 1 if one refused its configuration.
+    PROGRAM is the version of hauberk that it runs, VERSION that of its configuration, which has served for IN-FORCE. REFUSED
+    tells when it last refused one, the lines below the table why; "settled": it has taken another one since. Exits with 1 if
+    one serves on with an older configuration because it refused the latest.
 
     \b
     Examples:
       hauberk proxies
       hauberk proxies -o json
     """
-    from hauberk_cli.mesh.look import show_proxies
+    from hauberk_cli.mesh.proxies import show_proxies
 
     return show_proxies(mesh, output == "json")
 

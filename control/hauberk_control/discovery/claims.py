@@ -7,10 +7,12 @@ import msgspec
 from hauberk_control.translate.node import Node
 from hauberk_core.identity import SpiffeId
 from hauberk_core.wire_proto.discovery_pb2 import Node as NodeMessage
-from hauberk_core.wire_proto.service import NODE_FIELD
+from hauberk_core.wire_proto.service import IN_FORCE_FIELD, NODE_FIELD
 
 # A sidecar's document names a port for each service that its workload calls; the largest meshes have some ten thousand.
 LARGEST_NODE: Final = 1024 * 1024
+# "hauberk" and a version, as PEP 440 writes them, with room.
+_LONGEST_PROGRAM: Final = 64
 # Of a claim that is refused, as much goes into the log.
 _LONGEST_QUOTE: Final = 200
 
@@ -51,6 +53,21 @@ def read_node(message: NodeMessage) -> Node:
         return msgspec.json.decode(text, type=Node)
     except (msgspec.MsgspecError, ValueError) as error:
         raise WrongNode(f"the node document cannot be read: {str(error)[:_LONGEST_QUOTE]}") from error
+
+
+def read_program(message: NodeMessage) -> str:
+    """The program that a proxy runs, and its version, as it says; shortened."""
+    return f"{message.user_agent_name} {message.user_agent_version}"[:_LONGEST_PROGRAM].strip()
+
+
+def read_in_force_since(message: NodeMessage, now: float) -> float:
+    """Since when what a proxy brings along is in force there, in seconds since the epoch; 0 if it does not say so.
+
+    Args: now - what lies behind it is nonsense, or another clock's: taken for now.
+    """
+    fields = message.metadata.fields
+    since = fields[IN_FORCE_FIELD].number_value if IN_FORCE_FIELD in fields else 0.0
+    return min(since, now) if since > 0 else 0.0
 
 
 def check_claims(caller: SpiffeId, node: Node, directory: Directory) -> None:

@@ -154,19 +154,38 @@ class Status(_Message, frozen=True, kw_only=True, tag="status"):
     """Mistakes in files, each with its place, reason and hint."""
 
 
+class RefusalRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a proxy refused last since it connected."""
+
+    version: str
+    """Of the configuration."""
+    reason: str
+    seconds_ago: float
+    settled: bool
+    """Whether it has taken another one since, or this one after all."""
+
+
 class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
     """One connected proxy."""
 
     identity: str
     role: str
+    """`gateway` or `sidecar`."""
     name: str
+    """A gateway's `namespace/name`; a sidecar's workload."""
     namespace: str
+    program: str = ""
+    """The program that it runs, and its version; empty where it does not say."""
     version: str
+    """Of the configuration that it serves by; empty: none yet."""
     current: bool
+    """Whether that is the latest."""
     behind_seconds: float
+    """For how long it has not been the latest; 0 if it is."""
+    in_force_seconds: float | None = None
+    """For how long it has served by its configuration; null: it has none yet."""
     connected_seconds: float
-    refused_version: str = ""
-    refused_reason: str = ""
+    last_refusal: RefusalRow | None = None
 
 
 class Proxies(_Message, frozen=True, kw_only=True, tag="proxies"):

@@ -1,11 +1,11 @@
-"""Conditions as rows for people."""
+"""Conditions and proxies as rows for people."""
 
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hauberk_control.discovery.status import ProxyStatus
-from hauberk_control.local.messages import ConditionRow
+from hauberk_control.local.messages import ConditionRow, ProxyRow, RefusalRow
 from hauberk_control.status.conditions import Condition
 from hauberk_control.status.statuses import view_statuses
 from hauberk_control.store import ObjectKey
@@ -27,6 +27,38 @@ def condition_rows(view: View, proxies: Sequence[ProxyStatus], folder: Path) -> 
         for parent in status.parents:
             rows += _rows(key, place, parent.parent_ref.name, parent.conditions)
     return rows
+
+
+def proxy_rows(proxies: Sequence[ProxyStatus], now: float) -> list[ProxyRow]:
+    """One row for each connected proxy. Args: now - seconds since the epoch."""
+    return [
+        ProxyRow(
+            identity=proxy.identity,
+            role=proxy.role,
+            name=proxy.name,
+            namespace=proxy.namespace,
+            program=proxy.program,
+            version=proxy.version,
+            current=proxy.current,
+            behind_seconds=proxy.behind_seconds,
+            in_force_seconds=max(0.0, now - proxy.in_force_since) if proxy.in_force_since else None,
+            connected_seconds=max(0.0, now - proxy.connected_since),
+            last_refusal=_refusal_row(proxy, now),
+        )
+        for proxy in proxies
+    ]
+
+
+def _refusal_row(proxy: ProxyStatus, now: float) -> RefusalRow | None:
+    refusal = proxy.last_refusal
+    if refusal is None:
+        return None
+    return RefusalRow(
+        version=refusal.version,
+        reason=refusal.reason,
+        seconds_ago=max(0.0, now - refusal.at),
+        settled=not proxy.refused_version,
+    )
 
 
 def shown_file(file: str, folder: Path) -> str:
