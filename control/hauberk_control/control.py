@@ -19,6 +19,7 @@ from hauberk_control.ca.service import CertificateService
 from hauberk_control.ca.tokens import Grant, JoinTokens, TooManyTokens
 from hauberk_control.discovery.service import DiscoveryService
 from hauberk_control.discovery.snapshots import Configurations
+from hauberk_control.gateways.names import deployed_name
 from hauberk_control.local.kept_workloads import load_workloads, save_workloads
 from hauberk_control.local.messages import (
     FOLDER_NAME,
@@ -262,7 +263,7 @@ class Control:
     def _join_gateway(self, request: JoinGateway) -> Answer:
         for gateway in self._our_gateways():
             if (gateway.metadata.namespace, gateway.metadata.name) == (request.namespace, request.name):
-                account = f"{request.name}-{gateway.spec.gateway_class_name}"
+                account = deployed_name(request.name, gateway.spec.gateway_class_name)
                 return self._joined(request.namespace, account, "gateway", f"{request.namespace}/{request.name}")
         return Refused(message=f"there is no Gateway {request.namespace}/{request.name} of ours; hauberk status lists them")
 

@@ -4,6 +4,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from hauberk_control.gateways.names import deployed_name, name_prefix
 from hauberk_control.translate.node import Node
 from hauberk_core.identity import SpiffeId
 from hauberk_core.wire_proto.discovery_pb2 import Node as NodeMessage
@@ -96,12 +97,12 @@ def _check_gateway(caller: SpiffeId, node: Node, directory: Directory) -> None:
     if not slash or namespace != caller.namespace:
         raise ClaimRefused(f"it claims to be the gateway {_quote(node.name)}, which is not of its namespace")
     # Before the Gateway is looked up: whether another one exists is nobody's business.
-    if not caller.service_account.startswith(f"{name}-"):
+    if not caller.service_account.startswith(f"{name_prefix(name)}-"):
         raise ClaimRefused(_wrong_account(caller, node))
     known = directory.gateway_class(namespace, name)
     if known is None:
         raise UnknownGateway(f"there is no Gateway {_quote(node.name)}")
-    if caller.service_account != f"{name}-{known}":
+    if caller.service_account != deployed_name(name, known):
         raise ClaimRefused(_wrong_account(caller, node))
 
 
