@@ -26,6 +26,8 @@ from hauberk_control.local.messages import (
     SOCKET_NAME,
     Answer,
     AskGateways,
+    AskObjects,
+    AskProgress,
     AskProxies,
     AskServices,
     AskStatus,
@@ -34,7 +36,9 @@ from hauberk_control.local.messages import (
     JoinGateway,
     JoinWorkload,
     Noted,
+    Objects,
     Ports,
+    Progress,
     Proxies,
     Refused,
     RegisterWorkload,
@@ -45,7 +49,7 @@ from hauberk_control.local.messages import (
     Status,
     WorkloadReady,
 )
-from hauberk_control.local.rows import condition_rows, proxy_rows, shown_file
+from hauberk_control.local.rows import absent_proxies, condition_rows, file_problems, object_rows, proxy_rows, shown_file
 from hauberk_control.local.server import open_local_socket
 from hauberk_control.local.workloads import Workloads, WorkloadTaken, account_of
 from hauberk_control.plugins import PluginTranslation
@@ -233,6 +237,10 @@ class Control:
                 return Gateways(gateways=[_gateway_ports(gateway) for gateway in self._our_gateways()])
             case AskStatus():
                 return self._status()
+            case AskObjects():
+                return Objects(objects=object_rows(self._store, self._mesh))
+            case AskProgress():
+                return self._progress()
             case AskProxies():
                 return Proxies(proxies=proxy_rows(self._discovery.proxies(), self._clock()))
 
@@ -291,6 +299,15 @@ class Control:
                 str(msgspec.structs.replace(problem, origin=shown_file(problem.origin, self._mesh)))
                 for problem in dict.fromkeys(problems)
             ],
+        )
+
+    def _progress(self) -> Progress:
+        proxies = self._discovery.proxies()
+        return Progress(
+            unread=[shown_file(file, self._mesh) for file in self._source.unread()],
+            problems=file_problems(self._problems, self._mesh),
+            absent=absent_proxies(self._our_gateways(), self._workloads.serving(), proxies),
+            proxies=proxy_rows(proxies, self._clock()),
         )
 
 

@@ -74,6 +74,14 @@ class AskProxies(_Message, frozen=True, kw_only=True, tag="proxies"):
     """Every connected proxy. Answer: `Proxies`."""
 
 
+class AskObjects(_Message, frozen=True, kw_only=True, tag="objects"):
+    """What every object is called, and where it stands. Answer: `Objects`."""
+
+
+class AskProgress(_Message, frozen=True, kw_only=True, tag="progress"):
+    """How far what is in the files has come. Answer: `Progress`."""
+
+
 Request = (
     RegisterWorkload
     | WorkloadReady
@@ -84,6 +92,8 @@ Request = (
     | AskGateways
     | AskStatus
     | AskProxies
+    | AskObjects
+    | AskProgress
 )
 
 
@@ -194,6 +204,50 @@ class Proxies(_Message, frozen=True, kw_only=True, tag="proxies"):
     proxies: list[ProxyRow]
 
 
+class ObjectRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One object."""
+
+    kind: str
+    namespace: str
+    """Empty for kinds that do not live in namespaces."""
+    name: str
+    place: str
+
+
+class Objects(_Message, frozen=True, kw_only=True, tag="objects"):
+    """By kind, namespace and name."""
+
+    objects: list[ObjectRow]
+
+
+class FileProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """A mistake in a file, for which something of it is not in force."""
+
+    file: str
+    """Relative to the folder of resources."""
+    text: str
+    """Place, reason and hint."""
+
+
+class AbsentProxy(msgspec.Struct, frozen=True, kw_only=True):
+    """A proxy that there should be, for a Gateway or for a workload that runs, and that is not connected."""
+
+    role: str
+    name: str
+    """`namespace/name`."""
+
+
+class Progress(_Message, frozen=True, kw_only=True, tag="progress"):
+    """From the files to the proxies, as of one moment."""
+
+    unread: list[str]
+    """Files that look otherwise than what control works from, relative to the folder: it reads them in a moment."""
+    problems: list[FileProblem]
+    absent: list[AbsentProxy]
+    proxies: list[ProxyRow]
+    """By role and name."""
+
+
 class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
     """The request is not fulfilled; the message says why, and what to do."""
 
@@ -202,4 +256,4 @@ class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
     """Control has only just begun: in a moment the same request may be fulfilled."""
 
 
-Answer = Joined | Rotated | Noted | Services | Gateways | Status | Proxies | Refused
+Answer = Joined | Rotated | Noted | Services | Gateways | Status | Proxies | Objects | Progress | Refused
