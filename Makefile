@@ -70,6 +70,10 @@ docs: $(READY) ## write the pages of docs/reference that come from the code
 	@PYTHONPATH=docs $(BIN)/python -m hauberk_docs
 	$(BIN)/python -m hauberk_cli config schema > docs/reference/snapshot.schema.json
 
+.PHONY: golden
+golden: $(READY) ## write anew what injection is expected to make of pods
+	@PYTHONPATH=tests/support $(BIN)/python -m injection_cases
+
 .PHONY: protos
 protos: $(READY) ## compile the .proto files again
 	@cd core && ../$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. hauberk_core/wire_proto/*.proto

@@ -4,14 +4,15 @@ from typing import Literal
 
 import msgspec
 
+from hauberk_control.inject.settings import InjectionSettings
 from hauberk_core.build_info import version
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN
 from hauberk_core.model.errors import ConfigErrors
 from hauberk_core.model.shape import check_shape
 from hauberk_core.pod import CONTROL_HOST
 from hauberk_core.resources.names import Label, Labels, QualifiedName
-from hauberk_core.resources.one_document import one_tree
 from hauberk_core.resources.part import Part
+from hauberk_core.resources.yaml import YamlText
 
 Quantity = str | int
 """An amount as Kubernetes writes it: `500m`, `64Mi`, `2`; half a processor is `500m`, or `"0.5"` in quotes."""
@@ -60,6 +61,7 @@ class ProxySettings(Part, frozen=True, kw_only=True):
     resources: Resources = Resources(requests={"cpu": "50m", "memory": "96Mi"}, limits={"memory": "512Mi"})
     """A proxy at rest takes some 50 MiB; a limit of CPU would only make requests wait."""
     gateways: GatewaySettings = GatewaySettings()
+    inject: InjectionSettings = InjectionSettings()
 
 
 def read_settings(data: bytes, origin: str) -> ProxySettings:
@@ -67,14 +69,18 @@ def read_settings(data: bytes, origin: str) -> ProxySettings:
 
     Args: origin - the file's name. Raises: ConfigErrors, with every mistake and its place.
     """
-    tree = one_tree(data, origin)
-    if tree is None:
+    text = YamlText.of(data, origin)
+    documents = [parsed for start, end in text.pieces() for parsed in text.documents(start, end)]
+    if not documents:
         return ProxySettings()
-    errors = check_shape(tree, ProxySettings)
-    if errors:
+    tree, errors = documents[0]
+    errors = [*errors, *(check_shape(tree, ProxySettings) if tree is not None else ())]
+    if len(documents) > 1:
+        errors.append(text.error_at(0, (), "the settings are one document, and this file has several", "keep one"))
+    if errors or tree is None:
         raise ConfigErrors(errors)
     try:
         return msgspec.convert(tree.root.plain(), ProxySettings)
     except msgspec.ValidationError as error:
         hint = "compare the file with the reference of the chart's values"
-        raise ConfigErrors([tree.error_at(0, (), str(error), hint)]) from error
+        raise ConfigErrors([text.error_at(0, (), str(error), hint)]) from error

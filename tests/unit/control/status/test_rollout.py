@@ -69,8 +69,6 @@ def status_of(node: Node, store: Store, **more: object) -> ProxyStatus:
         "namespace": node.namespace,
         "address": "",
         "plugins": {},
-        "program": "",
-        "in_force_since": 0.0,
         "connected_since": 0.0,
         "version": "v",
         "current": True,

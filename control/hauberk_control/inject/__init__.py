@@ -1,0 +1,1 @@
+"""Injection: what makes a pod one of the mesh."""

@@ -1,0 +1,57 @@
+"""What an injected pod's author is told with the API server's answer: nothing is wrong, and yet it may not go as they expect."""
+
+from typing import Final
+
+from hauberk_control.inject.decide import Namespace
+from hauberk_control.inject.pod_view import PodView
+from hauberk_control.inject.wishes import Wishes
+from hauberk_control.proxy_settings import ProxySettings
+from hauberk_core.pod import CAPTURE_CONTAINER, PROXY_CONTAINER, PROXY_UID
+
+_POD_SECURITY: Final = "pod-security.kubernetes.io/enforce"
+_WITHOUT_NET_ADMIN: Final = frozenset(("baseline", "restricted"))
+
+
+def warnings_of(view: PodView, namespace: Namespace, settings: ProxySettings, wishes: Wishes) -> list[str]:
+    """Sentences for a person, each with what to do. They are short: the API server cuts longer ones."""
+    warnings = list(wishes.warnings)
+    if wishes.gateway:
+        return warnings
+    captured = wishes.interception == "REDIRECT"
+    by_container = settings.inject.capture == "init"
+    level = namespace.labels.get(_POD_SECURITY)
+    if captured and by_container and level in _WITHOUT_NET_ADMIN:
+        warnings.append(
+            f"Pod Security {level!r} of namespace {namespace.name} forbids NET_ADMIN, which {CAPTURE_CONTAINER} needs: "
+            "install hauberk's CNI plugin, or set interception mode NONE"
+        )
+    if captured:
+        warnings += _uncaptured(view)
+    if not wishes.native:
+        warnings += _without_native_sidecar(view, held=wishes.hold, early_capture=captured and not by_container)
+    return warnings
+
+
+def _uncaptured(view: PodView) -> list[str]:
+    everywhere = view.spec.security_context.run_as_user if view.spec.security_context else None
+    found: list[str] = []
+    for container in (*view.init_containers, *view.containers):
+        if container.name in {PROXY_CONTAINER, CAPTURE_CONTAINER}:
+            continue
+        own = container.security_context.run_as_user if container.security_context else None
+        if (everywhere if own is None else own) == PROXY_UID:
+            found.append(f"container {container.name} runs as user {PROXY_UID}, the proxy's, and is not captured: choose another")
+    return found
+
+
+def _without_native_sidecar(view: PodView, *, held: bool, early_capture: bool) -> list[str]:
+    found: list[str] = []
+    if (view.spec.restart_policy or "Always") != "Always":
+        found.append("without native sidecars (Kubernetes 1.29) this pod does not end when its program does: the proxy runs on")
+    if early_capture and any(container.name != PROXY_CONTAINER for container in view.init_containers):
+        found.append(
+            "without native sidecars the CNI plugin captures init containers before the proxy runs: they have no network"
+        )
+    if not held:
+        found.append("the application may start before the proxy, and has no network until the proxy is ready")
+    return found

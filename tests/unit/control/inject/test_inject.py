@@ -1,0 +1,143 @@
+"""For any pod: the patch applies, a second pass patches nothing, and the pod's own containers are as they were but for probes."""
+
+import copy
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from json_patch import apply_patch
+
+from hauberk_control.inject.decide import Namespace
+from hauberk_control.inject.inject import Cluster, Injected, cluster_of_version, inject
+from hauberk_control.inject.pod_view import PodMalformed, view_pod, workload_of
+from hauberk_control.inject.wishes import InjectionRefused
+from hauberk_control.proxy_settings import ProxySettings
+
+SHOP = Namespace("shop", {"istio-injection": "enabled"}, {})
+PORTS = st.sampled_from((80, 8080, "web", "none"))
+PROBES = st.one_of(
+    st.fixed_dictionaries(
+        {"httpGet": st.fixed_dictionaries({"port": PORTS}, optional={"path": st.just("/"), "host": st.just("h")})}
+    ),
+    st.fixed_dictionaries({"tcpSocket": st.fixed_dictionaries({"port": PORTS}), "timeoutSeconds": st.just(3)}),
+    st.just({"grpc": {"port": 9}}),
+    st.just({"exec": {"command": ["true"]}}),
+    st.just({}),
+    st.none(),
+)
+CONTAINERS = st.fixed_dictionaries(
+    {"image": st.just("i")},
+    optional={
+        "livenessProbe": PROBES,
+        "readinessProbe": PROBES,
+        "startupProbe": PROBES,
+        "ports": st.just([{"containerPort": 80, "name": "web"}]) | st.none(),
+        "env": st.just([{"name": "A", "value": "1"}]) | st.none(),
+        "securityContext": st.just({"runAsUser": 1337}) | st.none(),
+        "restartPolicy": st.just("Always"),
+    },
+)
+NAMES = ["a", "b", "c", "hauberk-proxy", "d"]
+ANNOTATIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "sidecar.istio.io/interceptionMode": st.sampled_from(("NONE", "REDIRECT", "TPROXY")),
+        "sidecar.istio.io/nativeSidecar": st.sampled_from(("true", "false")),
+        "proxy.istio.io/config": st.sampled_from(("holdApplicationUntilProxyStarts: false", "concurrency: 0", "")),
+        "prometheus.io/scrape": st.sampled_from(("true", "false", "")),
+        "prometheus.io/port": st.just("9"),
+    },
+)
+
+
+@st.composite
+def pods(draw: st.DrawFn) -> dict[str, Any]:
+    names: list[str] = draw(st.permutations(NAMES))
+    ordinary = draw(st.lists(CONTAINERS, min_size=1, max_size=3))
+    first = draw(st.lists(CONTAINERS, max_size=3))
+    named = [{"name": name, **container} for name, container in zip(names, [*ordinary, *first], strict=False)]
+    spec: dict[str, Any] = {"containers": named[: len(ordinary)]}
+    if first:
+        spec["initContainers"] = named[len(ordinary) :]
+    spec |= draw(st.fixed_dictionaries({}, optional={"volumes": st.none() | st.just([{"name": "v", "emptyDir": {}}])}))
+    metadata = draw(st.fixed_dictionaries({}, optional={"annotations": ANNOTATIONS | st.none(), "name": st.just("p")}))
+    return {"metadata": metadata, "spec": spec} if metadata else {"spec": spec}
+
+
+@given(pods(), st.booleans())
+def test_any_pod(pod: dict[str, Any], native: bool) -> None:
+    untouched = copy.deepcopy(pod)
+    result = inject(pod, SHOP, ProxySettings(), Cluster(native))
+    assert pod == untouched
+    assert isinstance(result, Injected)
+    after = apply_patch(pod, msgspec.to_builtins(result.patch))
+    again = inject(after, SHOP, ProxySettings(), Cluster(native))
+    assert isinstance(again, Injected)
+    assert again.patch == []
+    assert others(after) == others(pod)
+    names = [each["name"] for each in [*(after["spec"].get("initContainers") or ()), *after["spec"]["containers"]]]
+    assert names.count("hauberk-proxy") == 1
+    assert len(names) == len(set(names))
+
+
+def others(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    everything = [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
+    own = [each for each in everything if each["name"] not in {"hauberk-proxy", "hauberk-init"}]
+    return [{key: value for key, value in each.items() if not key.endswith("Probe")} for each in own]
+
+
+@pytest.mark.parametrize(
+    ("version", "native"),
+    [(("1", "28"), False), (("1", "29"), True), (("1", "34+"), True), (("2", "0"), True), (("", "x"), False)],
+)
+def test_native_sidecars_by_version(version: tuple[str, str], native: bool) -> None:
+    assert cluster_of_version(*version).native_sidecars is native
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {},
+        {"spec": []},
+        {"spec": {"containers": None}},
+        {"spec": {"containers": [{}]}},
+        {"metadata": 1, "spec": {"containers": []}},
+    ],
+)
+def test_no_pod(pod: dict[str, Any]) -> None:
+    with pytest.raises(PodMalformed):
+        inject(pod, SHOP, ProxySettings(), Cluster())
+
+
+@pytest.mark.parametrize(
+    ("kind", "owner", "workload"),
+    [
+        ("ReplicaSet", "web-5d9f", "web"),
+        ("ReplicaSet", "web-other", "web-other"),
+        ("Job", "report-29381700", "report"),
+        ("Job", "report-1", "report-1"),
+        ("StatefulSet", "db", "db"),
+    ],
+)
+def test_the_workload_is_what_made_the_pod(kind: str, owner: str, workload: str) -> None:
+    references = [{"kind": "Other", "name": "x"}, {"kind": kind, "name": owner, "controller": True}]
+    metadata = {"generateName": "p-", "labels": {"pod-template-hash": "5d9f"}, "ownerReferences": references}
+    assert workload_of(view_pod({"metadata": metadata, "spec": {"containers": []}})) == workload
+
+
+def test_a_pod_without_owner_is_its_own_workload() -> None:
+    assert workload_of(view_pod({"metadata": {"generateName": "p-"}, "spec": {"containers": []}})) == "p"
+    assert workload_of(view_pod({"spec": {"containers": []}})) == "unknown"
+
+
+def test_a_gateway_that_does_not_say_which() -> None:
+    pod = {"metadata": {"annotations": {"hauberk.dev/templates": "gateway"}}, "spec": {"containers": [{"name": "a"}]}}
+    with pytest.raises(InjectionRefused, match="is to be a gateway, and no label"):
+        inject(pod, SHOP, ProxySettings(), Cluster())
+
+
+def test_a_container_with_the_name_of_ours() -> None:
+    with pytest.raises(InjectionRefused, match="rename the container"):
+        inject({"spec": {"containers": [{"name": "hauberk-init"}]}}, SHOP, ProxySettings(), Cluster())
