@@ -198,7 +198,7 @@ class _StubTransport(Transport):
         self._response: Final = response
         self._next: int = _FIRST_ENDPOINT
 
-    def connect(self, host: str, port: int) -> Stream:
+    def connect(self, host: str, port: int, source: str = "") -> Stream:
         self._next += 1
         return _StubEndpoint(self._next, self._response, self._poller)
 

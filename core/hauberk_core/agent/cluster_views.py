@@ -52,17 +52,18 @@ def view_clusters(clusters: "list[ClusterRuntime]") -> bytes:
 
 
 def _view(runtime: "ClusterRuntime") -> ClusterView:
-    cluster = runtime.cluster
+    clusters = [runtime.cluster, *([] if runtime.destinations is None else runtime.destinations.clusters())]
     endpoints = [
         EndpointView(endpoint.address, endpoint.name, endpoint.active, cluster.idle_connections(endpoint))
+        for cluster in clusters
         for endpoint in cluster.endpoints()
     ]
     return ClusterView(
-        cluster.name,
+        runtime.cluster.name,
         runtime.config.load_balancing,
         runtime.config.transport.security,
-        cluster.open_connections(),
-        cluster.waiting(),
+        sum(cluster.open_connections() for cluster in clusters),
+        sum(cluster.waiting() for cluster in clusters),
         endpoints,
         runtime.unresolved(),
     )

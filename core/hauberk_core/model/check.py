@@ -10,6 +10,7 @@ from typing import Final
 from hauberk_core.identity import SpiffeError, parse_uri
 from hauberk_core.model import syntax
 from hauberk_core.model.address import Address, parse_address
+from hauberk_core.model.check_capture import check_destinations, check_protocol, check_reach
 from hauberk_core.model.check_routes import check_plugins, check_route_table
 from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.errors import ConfigError, Path, quote
@@ -102,15 +103,20 @@ def _check_listeners(snapshot: Snapshot, mistakes: list[Mistake]) -> None:
             hint = 'write at least one: [{"route_table": "a-name"}]'
             mistakes.append(Mistake((*path, "filter_chains"), "a listener without a filter chain can serve nobody", hint))
         _check_chains(listener, snapshot, path, mistakes)
+        check_destinations(listener, path, mistakes)
 
 
 def _check_chains(listener: Listener, snapshot: Snapshot, listener_path: Path, mistakes: list[Mistake]) -> None:
     names: dict[str, int] = {}
     for index, chain in enumerate(listener.filter_chains):
         path = (*listener_path, "filter_chains", index)
-        _check_reference(chain.route_table, snapshot.route_tables, "route table", (*path, "route_table"), mistakes)
+        if chain.protocol != "tcp":
+            _check_reference(chain.route_table, snapshot.route_tables, "route table", (*path, "route_table"), mistakes)
+        check_protocol(chain, snapshot.clusters, path, mistakes)
         _check_listening_transport(chain, snapshot, path, mistakes)
         check_plugins(chain.plugins, path, mistakes)
+        if listener.captured:
+            continue
         if chain.transport.security != listener.filter_chains[0].transport.security:
             hint = "give the plain and the TLS chains listeners with different ports"
             mistakes.append(Mistake((*path, "transport"), "one address cannot be both plain and TLS", hint))
@@ -209,7 +215,8 @@ def _check_transport(transport: TransportConfig, snapshot: Snapshot, path: Path,
 
 
 def _check_cluster(cluster: Cluster, snapshot: Snapshot, path: Path, mistakes: list[Mistake]) -> None:
-    if not cluster.endpoints:
+    check_reach(cluster, path, mistakes)
+    if not cluster.endpoints and cluster.reach == "endpoints":
         hint = 'add one: [{"address": "127.0.0.1:9080"}]'
         mistakes.append(Mistake((*path, "endpoints"), "a cluster without endpoints answers 503 to everything", hint, "warning"))
     seen: dict[Address, int] = {}

@@ -34,6 +34,11 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     endpoints: tuple[Endpoint, ...] = ()
     """Without any, requests are answered with 503."""
+    reach: Literal["endpoints", "original_destination", "nothing"] = "endpoints"
+    """`original_destination`: what captured connections bring goes where they were going; `nothing`: requests are answered with
+    502 and other connections reset, because nothing may leave the mesh here."""
+    source_addresses: tuple[str, ...] = ()
+    """Addresses of this machine that its connections come from, one of each family; empty: the system's choice."""
     load_balancing: Literal["least_request", "round_robin"] = "least_request"
     """`least_request`: of two endpoints drawn at random the one with fewer requests; `round_robin`: each in turn."""
     transport: TransportConfig = TransportConfig()

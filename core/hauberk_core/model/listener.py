@@ -6,6 +6,7 @@ import msgspec
 
 from hauberk_core.model.duration import Duration
 from hauberk_core.model.plugin import PluginConfig
+from hauberk_core.model.route import WeightedCluster
 from hauberk_core.model.transport import TransportConfig
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -40,12 +41,21 @@ class HttpTimeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class FilterChain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What happens to the connections of a listener, chosen by the server name they ask for."""
+    """What happens to the connections of a listener, chosen by where they were going, or by the server name they ask for."""
 
-    route_table: str
-    """The name of the table its requests are routed by."""
+    route_table: str = ""
+    """The name of the table its requests are routed by; only without HTTP may it be empty."""
+    destinations: tuple[str, ...] = ()
+    """Of captured connections: addresses and ranges (`10.0.0.0/8`) that they were going to; empty: every other one."""
+    destination_ports: tuple[Annotated[int, msgspec.Meta(ge=1, le=65535)], ...] = ()
+    """Of captured connections: ports that they were going to; empty: every other one. The address goes before the port."""
     server_names: tuple[str, ...] = ()
     """SNI names, exact or `*.example.test`; empty: every connection that no other chain takes."""
+    protocol: Literal["http", "tcp", "detect"] = "http"
+    """`tcp`: octets pass as they are; `detect`: HTTP/1.1 is routed, everything else passes. An endpoint that speaks before the
+    client does is passed on at once."""
+    backends: tuple[WeightedCluster, ...] = ()
+    """Where octets that are not HTTP go, by weight; without any such connections are reset."""
     transport: TransportConfig = TransportConfig()
     """How its connections are secured."""
     codec: Literal["strict", "h11"] = "strict"
@@ -54,6 +64,8 @@ class FilterChain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Bounds on what its clients may send."""
     timeouts: HttpTimeouts = HttpTimeouts()
     """How long its clients are waited for."""
+    tcp_idle_timeout: Duration = Duration(3600.0)
+    """Octets that pass as they are: a connection is closed on which nothing moves for so long; `0s`: never. Envoy's default."""
     plugins: tuple[PluginConfig, ...] = ()
     """For every request of these connections; their filters see it before it is routed."""
 
@@ -64,4 +76,6 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     address: str
     """`host:port`, `[v6]:port` or `:port` (every address of this machine); port 0: any free one."""
     filter_chains: tuple[FilterChain, ...]
-    """The most specific server name decides which one takes a connection."""
+    """The most specific destination or server name decides which one takes a connection."""
+    captured: bool = False
+    """Rules of the kernel lead connections here, which were going elsewhere. One that was going nowhere else is reset."""

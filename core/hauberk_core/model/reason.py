@@ -22,6 +22,12 @@ class Reason(enum.Enum):
     NO_ROUTE = ("no_route", 404, "NR", "the host is known, but none of its routes takes this request")
     NO_BACKEND = ("no_backend", 500, "NC", "the route names no usable backend")
     NO_ENDPOINT = ("no_endpoint", 503, "UH", "the cluster has no endpoint")
+    NOT_REGISTERED = (
+        "not_registered",
+        502,
+        "NR",
+        "the mesh does not know the destination, and lets nothing else out (REGISTRY_ONLY)",
+    )
     CONNECT_FAILED = ("connect_failed", 503, "UF", "no connection to any endpoint tried; nothing was sent")
     CONNECT_TIMEOUT = ("connect_timeout", 503, "UF", "connecting took longer than the limit; nothing was sent")
     OVERFLOW = ("overflow", 503, "UO", "too many connections or waiting requests for this cluster")

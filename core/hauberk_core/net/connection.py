@@ -147,6 +147,34 @@ class Connection(Handler):
         """Octets that wait for the peer."""
         return len(self._unsent)
 
+    def let_go(self) -> Stream:
+        """End this connection and leave its stream open, for somebody else. Everything that was queued must have been sent."""
+        if not self.closed:
+            self.closed = True
+            self.loop.wheel.drop(self.timer)
+            self._relay.forget()
+            if not self._hung_up:
+                self.loop.forget(self.descriptor)
+        return self.stream
+
+    def go_on(self, data: bytes, ended: bool) -> None:
+        """Open with a stream that another connection has let go of.
+
+        Args: data - what that one has read; ended - the peer has ended its side behind it.
+        """
+        self.open()
+        if data and not self.closed:
+            self.bytes_read += len(data)
+            self.received(data)
+        if self.closed:
+            return
+        if ended:
+            self._ended = True
+            self.pause_reading()
+            self.received(b"")
+        elif self.stream.pending() and self._reading:
+            self.loop.call_soon(self._read_pending)
+
     # Reading.
 
     def pause_reading(self) -> None:

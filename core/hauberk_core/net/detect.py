@@ -3,7 +3,7 @@
 Every TLS connection begins with a record of type handshake, 22 (RFC 8446 section 5.1). No request of HTTP can begin with that
 octet: a method is made of token characters (RFC 9110 section 9.1), and HTTP/2's preface begins with a letter. One octet decides,
 so that nobody can hold the decision open by sending half of what it takes. It is looked at, not taken. Protocols in which the
-server speaks first cannot be told apart this way; their client says nothing until the handshake timeout ends the connection.
+server speaks first cannot be told apart this way: where octets pass as they are, an endpoint that speaks decides for plain.
 """
 
 from typing import Final
@@ -48,6 +48,13 @@ class DetectingStream(Stream):
             chosen = self._choose(first)
             self._chosen = chosen
         return chosen.handshake()
+
+    def may_be_plain(self) -> bool:
+        return self._chosen is None and self._takes_plain
+
+    def take_for_plain(self) -> None:
+        if self._chosen is None and self._takes_plain:
+            self._chosen = self._plain
 
     def plaintext_refused(self, error: OSError) -> None:
         """Whoever does not begin TLS is about to be reset, and `error` to be raised."""

@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import struct
+import sys
 from typing import Final
 
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_WRITE, Listening, Stream, Transport
@@ -12,6 +13,13 @@ from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_WRITE, Li
 _KEEP_COUNT: Final[int] = getattr(socket, "TCP_KEEPCNT", -1)
 _KEEP_IDLE: Final[int] = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", -1))
 _KEEP_INTERVAL: Final[int] = getattr(socket, "TCP_KEEPINTVL", -1)
+# From linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h: both have this number.
+_ORIGINAL_DESTINATION: Final = 80
+# struct sockaddr_in and sockaddr_in6, as far as they are of interest.
+_SOCKADDR_IN: Final = struct.Struct("!2sH4s8x")
+_SOCKADDR_IN6: Final = struct.Struct("!2sH4x16s4x")
+# With a given source address a port would be taken at once, and then be free for one destination only: 28,000 in all.
+_BIND_WITHOUT_PORT: Final[int] = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24 if sys.platform == "linux" else -1)
 _CONNECTING: Final = frozenset({errno.EINPROGRESS, errno.EAGAIN, errno.EALREADY, errno.EINTR})
 LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 # Errors of one connection that accept(2) passes on (its manual page asks to treat them like "try again").
@@ -110,6 +118,17 @@ class SocketStream(Stream):
             except OSError:  # close(2) reports errors of earlier writes; the descriptor is gone all the same
                 return
 
+    def original_destination(self) -> tuple[str, int]:
+        try:
+            sockname = self.socket.getsockname()
+            host = str(sockname[0])
+            port = int(sockname[1])
+            if ":" not in host or host.startswith("::ffff:"):
+                return _original_of_4(self.socket, host.removeprefix("::ffff:"), port)
+            return _original_of_6(self.socket, host, port)
+        except OSError:
+            return "", 0
+
     def local_address(self) -> str:
         if not self._local:
             try:
@@ -159,12 +178,16 @@ class SocketListening(Listening):
 class SocketTransport(Transport):
     """Connections through the kernel."""
 
-    def connect(self, host: str, port: int) -> Stream:
+    def connect(self, host: str, port: int, source: str = "") -> Stream:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
             _set_nodelay(sock)
+            if source:
+                if _BIND_WITHOUT_PORT >= 0:
+                    sock.setsockopt(socket.IPPROTO_IP, _BIND_WITHOUT_PORT, 1)
+                sock.bind((source, 0))
             error = sock.connect_ex((host, port))
             if error and error not in _CONNECTING:
                 raise OSError(error, os.strerror(error))
@@ -173,6 +196,24 @@ class SocketTransport(Transport):
             raise
         peer = f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
         return SocketStream(sock, True, peer)
+
+
+def _original_of_4(sock: socket.socket, host: str, port: int) -> tuple[str, int]:
+    try:
+        raw = sock.getsockopt(socket.IPPROTO_IP, _ORIGINAL_DESTINATION, _SOCKADDR_IN.size)
+    except OSError:  # nobody keeps account of connections here, so that nobody led this one
+        return host, port
+    _, original_port, original_host = _SOCKADDR_IN.unpack(raw)
+    return socket.inet_ntop(socket.AF_INET, original_host), original_port
+
+
+def _original_of_6(sock: socket.socket, host: str, port: int) -> tuple[str, int]:
+    try:
+        raw = sock.getsockopt(socket.IPPROTO_IPV6, _ORIGINAL_DESTINATION, _SOCKADDR_IN6.size)
+    except OSError:
+        return host, port
+    _, original_port, original_host = _SOCKADDR_IN6.unpack(raw)
+    return socket.inet_ntop(socket.AF_INET6, original_host), original_port
 
 
 def _set_nodelay(sock: socket.socket) -> None:

@@ -29,6 +29,13 @@ class Stream:
         """
         raise NotImplementedError
 
+    def may_be_plain(self) -> bool:
+        """Whether the handshake waits for the peer's first octet, which may turn out to be no handshake at all."""
+        return False
+
+    def take_for_plain(self) -> None:
+        """Do not wait for that octet any longer: `handshake` goes on without TLS."""
+
     def settled(self) -> "Stream":
         """The stream to go on with once the handshake is done: another one where the handshake was to find out which."""
         return self
@@ -89,6 +96,13 @@ class Stream:
         """Whether the octets travel inside TLS."""
         return False
 
+    def original_destination(self) -> tuple[str, int]:
+        """Where an accepted connection was going before rules of the kernel led it here; if none did, this end's own address.
+
+        Returns: a numeric host, IPv6 without brackets, and a port; an empty host where that cannot be told.
+        """
+        return "", 0
+
     def local_address(self) -> str:
         """`host:port` of this end, for logs."""
         raise NotImplementedError
@@ -126,9 +140,10 @@ class Listening:
 class Transport:
     """Makes streams."""
 
-    def connect(self, host: str, port: int) -> Stream:
+    def connect(self, host: str, port: int, source: str = "") -> Stream:
         """Begin to connect to a numeric address; `Stream.handshake` goes on with it.
 
+        Args: source - the address of this machine that the connection shall come from, of the same family; empty: any.
         Raises: OSError if it failed at once.
         """
         raise NotImplementedError

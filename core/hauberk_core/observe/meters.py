@@ -16,12 +16,17 @@ from hauberk_core.observe.metrics import (
     LISTENER,
     LOCAL_ANSWER,
     OTHER,
+    PASSAGE_RECEIVED,
+    PASSAGE_SENT,
+    PASSAGES_CLOSED,
+    PASSAGES_OPENED,
     REQUEST_SIZE,
     REQUEST_SIZE_SUM,
     REQUESTS,
     RESPONSE_SIZE,
     RESPONSE_SIZE_SUM,
     SIZES,
+    TCP,
     WORKER,
 )
 
@@ -59,11 +64,40 @@ class ListenerMeters:
         """An accept failed."""
         self._view[3] += 1
 
+    def misled(self) -> None:
+        """A captured connection had nowhere to go."""
+        self._view[4] += 1
+
+
+class PassageMeters:
+    """Counts connections whose octets pass as they are, between one pair of peers."""
+
+    __slots__ = ("_view",)
+
+    def __init__(self, view: memoryview) -> None:
+        self._view: Final = view
+
+    def opened(self) -> None:
+        """One passes."""
+        self._view[PASSAGES_OPENED] += 1
+
+    def closed(self) -> None:
+        """One that was reported as opened is over."""
+        self._view[PASSAGES_CLOSED] += 1
+
+    def received(self, size: int) -> None:
+        """So many octets have come from a client."""
+        self._view[PASSAGE_RECEIVED] += size
+
+    def sent(self, size: int) -> None:
+        """So many octets go to a client."""
+        self._view[PASSAGE_SENT] += size
+
 
 class ClusterMeters:
     """Counts the exchanges of one cluster, and the connections to it."""
 
-    __slots__ = ("_by_case", "_by_peer", "_cells", "_http_labels", "_is_destination", "_outcomes", "_plain", "_view")
+    __slots__ = ("_by_case", "_by_peer", "_cells", "_http_labels", "_is_destination", "_outcomes", "_passages", "_plain", "_view")
 
     def __init__(self, cells: Cells, reporter: str, name: str, labels: dict[str, str], protocol: str) -> None:
         self._cells: Final = cells
@@ -80,6 +114,7 @@ class ClusterMeters:
         self._by_peer: Final[dict[str, dict[int, memoryview]]] = {}
         self._by_case: Final[dict[str, dict[int, memoryview]]] = {}
         self._outcomes = 0
+        self._passages: Final[dict[str, PassageMeters]] = {}
 
     def finished(
         self, status: int, flags: str, client: str, endpoint: str, request_bytes: int, response_bytes: int, duration: float
@@ -110,6 +145,24 @@ class ClusterMeters:
         view[RESPONSE_SIZE + SIZES.index(response_bytes)] += 1
         view[RESPONSE_SIZE_SUM] += response_bytes
 
+    def passage(self, client: str, endpoint: str) -> PassageMeters:
+        """The meters of connections whose octets pass as they are.
+
+        Args: client, endpoint - identities proved by mutual TLS, or empty.
+        """
+        peer = client if self._is_destination else endpoint
+        known = self._passages.get(peer)
+        if known is None:
+            principal = peer if len(self._passages) < OUTCOMES_PER_CLUSTER else OTHER
+            known = self._passages.get(principal)
+        if known is None:
+            labels = self._with_peer(principal)
+            labels["request_protocol"] = "tcp"
+            labels["response_flags"] = "-"
+            known = PassageMeters(self._cells.view(TCP, TCP.label_values(labels)))
+            self._passages[principal] = known
+        return known
+
     def connection_opened(self) -> None:
         """A connection to an endpoint is established."""
         self._view[0] += 1
@@ -135,6 +188,16 @@ class ClusterMeters:
         """A request was refused because pool and queue were full."""
         self._view[4] += 1
 
+    def _with_peer(self, principal: str) -> dict[str, str]:
+        """The labels of what is exchanged with a peer. Args: principal - its identity, or empty."""
+        labels = dict(self._http_labels)
+        if self._is_destination:
+            # As in Istio, where only the destination says how secure the request was.
+            labels["connection_security_policy"] = "mutual_tls" if principal else "none"
+        if principal:
+            labels["source_principal" if self._is_destination else "destination_principal"] = principal
+        return labels
+
     def _outcome(self, status: int, flags: str, peer: str) -> memoryview:
         code = str(status)
         principal = peer
@@ -143,14 +206,9 @@ class ClusterMeters:
             code = OTHER
             flags = OTHER
             principal = OTHER if peer else ""
-        labels = dict(self._http_labels)
+        labels = self._with_peer(principal)
         labels["response_code"] = code
         labels["response_flags"] = flags
-        if self._is_destination:
-            # As in Istio, where only the destination says how secure the request was.
-            labels["connection_security_policy"] = "mutual_tls" if peer else "none"
-        if principal:
-            labels["source_principal" if self._is_destination else "destination_principal"] = principal
         view = self._cells.view(HTTP, HTTP.label_values(labels))
         if code == OTHER:
             return view

@@ -117,6 +117,24 @@ HTTP: Final = MetricGroup(
     ),
 )
 
+# Where the parts of the next group lie.
+PASSAGES_OPENED: Final = 0
+PASSAGES_CLOSED: Final = 1
+PASSAGE_RECEIVED: Final = 2
+PASSAGE_SENT: Final = 3
+
+TCP: Final = MetricGroup(
+    "istio_tcp",
+    tuple([label for label in HTTP.labels if label != "response_code"]),
+    "unknown",
+    (
+        Metric("istio_tcp_connections_opened_total", COUNTER, "Connections whose octets pass as they are."),
+        Metric("istio_tcp_connections_closed_total", COUNTER, "Of these, those that are over."),
+        Metric("istio_tcp_received_bytes_total", COUNTER, "Octets that their clients have sent."),
+        Metric("istio_tcp_sent_bytes_total", COUNTER, "Octets that their clients were sent."),
+    ),
+)
+
 LISTENER: Final = MetricGroup(
     "listener",
     ("listener",),
@@ -126,6 +144,11 @@ LISTENER: Final = MetricGroup(
         Metric("hauberk_downstream_connections_active", GAUGE, "Connections that are open."),
         Metric("hauberk_tls_handshake_failures_total", COUNTER, "TLS handshakes of clients that failed."),
         Metric("hauberk_accept_errors_total", COUNTER, "Accepts that failed, for example for want of descriptors."),
+        Metric(
+            "hauberk_misled_connections_total",
+            COUNTER,
+            "Captured connections that were reset: they were going to the listener itself, or nowhere that is served.",
+        ),
     ),
 )
 
@@ -259,6 +282,7 @@ CIRCUIT: Final = MetricGroup(
 
 GROUPS: Final = (
     HTTP,
+    TCP,
     LISTENER,
     CLUSTER,
     LOCAL_ANSWER,

@@ -91,9 +91,10 @@ class Record:
         return attributes
 
     def response_details(self) -> str:
-        """In Envoy's manner: `via_upstream` for an endpoint's answer, else the reason's code, with details in braces."""
+        """In Envoy's manner: `via_upstream` for an endpoint's answer, `-` for octets that passed as they are, else the reason's
+        code, with details in braces."""
         if self.reason is None:
-            return "via_upstream"
+            return "via_upstream" if self.protocol else "-"
         if not self.details:
             return self.reason.code
         return self.reason.code + "{" + self.details.replace(" ", "_") + "}"

@@ -59,7 +59,8 @@ class TextLine(LineFormat):
         reason = record.reason
         if reason is None:
             flags = "-"
-            details = "via_upstream"
+            # Octets that pass as they are have no response, and no protocol either.
+            details = "via_upstream" if record.protocol else "-"
         else:
             flags = reason.flag
             details = record.response_details()

@@ -33,7 +33,8 @@ def find_plugin_mistakes(snapshot: Snapshot, host: PluginHost) -> list[Mistake]:
         tables = {name: (table, compile_table(table)) for name, table in snapshot.route_tables.items()}
     except RouteErrors:
         return mistakes
-    if any(chain.route_table not in tables for listener in snapshot.listeners.values() for chain in listener.filter_chains):
+    named = {chain.route_table for listener in snapshot.listeners.values() for chain in listener.filter_chains}
+    if not named - {""} <= set(tables):
         return mistakes
     with tempfile.TemporaryFile() as file:
         create_cells(file.fileno(), _CELLS, _DIRECTORY_BYTES)

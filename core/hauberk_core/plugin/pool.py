@@ -176,6 +176,9 @@ class _Builder:
         for name, listener in listeners.items():
             for index, chain in enumerate(listener.filter_chains):
                 path: Path = ("listeners", name, "filter_chains", index)
+                if not chain.route_table:
+                    # Octets that pass as they are have no requests.
+                    continue
                 chain_uses = self._uses(chain.plugins, path, _EXCHANGE_HOOKS)
                 table, compiled = tables[chain.route_table]
                 filters = _chain_filters(chain_uses, table, compiled, routes[chain.route_table])

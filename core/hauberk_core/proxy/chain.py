@@ -8,6 +8,8 @@ from mypy_extensions import mypyc_attr
 from hauberk_core.http.h1_server import H1Server
 from hauberk_core.http.machine import ServerMachine
 from hauberk_core.model.listener import FilterChain, HttpLimits
+from hauberk_core.model.reason import Reason
+from hauberk_core.net.transport import Security
 from hauberk_core.observe.meters import ClusterMeters
 from hauberk_core.observe.record import Record
 from hauberk_core.observe.request_id import RequestIds
@@ -16,14 +18,46 @@ from hauberk_core.plugin.waiting import Waiting
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.dice import Dice
 from hauberk_core.upstream.cluster import UpstreamCluster
+from hauberk_core.upstream.destinations import MOST_DESTINATIONS, OriginalDestinations
 
 
 class Target:
     """A cluster that routes may name, and where its exchanges are counted."""
 
-    def __init__(self, cluster: UpstreamCluster, meters: ClusterMeters) -> None:
+    def __init__(
+        self, cluster: UpstreamCluster, meters: ClusterMeters, destinations: OriginalDestinations | None, refuses: bool
+    ) -> None:
         self.cluster: Final = cluster
         self.meters: Final = meters
+        self.destinations: Final = destinations
+        """Where connections go on to where they were going: each of these has a cluster of its own."""
+        self.refuses: Final = refuses
+        """Nothing may go there."""
+        self.is_ordinary: Final = destinations is None and not refuses
+
+    def reach(self, host: str, port: int) -> "UpstreamCluster | Unreachable":
+        """The cluster that a connection takes which was going to `host` and `port`, or why there is none."""
+        if self.refuses:
+            return Unreachable(Reason.NOT_REGISTERED, Reason.NOT_REGISTERED.meaning)
+        destinations = self.destinations
+        if destinations is None:
+            return self.cluster
+        if not host:
+            return Unreachable(Reason.NO_ENDPOINT, "nobody knows where this connection was going: it was not captured")
+        found = destinations.at(host, port)
+        if found is None:
+            return Unreachable(Reason.OVERFLOW, f"connections go on to {MOST_DESTINATIONS} places already")
+        return found
+
+
+class Unreachable:
+    """There is no way on."""
+
+    __slots__ = ("detail", "reason")
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        self.reason: Final = reason
+        self.detail: Final = detail
 
 
 class Chain:
@@ -45,6 +79,12 @@ class Chain:
         self.table: CompiledTable = table
         self.filters: ChainFilters | None = None
         """What plugins do with its exchanges, with the table of the same configuration; None: nothing."""
+        self.security: Security | None = None
+        """How connections are secured that were known to be this chain's before anything was said; None: not at all."""
+        self.passes_octets: Final = config.protocol != "http"
+        """Whether connections may be other than HTTP."""
+        self.detects: Final = config.protocol == "detect"
+        self.tcp_idle_timeout: Final = config.tcp_idle_timeout.seconds
         self.dice: Final = dice
         self.scheme: Final = scheme
         self.port: Final = port
@@ -52,8 +92,21 @@ class Chain:
         self.idle_timeout: Final = timeouts.idle.seconds
         self.stall_timeout: Final = timeouts.stall.seconds
         self.handshake_timeout: Final = timeouts.handshake.seconds
+        self.drain_timeout: Final = timeouts.drain.seconds
         self._limits: Final = config.limits
         self._other_machine: Final = other_machine
+
+    def pick_backend(self) -> str:
+        """The name of the cluster that takes a connection which is not HTTP, by weight; empty: there is none."""
+        total = 0
+        for backend in self.config.backends:
+            total += backend.weight
+        drawn = self.dice.next() * total
+        for backend in self.config.backends:
+            drawn -= backend.weight
+            if drawn < 0:
+                return backend.cluster
+        return ""
 
     def new_machine(self) -> ServerMachine:
         """A server machine for a new connection."""
@@ -83,4 +136,8 @@ class ChainOwner:
 
     def report(self, record: Record, meters: ClusterMeters) -> None:
         """Count and log a finished exchange."""
+        raise NotImplementedError
+
+    def report_passage(self, record: Record) -> None:
+        """Log a connection whose octets passed as they are."""
         raise NotImplementedError

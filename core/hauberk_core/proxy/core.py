@@ -13,6 +13,7 @@ from hauberk_core.http.machine import ClientMachine, ServerMachine
 from hauberk_core.model.address import Address, parse_address
 from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.listener import FilterChain, HttpLimits, Listener
+from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import AccessLog
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.tls import TlsSecurity
@@ -30,11 +31,16 @@ from hauberk_core.proxy.chain import Chain, ChainOwner, Target
 from hauberk_core.proxy.listener import ListenerRuntime
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.dice import Dice
+from hauberk_core.route.table import compile_table
 from hauberk_core.upstream.balance import Balancer, LeastRequest, RoundRobin, WeightedLeastRequest, WeightedRoundRobin
 from hauberk_core.upstream.cluster import UpstreamCluster
+from hauberk_core.upstream.destinations import ClusterFactory, OriginalDestinations, source_for
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.meters import UpstreamMeters
 from hauberk_core.upstream.settings import ClusterSettings
+
+# Of a chain that routes nothing.
+_NO_TABLE: Final = compile_table(RouteTable())
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -142,7 +148,7 @@ class ProxyCore(ChainOwner):
         count = 0
         for listener in self._all_listeners():
             for connection in listener.connections:
-                if connection.exchange is not None:
+                if connection.is_busy():
                     count += 1
         return count
 
@@ -173,6 +179,12 @@ class ProxyCore(ChainOwner):
         if log is not None:
             log.write(record)
 
+    def report_passage(self, record: Record) -> None:
+        if record.reason is not None:
+            self.meters.local_answer(record.reason)
+        if self._access_log is not None:
+            self._access_log.write(record)
+
     # Inside.
 
     def _all_listeners(self) -> list[ListenerRuntime]:
@@ -201,7 +213,8 @@ class ProxyCore(ChainOwner):
                 runtime.configure(config)
             runtime.cluster.set_guards(update.guards.get(name, ()))
             clusters[name] = runtime
-            targets[name] = Target(runtime.cluster, self.meters.cluster_meters(name, config.labels))
+            meters = self.meters.cluster_meters(name, config.labels)
+            targets[name] = Target(runtime.cluster, meters, runtime.destinations, config.reach == "nothing")
         self._clusters = clusters
         self._targets = targets
 
@@ -211,18 +224,19 @@ class ProxyCore(ChainOwner):
         security = given
         if context is not None:
             security = TlsSecurity(context, False, config.transport.server_name)
-        factory = _ClientMachines(self._other_codecs if config.codec == "h11" else None)
-        cluster = UpstreamCluster(
+        factory = _Clusters(
             name,
             self.loop,
             self._transport,
             security,
-            factory.new,
-            ClusterSettings(),
+            _ClientMachines(self._other_codecs if config.codec == "h11" else None),
             LeastRequest(self._random),
             _ClusterConnectionMeters(self.meters.cluster_meters(name, config.labels)),
         )
-        return ClusterRuntime(cluster, config, context, given, self._resolver, self._random)
+        destinations = None
+        if config.reach == "original_destination":
+            destinations = OriginalDestinations(factory, config.source_addresses)
+        return ClusterRuntime(factory, destinations, config, context, given, self._resolver, self._random)
 
     def _apply_listeners(self, update: ProxyUpdate) -> None:
         listeners: dict[str, ListenerRuntime] = {}
@@ -261,11 +275,13 @@ class ProxyCore(ChainOwner):
             chain.filters = filters
             chains.append(chain)
             given = update.server_securities.get((name, index))
+            if config.captured:
+                chain.security = given if context is None else TlsSecurity(context, True, "")
             if given is not None and (security is None or not chain_config.server_names):
                 security = given
             if context is not None and (security is None or not chain_config.server_names):
                 security = TlsSecurity(context, True, "")
-        runtime.configure(chains, security)
+        runtime.configure(chains, security, config.captured)
 
     def _bind_backends(self, filters: ChainFilters) -> None:
         """Let pickers see the clusters at work."""
@@ -277,13 +293,12 @@ class ProxyCore(ChainOwner):
     def _chain(
         self, runtime: ListenerRuntime, index: int, config: FilterChain, update: ProxyUpdate, scheme: str, port: int
     ) -> Chain:
-        table = update.route_tables[config.route_table]
-        if index < len(runtime.chains):
-            old = runtime.chains[index]
-            if old.config is config or (old.config == config and old.scheme == scheme):
-                # Connections hold on to their chain: those that are open follow the new table with their next request.
-                old.table = table
-                return old
+        table = update.route_tables[config.route_table] if config.route_table else _NO_TABLE
+        old = runtime.chains[index] if index < len(runtime.chains) else None
+        if old is not None and (old.config is config or (old.config == config and old.scheme == scheme)):
+            # Connections hold on to their chain: those that are open follow the new table with their next request.
+            old.table = table
+            return old
         other: Callable[[str, HttpLimits], ServerMachine] | None = None
         if config.codec == "h11":
             other = self._other_codecs.server
@@ -295,14 +310,18 @@ class ClusterRuntime(NameWatcher):
 
     def __init__(
         self,
-        cluster: UpstreamCluster,
+        factory: "_Clusters",
+        destinations: OriginalDestinations | None,
         config: Cluster,
         context: ssl.SSLContext | None,
         given: Security | None,
         resolver: Resolver,
         random: Callable[[], float],
     ) -> None:
-        self.cluster: Final = cluster
+        self.cluster: Final = factory.new_cluster()
+        self.destinations: Final = destinations
+        """Where its connections go on to, if it has no endpoints of its own."""
+        self._factory: Final = factory
         self.config: Cluster = config
         self.context: Final[ssl.SSLContext | None] = context
         self.given: Security | None = given
@@ -326,7 +345,11 @@ class ClusterRuntime(NameWatcher):
         probes = config.tcp_keepalive
         if probes is not None:
             settings.keep_alive = (probes.probes, math.ceil(probes.time.seconds), math.ceil(probes.interval.seconds))
+        self._factory.settings = settings
         self.cluster.settings = settings
+        if self.destinations is not None:
+            for cluster in self.destinations.clusters():
+                cluster.settings = settings
         self.cluster.balancer = self._new_balancer()
         self._addresses = [parse_address(endpoint.address) for endpoint in config.endpoints]
         names = {address.host for address in self._addresses if not _is_numeric(address.host)}
@@ -357,7 +380,11 @@ class ClusterRuntime(NameWatcher):
         """Make the connections to come with another security of a plugin, whose connections may serve beside the open ones."""
         if given is not None:
             self.given = given
+            self._factory.security = given
             self.cluster.security = given
+            if self.destinations is not None:
+                for cluster in self.destinations.clusters():
+                    cluster.security = given
 
     def retire(self) -> None:
         """Nothing names the cluster any more."""
@@ -365,6 +392,8 @@ class ClusterRuntime(NameWatcher):
             if not _is_numeric(address.host):
                 self._resolver.unwatch(address.host, self)
         self.cluster.retire()
+        if self.destinations is not None:
+            self.destinations.retire()
 
     def resolved(self, name: str, hosts: list[str]) -> None:
         self._hosts[name] = hosts
@@ -383,9 +412,45 @@ class ClusterRuntime(NameWatcher):
             for host in hosts:
                 text = f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
                 endpoint = known.get(text) or UpstreamEndpoint(host, address.port, text, address.host)
+                endpoint.source = source_for(host, self.config.source_addresses)
                 endpoint.weight = max(configured.weight, endpoint.weight if text in endpoints else 0)
                 endpoints[text] = endpoint
         self.cluster.set_endpoints(list(endpoints.values()), resolving)
+
+
+class _Clusters(ClusterFactory):
+    """Makes the runtimes of one cluster: the one that its endpoints are in, or one for each place that connections go on to."""
+
+    def __init__(
+        self,
+        name: str,
+        loop: Loop,
+        transport: Transport,
+        security: Security | None,
+        machines: "_ClientMachines",
+        balancer: Balancer,
+        meters: UpstreamMeters,
+    ) -> None:
+        self.security: Security | None = security
+        self.settings: ClusterSettings = ClusterSettings()
+        self._name: Final = name
+        self._loop: Final = loop
+        self._transport: Final = transport
+        self._machines: Final = machines
+        self._balancer: Final = balancer
+        self._meters: Final = meters
+
+    def new_cluster(self) -> UpstreamCluster:
+        return UpstreamCluster(
+            self._name,
+            self._loop,
+            self._transport,
+            self.security,
+            self._machines.new,
+            self.settings,
+            self._balancer,
+            self._meters,
+        )
 
 
 class _ClusterConnectionMeters(UpstreamMeters):

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from mypy_extensions import mypyc_attr
-
 from hauberk_core.http.events import (
     CLOSED,
     COUNTED,
@@ -23,15 +21,16 @@ from hauberk_core.http.headers import Headers
 from hauberk_core.http.machine import ServerMachine
 from hauberk_core.model.decision import Decision
 from hauberk_core.model.reason import Reason
-from hauberk_core.net.connection import READ_BULK_BYTES, READ_HEAD_BYTES, Connection
-from hauberk_core.net.loop import Handler, Loop
+from hauberk_core.net.connection import READ_BULK_BYTES, READ_HEAD_BYTES
+from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.net.wheel import NEVER
 from hauberk_core.observe.meters import ClusterMeters
 from hauberk_core.observe.record import Record
 from hauberk_core.plugin.reply import Reply
-from hauberk_core.proxy.chain import Chain
+from hauberk_core.proxy.chain import Chain, Unreachable
 from hauberk_core.proxy.client import Client
+from hauberk_core.proxy.client_connection import ClientConnection, ConnectionListener
 from hauberk_core.proxy.exchange import Exchange, body_is_short
 from hauberk_core.proxy.filtered import FilteredExchange
 from hauberk_core.proxy.forwarding import PHRASES, prepare_request, settle_request_id
@@ -51,35 +50,20 @@ LINGER_BYTES: Final = 1024 * 1024
 DRAIN_IDLE_SECONDS: Final = 0.5
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
-class ConnectionListener(Handler):
-    """What a downstream connection needs of the listener that accepted it."""
-
-    def chain_for(self, server_name: str) -> Chain | None:
-        """The chain that serves the server name which the client asked for."""
-        raise NotImplementedError
-
-    def connection_opened(self, connection: "DownstreamConnection") -> None:
-        """The connection stands, its TLS handshake included."""
-        raise NotImplementedError
-
-    def connection_closed(self, connection: "DownstreamConnection") -> None:
-        """A connection that was accepted is closed."""
-        raise NotImplementedError
-
-    def handshake_failed(self) -> None:
-        """A TLS handshake failed or took too long."""
-        raise NotImplementedError
-
-
-class DownstreamConnection(Connection):
+class DownstreamConnection(ClientConnection):
     """The socket's side: feeds the machine and lives by its deadlines."""
 
-    def __init__(self, loop: Loop, stream: Stream, chain: Chain, peer_host: str, listener: ConnectionListener) -> None:
-        super().__init__(loop, stream)
-        self.listener: Final = listener
-        self.peer_host: Final = peer_host
-        self.chain: Chain = chain
+    def __init__(
+        self,
+        loop: Loop,
+        stream: Stream,
+        chain: Chain,
+        peer_host: str,
+        listener: ConnectionListener,
+        destination_host: str = "",
+        destination_port: int = 0,
+    ) -> None:
+        super().__init__(loop, stream, chain, peer_host, listener, destination_host, destination_port)
         self.machine: ServerMachine = chain.new_machine()
         self.exchange: Exchange | None = None
         self.draining = False
@@ -102,7 +86,7 @@ class DownstreamConnection(Connection):
     def opened(self) -> None:
         stream = self.stream
         if stream.is_secure():
-            chain = self.listener.chain_for(stream.server_name())
+            chain = self.listener.chain_of(self)
             if chain is not None and chain is not self.chain:
                 self.chain = chain
                 self.machine = chain.new_machine()
@@ -318,12 +302,19 @@ class DownstreamConnection(Connection):
             self.answer(exchange, Reason.NO_BACKEND, f"there is no cluster {decision.cluster}")
             return
         record.cluster = decision.cluster
+        cluster = target.cluster
+        if not target.is_ordinary:
+            reached = target.reach(self.destination_host, self.destination_port)
+            if isinstance(reached, Unreachable):
+                self.answer(exchange, reached.reason, reached.detail)
+                return
+            cluster = reached
         if decision.rewrite is not None:
             rewrite(request, decision)
         if decision.request_headers:
             for modifier in decision.request_headers:
                 modify(request.headers, modifier)
-        exchange.begin(decision, target.cluster, target.meters)
+        exchange.begin(decision, cluster, target.meters)
 
     def _fill(self, record: Record, request: Request) -> None:
         stream = self.stream
@@ -332,7 +323,7 @@ class DownstreamConnection(Connection):
         record.path = request.path + request.query
         record.authority = request.authority
         record.protocol = "HTTP/1.1" if request.version == 11 else "HTTP/1.0"
-        record.downstream_local = stream.local_address()
+        record.downstream_local = self.local_address()
         record.downstream_remote = stream.peer_address()
         record.server_name = stream.server_name()
         record.peer_identity = stream.peer_identity()
@@ -371,7 +362,7 @@ class DownstreamConnection(Connection):
         redirect = decision.redirect
         assert redirect is not None
         headers = Headers()
-        headers.add("location", redirect_location(exchange.request, decision, self.chain.port))
+        headers.add("location", redirect_location(exchange.request, decision, self.destination_port or self.chain.port))
         for modifier in decision.response_headers:
             modify(headers, modifier)
         exchange.record.status = redirect.status
@@ -422,7 +413,7 @@ class DownstreamConnection(Connection):
             record.reason = reason
             record.details = detail
             record.status = reason.status
-            record.downstream_local = self.stream.local_address()
+            record.downstream_local = self.local_address()
             record.downstream_remote = self.stream.peer_address()
             record.peer_identity = self.stream.peer_identity()
             self.chain.owner.report(record, self.chain.owner.unrouted)
@@ -460,6 +451,9 @@ class DownstreamConnection(Connection):
             self.reset()
         else:
             self.close()
+
+    def is_busy(self) -> bool:
+        return self.exchange is not None
 
     def drain(self) -> None:
         """Answer with `Connection: close` from now on, and close behind that answer.

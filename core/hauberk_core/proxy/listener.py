@@ -4,15 +4,18 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from hauberk_core.net.destinations import DestinationMap
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.poller import READ
 from hauberk_core.net.server_name import choose_chain
-from hauberk_core.net.transport import Listening, Security
+from hauberk_core.net.transport import Listening, Security, Stream
 from hauberk_core.net.wheel import Timer, TimerOwner
 from hauberk_core.observe.meters import ListenerMeters
 from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.proxy.chain import Chain
-from hauberk_core.proxy.downstream import ConnectionListener, DownstreamConnection
+from hauberk_core.proxy.client_connection import ClientConnection, ConnectionListener
+from hauberk_core.proxy.downstream import DownstreamConnection
+from hauberk_core.proxy.tcp import TcpConnection
 
 # Accepts of one wake. Connections that are already served come first again after this many; the kernel keeps the rest queued.
 ACCEPTS_PER_WAKE: Final = 16
@@ -36,18 +39,23 @@ class ListenerRuntime(ConnectionListener):
         """The chain of a client that asks for no name."""
         self._server_names: list[tuple[str, ...]] = []
         self.security: Security | None = None
-        self.connections: Final[dict[DownstreamConnection, bool]] = {}
+        self.connections: Final[dict[ClientConnection, bool]] = {}
         """The open connections of this listener, in the order of their arrival."""
         self._loop: Final = loop
         self._descriptor: Final[int] = listening.fileno()
         self._timer: Final = Timer(_Resume(self))
         self._open = False
         self._closed = False
+        self._destinations: DestinationMap | None = None
+        """By where captured connections were going; None: connections are not captured here."""
+        self._passes_octets = False
         self._held: list[ChainFilters] = []
         """Filters that the last connections of a closed listener may still need."""
 
-    def configure(self, chains: list[Chain], security: Security | None) -> None:
+    def configure(self, chains: list[Chain], security: Security | None, captured: bool = False) -> None:
         """Serve by these chains from now on.
+
+        Args: security - of all connections; captured - each chain's own counts, and where connections were going chooses one.
 
         Open connections follow with their next request, as far as they can: limits and codec are those they began with, and one
         whose transport is not what is now asked for ends, unless the new security keeps it.
@@ -56,16 +64,22 @@ class ListenerRuntime(ConnectionListener):
         self.chains = chains
         self.security = security
         self._server_names = [chain.config.server_names for chain in chains]
-        self.default_chain = self.chain_for("")
+        self.default_chain = self._chain_for("")
+        self._passes_octets = any([chain.passes_octets for chain in chains])  # noqa: C419 - compiled code has no generators to spare
+        if not captured:
+            self._destinations = None
+        elif before != chains or self._destinations is None:
+            configs = [chain.config for chain in chains]
+            self._destinations = DestinationMap([(config.destinations, config.destination_ports) for config in configs])
         if before != chains:
             for connection in list(self.connections):
                 if connection.chain not in chains:
                     self._move(connection)
 
-    def _move(self, connection: DownstreamConnection) -> None:
+    def _move(self, connection: ClientConnection) -> None:
         stream = connection.stream
-        security = self.security
-        chain = self.chain_for(stream.server_name())
+        chain = self.chain_of(connection)
+        security = self.security if self._destinations is None or chain is None else chain.security
         if chain is None or (
             chain.config.transport != connection.chain.config.transport and (security is None or not security.keeps(stream))
         ):
@@ -116,24 +130,64 @@ class ListenerRuntime(ConnectionListener):
             return False
         if stream is None:
             return False
+        if self._destinations is not None:
+            self._start_captured(stream, self._destinations)
+            return True
         host = _host_of(stream.peer_address())
         if self.security is not None:
             stream = self.security.wrap(stream, "")
-        connection = DownstreamConnection(self._loop, stream, chain, host, self)
+        self._start(stream, chain, self._passes_octets, host, "", 0)
+        return True
+
+    def _start_captured(self, stream: Stream, destinations: DestinationMap) -> None:
+        destination, port = stream.original_destination()
+        chosen = destinations.choose(destination, port) if destination else -1
+        if chosen < 0 or port == self.listening.port():
+            # It was going to this very listener, where passing it on would lead it back again, or nowhere that is served.
+            self.meters.misled()
+            stream.reset_on_close()
+            stream.close()
+            return
+        chain = self.chains[chosen]
+        host = _host_of(stream.peer_address())
+        if chain.security is not None:
+            stream = chain.security.wrap(stream, "")
+        self._start(stream, chain, chain.passes_octets, host, destination, port)
+
+    def _start(self, stream: Stream, chain: Chain, passes: bool, host: str, destination: str, port: int) -> None:
+        connection: ClientConnection
+        if passes:
+            connection = TcpConnection(self._loop, stream, chain, host, self, destination, port)
+        else:
+            connection = DownstreamConnection(self._loop, stream, chain, host, self, destination, port)
         self.connections[connection] = True
         connection.open()
-        return True
+
+    def speaks_http(self, connection: ClientConnection, early: bytes, ended: bool) -> None:
+        self.connections.pop(connection, None)
+        successor = DownstreamConnection(
+            self._loop,
+            connection.stream,
+            connection.chain,
+            connection.peer_host,
+            self,
+            connection.destination_host,
+            connection.destination_port,
+        )
+        self.connections[successor] = True
+        successor.go_on(early, ended)
 
     def give_up(self, error: Exception) -> None:
         # One connection could not be set up; the listener goes on.
         self.meters.accept_failed()
 
-    def connection_opened(self, connection: DownstreamConnection) -> None:
+    def connection_opened(self, connection: ClientConnection) -> None:
+        connection.is_counted = True
         self.meters.connection_opened()
 
-    def connection_closed(self, connection: DownstreamConnection) -> None:
+    def connection_closed(self, connection: ClientConnection) -> None:
         self.connections.pop(connection, None)
-        if connection.established:
+        if connection.is_counted:
             self.meters.connection_closed()
         if self._held and not self.connections:
             held = self._held
@@ -149,7 +203,13 @@ class ListenerRuntime(ConnectionListener):
         if self._open:
             self._loop.poller.modify(self._descriptor, READ)
 
-    def chain_for(self, server_name: str) -> Chain | None:
+    def chain_of(self, connection: ClientConnection) -> Chain | None:
+        if self._destinations is None:
+            return self._chain_for(connection.stream.server_name())
+        chosen = self._destinations.choose(connection.destination_host, connection.destination_port)
+        return None if chosen < 0 else self.chains[chosen]
+
+    def _chain_for(self, server_name: str) -> Chain | None:
         return self.chains[choose_chain(self._server_names, server_name)] if self.chains else None
 
 

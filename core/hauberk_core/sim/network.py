@@ -38,6 +38,7 @@ class VirtualNetwork:
         self._listening: Final[dict[str, VirtualListening]] = {}
         self._fates: Final[dict[str, Fate]] = {}
         self._identities: Final[dict[str, str]] = {}
+        self._captures: Final[dict[str, str]] = {}
         self._next_port = _FIRST_PORT
 
     def identify(self, host: str, identity: str) -> None:
@@ -65,10 +66,14 @@ class VirtualNetwork:
         """Let connects to an address where nobody listens end so; without this they are refused."""
         self._fates[address] = fate
 
+    def capture(self, host: str, address: str) -> None:
+        """Lead every connection that `host` begins from now on to `address`, as rules of the kernel would."""
+        self._captures[host] = address
+
     def connect(self, host: str, address: str) -> VirtualStream:
         """Begin to connect from `host` to `address`. Raises: OSError if it fails at once."""
         fate = self._fates.get(address, Fate.REFUSED)
-        listening = self._listening.get(address)
+        listening = self._listening.get(self._captures.get(host, address))
         if listening is None and fate is Fate.UNREACHABLE:
             raise OSError(errno.ENETUNREACH, "Network is unreachable")
         local = f"{host}:{self._next_port}"
@@ -76,7 +81,8 @@ class VirtualNetwork:
         stream = VirtualStream(self, local, address, self.window)
         stream.connecting = True
         if listening is not None:
-            accepted = VirtualStream(self, address, local, self.window)
+            accepted = VirtualStream(self, listening.address, local, self.window)
+            accepted.lead_from(address)
             accepted.join(stream)
             listening.arrive(accepted)
         elif fate is Fate.REFUSED:

@@ -90,6 +90,10 @@ class Peer:
         """`host:port` of this side."""
         return self._stream.local_address()
 
+    def peer(self) -> str:
+        """`host:port` of the other side, as this one knows it."""
+        return self._stream.peer_address()
+
     def read(self, size: int) -> None:
         """Take up to `size` octets although reading is paused."""
         self._take(size)

@@ -24,6 +24,7 @@ class VirtualStream(Stream):
         self._network: Final = network
         self._descriptor: Final = network.add(self)
         self._local: Final = local
+        self._meant = local
         self._remote: Final = remote
         self._octets: Final = bytearray()
         self._peer_ended = False
@@ -132,6 +133,14 @@ class VirtualStream(Stream):
         else:
             other._peer_ended = True
 
+    def lead_from(self, address: str) -> None:
+        """This end was not meant: the connection was going to `address`, and rules of the kernel led it here."""
+        self._meant = address
+
+    def original_destination(self) -> tuple[str, int]:
+        host, _, port = self._meant.rpartition(":")
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
     def peer_identity(self) -> str:
         return self._network.identity(self._remote)
 
@@ -194,8 +203,8 @@ class VirtualTransport(Transport):
         self._network: Final = network
         self._host: Final = host
 
-    def connect(self, host: str, port: int) -> VirtualStream:
-        return self._network.connect(self._host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    def connect(self, host: str, port: int, source: str = "") -> VirtualStream:
+        return self._network.connect(source or self._host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
 def _os_error(number: int) -> OSError:

@@ -168,7 +168,7 @@ class UpstreamCluster(ConnectionOwner):
                 return None
             endpoint = admitted
         idle = self._pools[endpoint.address].idle
-        if idle:
+        if idle and not requester.fresh:
             connection = idle.pop()
             endpoint.active += 1
             connection.use(requester)
@@ -230,7 +230,8 @@ class UpstreamCluster(ConnectionOwner):
         while left > 0 and self._waiting:
             left -= 1
             preferred = self._waiting[0].preferred
-            if preferred is not None and preferred is not endpoint and self._can_have(self._waiting[0], preferred):
+            elsewhere = preferred is not None and preferred is not endpoint and self._can_have(self._waiting[0], preferred)
+            if elsewhere or self._waiting[0].fresh:
                 # It waits for room rather than for this connection, and closing this one makes room.
                 connection.is_idle = True
                 connection.abandon()
@@ -273,7 +274,7 @@ class UpstreamCluster(ConnectionOwner):
     def _connect(self, endpoint: UpstreamEndpoint, requester: Requester) -> None:
         requester.attempts += 1
         try:
-            stream = self._transport.connect(endpoint.host, endpoint.port)
+            stream = self._transport.connect(endpoint.host, endpoint.port, endpoint.source)
         except OSError as error:
             self._meters.connect_failed()
             self._tell_guards()

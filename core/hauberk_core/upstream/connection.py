@@ -37,13 +37,15 @@ LAST_OCTETS_SECONDS: Final = 60.0
 class Requester(Subject):
     """Whoever asks a cluster for a connection, and then hears what comes back on it."""
 
-    __slots__ = ("admission", "attempts", "preferred", "tried")
+    __slots__ = ("admission", "attempts", "fresh", "preferred", "tried")
 
     def __init__(self) -> None:
         self.attempts: int = 0
         """Connections tried for this request."""
         self.tried: list[UpstreamEndpoint] | None = None
         """Endpoints that could not be reached for it."""
+        self.fresh = False
+        """Whether it wants a connection that nobody has used."""
         self.preferred: UpstreamEndpoint | None = None
         """The endpoint that its session belongs to: taken in place of the balancer's choice while it can be."""
         self.admission: Admission | None = None

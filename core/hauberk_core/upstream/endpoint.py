@@ -16,6 +16,8 @@ class UpstreamEndpoint:
         """The host as configured: what TLS expects in the endpoint's certificate where no server name is set."""
         self.active: int = 0
         """Requests that use or wait for a connection to this endpoint: what least-request compares."""
+        self.source: str = ""
+        """The address of this machine that connections to it come from; empty: any."""
         self.weight: int = 1
         """Its part of the requests, in proportion to the others'."""
         self.retired = False

@@ -1,0 +1,78 @@
+"""What all connections of clients have in common, whatever they speak, and what they need of the listener that accepted them."""
+
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from hauberk_core.net.connection import Connection
+from hauberk_core.net.loop import Handler, Loop
+from hauberk_core.net.transport import Stream
+from hauberk_core.proxy.chain import Chain
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class ConnectionListener(Handler):
+    """What a client's connection needs of the listener that accepted it."""
+
+    def chain_of(self, connection: "ClientConnection") -> Chain | None:
+        """The chain that serves a connection, by where it was going or the server name that its client asked for."""
+        raise NotImplementedError
+
+    def connection_opened(self, connection: "ClientConnection") -> None:
+        """The connection stands, its TLS handshake included, and what it speaks is known."""
+        raise NotImplementedError
+
+    def connection_closed(self, connection: "ClientConnection") -> None:
+        """A connection that was accepted is closed."""
+        raise NotImplementedError
+
+    def handshake_failed(self) -> None:
+        """A TLS handshake failed or took too long."""
+        raise NotImplementedError
+
+    def speaks_http(self, connection: "ClientConnection", early: bytes, ended: bool) -> None:
+        """A connection, whose stream is let go of, turns out to speak HTTP/1.1: serve it as such.
+
+        Args: early - what was read of it; ended - nothing more comes.
+        """
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class ClientConnection(Connection):
+    """A connection that a listener accepted."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        stream: Stream,
+        chain: Chain,
+        peer_host: str,
+        listener: ConnectionListener,
+        destination_host: str = "",
+        destination_port: int = 0,
+    ) -> None:
+        super().__init__(loop, stream)
+        self.listener: Final = listener
+        self.peer_host: Final = peer_host
+        self.chain: Chain = chain
+        self.destination_host: Final = destination_host
+        """Where a captured connection was going; empty: it was not captured."""
+        self.destination_port: Final = destination_port
+        self.is_counted = False
+        """Whether the listener has heard that it stands."""
+
+    def is_busy(self) -> bool:
+        """Whether an exchange is under way on it."""
+        raise NotImplementedError
+
+    def drain(self) -> None:
+        """End as soon as nothing is lost by it."""
+        raise NotImplementedError
+
+    def local_address(self) -> str:
+        """`host:port` that the client connected to, for logs."""
+        host = self.destination_host
+        if not host:
+            return self.stream.local_address()
+        return f"[{host}]:{self.destination_port}" if ":" in host else f"{host}:{self.destination_port}"

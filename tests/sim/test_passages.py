@@ -1,0 +1,347 @@
+"""Captured connections, and octets that pass as they are: HTTP or not, whoever speaks first, however either side ends."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import pytest
+
+from hauberk_core.model import (
+    Cluster,
+    Duration,
+    Endpoint,
+    FilterChain,
+    HttpTimeouts,
+    Listener,
+    Route,
+    RouteTable,
+    Snapshot,
+    VirtualHost,
+    WeightedCluster,
+)
+from hauberk_core.model.check import check_snapshot
+from hauberk_core.sim.network import Fate
+from hauberk_core.sim.peer import Peer
+from hauberk_core.sim.simulation import PROXY_HOST, Simulation
+
+OUTBOUND: Final = f"{PROXY_HOST}:15001"
+WORKLOAD: Final = "192.0.2.11"
+"""Whose connections are captured."""
+BOOKS: Final = "192.0.2.20:9080"
+SERVICE: Final = "10.96.0.10"
+STRANGER: Final = "203.0.113.5"
+OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+GET: Final = b"GET /a HTTP/1.1\r\nHost: books\r\n\r\n"
+# Longer than a client of HTTP is silent.
+SILENCE: Final = 0.1
+
+
+def make_snapshot(protocol: str = "detect", stranger: str = "passthrough", idle: float = 3600.0) -> Snapshot:
+    def table(cluster: str) -> RouteTable:
+        routes = (Route(name="all", backends=(WeightedCluster(cluster=cluster),)),)
+        return RouteTable(virtual_hosts=(VirtualHost(name="all", hosts=("*",), routes=routes),))
+
+    books = FilterChain(
+        destinations=(SERVICE,),
+        destination_ports=(80,),
+        protocol="tcp" if protocol == "tcp" else "detect",
+        route_table="" if protocol == "tcp" else "books",
+        backends=(WeightedCluster(cluster="books"),),
+        tcp_idle_timeout=Duration(idle),
+        timeouts=HttpTimeouts(drain=Duration(5.0)),
+    )
+    rest = FilterChain(protocol="detect", route_table="strangers", backends=(WeightedCluster(cluster=stranger),))
+    snapshot = Snapshot(
+        listeners={"outbound": Listener(address=OUTBOUND, captured=True, filter_chains=(rest, books))},
+        route_tables={"books": table("books"), "strangers": table(stranger)},
+        clusters={
+            "books": Cluster(endpoints=(Endpoint(address=BOOKS),)),
+            "passthrough": Cluster(reach="original_destination", source_addresses=("127.0.0.6",)),
+            "blackhole": Cluster(reach="nothing"),
+        },
+    )
+    assert check_snapshot(snapshot) == []
+    return snapshot
+
+
+@pytest.fixture(params=[None, 1, 2])
+def begin(request: pytest.FixtureRequest) -> Iterator[Callable[[Snapshot], Simulation]]:
+    """Makes simulations whose workload is captured, with whole transfers and with cut ones."""
+    made: list[Simulation] = []
+
+    def make(snapshot: Snapshot) -> Simulation:
+        simulation = Simulation(snapshot, seed=request.param)
+        simulation.network.capture(WORKLOAD, OUTBOUND)
+        made.append(simulation)
+        return simulation
+
+    yield make
+    for simulation in made:
+        simulation.run()
+        assert simulation.faults == []
+        simulation.close()
+
+
+Begin = Callable[[Snapshot], Simulation]
+
+
+def call(simulation: Simulation, address: str = f"{SERVICE}:80") -> Peer:
+    return simulation.client(address, WORKLOAD)
+
+
+def log(simulation: Simulation) -> list[tuple[int, str, str]]:
+    simulation.run()
+    found = [(record.status, record.reason.code if record.reason else "", record.cluster) for record in simulation.records]
+    simulation.records.clear()
+    return found
+
+
+def test_http_is_routed_and_its_connections_are_kept(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    for _ in range(2):
+        client.send(GET)
+        assert endpoint.connection().received().startswith(b"GET /a HTTP/1.1\r\n")
+        endpoint.connection().send(OK)
+        assert client.received().endswith(b"ok")
+    assert log(simulation) == [(200, "", "books")] * 2
+    assert len(endpoint.connections()) == 1
+    assert simulation.core.active() == 1
+
+
+def test_a_client_of_http_may_be_slow(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    simulation.advance(SILENCE)
+    # Dialled in case that it speaks first, and closed again.
+    assert len(endpoint.connections()) == 1
+    client.send(GET[:9])
+    simulation.advance(1.0)
+    client.send(GET[9:])
+    assert endpoint.connections()[0].saw_end()
+    assert endpoint.connection().received().startswith(b"GET /a HTTP/1.1\r\n")
+    endpoint.connection().send(OK)
+    assert client.received().endswith(b"ok")
+    assert log(simulation) == [(200, "", "books")]
+
+
+def test_what_is_not_http_passes_both_ways(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    client.send(b"\x16\x03\x01hello")
+    assert endpoint.connection().received() == b"\x16\x03\x01hello"
+    endpoint.connection().send(b"world")
+    assert client.received() == b"world"
+    client.send(b"GET / HTTP/1.1\r\n\r\n")
+    assert endpoint.connection().received() == b"GET / HTTP/1.1\r\n\r\n"
+    assert log(simulation) == []
+    client.close()
+    assert endpoint.connection().saw_end()
+    endpoint.connection().close()
+    simulation.run()
+    [record] = simulation.records
+    assert (record.status, record.reason, record.bytes_received, record.bytes_sent) == (0, None, 26, 5)
+    assert record.downstream_local == f"{SERVICE}:80"
+    assert record.upstream_host == BOOKS
+    assert record.response_details() == "-"
+    assert simulation.core.active() == 0
+    assert simulation.network.descriptors() == 2
+
+
+def test_an_endpoint_may_speak_first(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    simulation.advance(SILENCE)
+    endpoint.connection().send(b"220 mail.test ESMTP\r\n")
+    assert client.received() == b"220 mail.test ESMTP\r\n"
+    # What would be a request of HTTP elsewhere is none here.
+    client.send(b"GET / HTTP/1.1\r\n")
+    assert endpoint.connection().received() == b"GET / HTTP/1.1\r\n"
+
+
+def test_where_nobody_looks_octets_pass_at_once(begin: Begin) -> None:
+    simulation = begin(make_snapshot("tcp"))
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    simulation.run()
+    endpoint.connection().send(b"hello")
+    assert client.received() == b"hello"
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "detect"])
+def test_each_side_ends_by_itself(begin: Begin, protocol: str) -> None:
+    simulation = begin(make_snapshot(protocol))
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    client.send(b"\x00question")
+    assert endpoint.connection().received() == b"\x00question"
+    client.half_close()
+    assert endpoint.connection().saw_end()
+    simulation.advance(100.0)
+    endpoint.connection().send(b"answer")
+    assert client.received() == b"answer"
+    endpoint.connection().close()
+    assert client.saw_end()
+    assert log(simulation) == [(0, "", "books")]
+    assert simulation.core.active() == 0
+
+
+def test_a_client_that_says_nothing_and_ends_is_passed_on(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    client.half_close()
+    assert endpoint.connection().saw_end()
+    endpoint.connection().send(b"the time is now")
+    endpoint.connection().close()
+    assert client.received() == b"the time is now"
+
+
+def test_whoever_does_not_keep_up_holds_the_other_up(begin: Begin) -> None:
+    simulation = begin(make_snapshot("tcp"))
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    simulation.run()
+    much = b"x" * (4 << 20)
+    client.pause()
+    endpoint.connection().send(much)
+    simulation.run()
+    assert endpoint.connection().unsent() > 2 << 20
+    client.resume()
+    assert len(client.received()) == len(much)
+    endpoint.connection().pause()
+    client.send(much)
+    simulation.run()
+    assert client.unsent() > 2 << 20
+    endpoint.connection().resume()
+    assert len(endpoint.connection().received()) == len(much)
+
+
+def test_a_reset_reaches_the_other_side(begin: Begin) -> None:
+    simulation = begin(make_snapshot("tcp"))
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    client.send(b"\x00")
+    assert endpoint.connection().received() == b"\x00"
+    endpoint.connection().reset()
+    assert client.saw_reset()
+    assert log(simulation) == [(0, "upstream_reset", "books")]
+    client = call(simulation)
+    client.send(b"\x00")
+    assert endpoint.connection().received() == b"\x00"
+    client.reset()
+    assert endpoint.connection().saw_reset()
+    assert log(simulation) == [(0, "client_gone", "books")]
+
+
+def test_no_endpoint_is_told_by_its_reason(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    client = call(simulation)
+    client.send(b"\x00")
+    assert client.saw_reset()
+    assert log(simulation) == [(0, "connect_failed", "books")]
+    client = call(simulation)
+    # The endpoint is tried while it is silent; what it then says is answered all the same.
+    simulation.advance(SILENCE)
+    client.send(GET)
+    assert client.received().startswith(b"HTTP/1.1 503 ")
+    assert log(simulation) == [(503, "connect_failed", "books")]
+    silent = call(simulation)
+    simulation.advance(10.0)
+    assert silent.saw_reset()
+    assert log(simulation) == [(0, "connect_failed", "books")]
+
+
+def test_a_connection_where_nothing_moves_is_closed(begin: Begin) -> None:
+    simulation = begin(make_snapshot("tcp", idle=30.0))
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    client.send(b"\x00")
+    simulation.advance(20.0)
+    endpoint.connection().send(b"\x01")
+    simulation.advance(20.0)
+    assert not client.saw_end()
+    simulation.advance(20.0)
+    assert client.saw_end()
+    assert endpoint.connection().saw_end()
+    assert simulation.core.active() == 0
+
+
+def test_what_is_unknown_goes_where_it_was_going(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    endpoint = simulation.endpoint(f"{STRANGER}:443")
+    web = simulation.endpoint(f"{STRANGER}:80")
+    client = call(simulation, f"{STRANGER}:443")
+    client.send(b"\x16\x03\x01")
+    assert endpoint.connection().received() == b"\x16\x03\x01"
+    assert endpoint.connection().peer().startswith("127.0.0.6:")
+    browser = call(simulation, f"{STRANGER}:80")
+    other = call(simulation, f"{STRANGER}:80")
+    for one in (browser, other):
+        one.send(GET)
+        assert web.connection().received().startswith(b"GET /a ")
+        web.connection().send(OK)
+        assert one.received().endswith(b"ok")
+    # One after the other, on one kept connection.
+    assert len(web.connections()) == 1
+
+
+def test_where_nothing_may_leave_the_answer_says_so(begin: Begin) -> None:
+    simulation = begin(make_snapshot(stranger="blackhole"))
+    endpoint = simulation.endpoint(f"{STRANGER}:80")
+    browser = call(simulation, f"{STRANGER}:80")
+    browser.send(GET)
+    answer = browser.received()
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert b"hauberk-reason: not_registered\r\n" in answer
+    client = call(simulation, f"{STRANGER}:443")
+    client.send(b"\x16\x03\x01")
+    assert client.saw_reset()
+    assert log(simulation) == [(502, "not_registered", "blackhole"), (0, "not_registered", "blackhole")]
+    assert endpoint.connections() == []
+
+
+def test_what_was_going_to_the_listener_itself_is_reset(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    assert simulation.client(OUTBOUND, "198.51.100.7").saw_reset()
+    assert simulation.core.active() == 0
+
+
+def test_a_change_leaves_what_passes_alone(begin: Begin) -> None:
+    simulation = begin(make_snapshot("tcp"))
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    client.send(b"\x00")
+    assert endpoint.connection().received() == b"\x00"
+    simulation.apply(make_snapshot("detect"))
+    simulation.advance(60.0)
+    client.send(b"\x01")
+    assert endpoint.connection().received() == b"\x01"
+
+
+def test_draining_gives_what_passes_its_time(begin: Begin) -> None:
+    simulation = begin(make_snapshot("tcp"))
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    client.send(b"\x00")
+    simulation.run()
+    simulation.core.drain()
+    simulation.advance(3.0)
+    endpoint.connection().send(b"last words")
+    assert client.received() == b"last words"
+    simulation.advance(3.0)
+    assert client.saw_end()
+    assert simulation.core.active() == 0
+
+
+def test_a_place_that_does_not_answer_keeps_nobody_for_ever(begin: Begin) -> None:
+    simulation = begin(make_snapshot("tcp"))
+    simulation.network.doom(BOOKS, Fate.BLACK_HOLE)
+    client = call(simulation)
+    client.send(b"\x00")
+    simulation.advance(20.0)
+    assert client.saw_reset()
+    assert log(simulation) == [(0, "connect_timeout", "books")]
