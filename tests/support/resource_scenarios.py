@@ -1,5 +1,7 @@
 """Scenarios for control: stores from YAML texts, proxies, and what a snapshot does with a request."""
 
+import base64
+
 from hauberk_control.store import Object, Place, Store, gather, key_of
 from hauberk_control.translate.node import Node
 from hauberk_core.http.events import Request
@@ -62,6 +64,22 @@ spec:
   ports: {{{port_name}: {port}}}
   labels: {{app: {app or name}, version: {version}}}
   {of}
+"""
+
+
+def secret(name: str, chain: bytes, key: bytes, namespace: str = "default", type_: str = "kubernetes.io/tls") -> str:
+    """A Secret with a certificate and its key."""
+
+    def entry(pem: bytes) -> str:
+        return base64.b64encode(pem).decode()
+
+    return f"""
+---
+apiVersion: v1
+kind: Secret
+metadata: {{name: {name}, namespace: {namespace}}}
+type: {type_}
+data: {{tls.crt: {entry(chain)}, tls.key: {entry(key)}}}
 """
 
 

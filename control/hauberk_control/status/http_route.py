@@ -51,8 +51,8 @@ def _references_condition(route: HTTPRoute, view: View) -> Condition:
     generation = route.metadata.generation
     unresolved: list[Unresolved] = []
     for rule in view.plan(route).rules:
-        for backend in rule.backends:
-            found = view.resolve(route, backend)
+        for one in rule.references:
+            found = view.resolve(route, one.reference)
             if isinstance(found, Unresolved):
                 unresolved.append(found)
     if unresolved:

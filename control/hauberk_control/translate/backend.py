@@ -12,8 +12,12 @@ from hauberk_control.translate.route_plan import BackendPlan, RulePlan
 from hauberk_control.translate.service import Destination, other_protocol
 from hauberk_control.translate.weights import whole_weights
 from hauberk_core.model.errors import quote
-from hauberk_core.model.route import Route, WeightedCluster
-from hauberk_core.resources import HTTPRoute, Service
+from hauberk_core.model.mirror import Mirror
+from hauberk_core.model.route import Route as Rule
+from hauberk_core.model.route import WeightedCluster
+from hauberk_core.resources import Service
+from hauberk_core.resources.gateway_api.references import BackendObjectReference
+from hauberk_core.resources.gateway_api.route import Route
 from hauberk_core.resources.kubernetes.service import ServicePort
 
 
@@ -32,9 +36,8 @@ class Backend(NamedTuple):
     port: ServicePort
 
 
-def resolve(route: HTTPRoute, plan: BackendPlan, store: Store, grants: Grants) -> Backend | Unresolved:
+def resolve(route: Route, reference: BackendObjectReference, store: Store, grants: Grants) -> Backend | Unresolved:
     """Look up one backend of a route."""
-    reference = plan.reference
     if (reference.group, reference.kind) != ("", "Service"):
         shown = f"{reference.group}/{reference.kind}" if reference.group else reference.kind
         return Unresolved("InvalidKind", f"{shown} is no backend here", "refer to a Service")
@@ -60,16 +63,17 @@ def resolve(route: HTTPRoute, plan: BackendPlan, store: Store, grants: Grants) -
     return Backend(service, port)
 
 
-def bind(rule: RulePlan, reach: Callable[[BackendPlan], Destination | None]) -> Route:
-    """A rule with its backends.
+def bind(rule: RulePlan, reach: Callable[[BackendObjectReference], Destination | None]) -> Rule:
+    """A rule with its backends and mirrors.
 
     Args: reach - the destination of a backend; None: it leads nowhere.
     """
+    bound = _with_mirrors(rule, reach) if rule.mirrors else rule.route
     if not rule.backends:
-        return rule.route
+        return bound
     shares: list[tuple[Fraction | int, str, BackendPlan]] = []
     for plan in rule.backends:
-        found = reach(plan)
+        found = reach(plan.reference)
         weight = plan.reference.weight
         parts = found.shares if found is not None else (("", 1),)
         if len(parts) == 1:
@@ -85,4 +89,15 @@ def bind(rule: RulePlan, reach: Callable[[BackendPlan], Destination | None]) -> 
         )
         for weight, (_, cluster, plan) in zip(weights, shares, strict=True)
     ]
-    return msgspec.structs.replace(rule.route, backends=tuple(backends))
+    return msgspec.structs.replace(bound, backends=tuple(backends))
+
+
+def _with_mirrors(rule: RulePlan, reach: Callable[[BackendObjectReference], Destination | None]) -> Rule:
+    """A rule with those mirrors that lead somewhere; where a service is several clusters, the largest one gets the copies."""
+    mirrors: list[Mirror] = []
+    for plan in rule.mirrors:
+        found = reach(plan.reference)
+        if found is not None and plan.share > 0:
+            cluster, _ = max(found.shares, key=lambda share: share[1])
+            mirrors.append(Mirror(cluster=cluster, share=plan.share))
+    return msgspec.structs.replace(rule.route, mirrors=tuple(mirrors))

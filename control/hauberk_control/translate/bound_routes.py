@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from hauberk_control.translate.backend import Backend, Unresolved
 from hauberk_control.translate.finding import Finding
-from hauberk_control.translate.route_plan import BackendPlan
+from hauberk_control.translate.route_plan import BackendPlan, MirrorPlan
 from hauberk_core.model.route import Route
 from hauberk_core.resources import Service
 from hauberk_core.resources.kubernetes.service import ServicePort
@@ -51,7 +51,9 @@ class BoundRoutes:
         self._rules[key, shares] = rules
 
 
-def destinations(resolved: list[tuple[BackendPlan, Backend | Unresolved]]) -> tuple[tuple[Service, ServicePort], ...]:
+def destinations(
+    resolved: list[tuple[BackendPlan | MirrorPlan, Backend | Unresolved]],
+) -> tuple[tuple[Service, ServicePort], ...]:
     """The ports of services among what references lead to, each once."""
     found: dict[tuple[str, str, int], tuple[Service, ServicePort]] = {}
     for _, backend in resolved:

@@ -12,7 +12,7 @@ from hauberk_control.translate.destination_rule import Caller
 from hauberk_control.translate.finding import Finding, findings
 from hauberk_control.translate.node import Node
 from hauberk_control.translate.plugin_policy import merged
-from hauberk_control.translate.route_plan import BackendPlan, RulePlan
+from hauberk_control.translate.route_plan import BackendPlan, MirrorPlan, RulePlan
 from hauberk_control.translate.service import Destination, Source, source_labels
 from hauberk_control.translate.view import View
 from hauberk_core.agent.wire import CertificatePem
@@ -23,6 +23,7 @@ from hauberk_core.model.listener import Listener
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.route import Route, RouteTable
 from hauberk_core.resources import HTTPRoute, Service
+from hauberk_core.resources.gateway_api.references import BackendObjectReference
 from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 from hauberk_core.resources.kubernetes.service import ServicePort
 
@@ -97,19 +98,19 @@ class Build:
         found = self.view.plan_findings(route)
         if plan.refused:
             return Targets((), found, True)
-        resolved = [(backend, self.view.resolve(route, backend)) for rule in plan.rules for backend in rule.backends]
-        wrong = [(backend, target) for backend, target in resolved if isinstance(target, Unresolved)]
+        resolved = [(one, self.view.resolve(route, one.reference)) for rule in plan.rules for one in rule.references]
+        wrong = [(one, target) for one, target in resolved if isinstance(target, Unresolved)]
         return Targets(destinations(resolved), found + unresolved_findings(route, wrong), False)
 
-    def _reach(self, route: HTTPRoute, plan: BackendPlan) -> Destination | None:
-        found = self.view.resolve(route, plan)
+    def _reach(self, route: HTTPRoute, reference: BackendObjectReference) -> Destination | None:
+        found = self.view.resolve(route, reference)
         return self.destination(found.service, found.port) if isinstance(found, Backend) else None
 
     def _with_callers(self, route: HTTPRoute, plan: RulePlan, rule: Route) -> Route:
         """A rule with what plugins do where its backends are called, behind its own."""
         plugins = rule.plugins
         for backend in plan.backends:
-            found = self.view.resolve(route, backend)
+            found = self.view.resolve(route, backend.reference)
             if isinstance(found, Backend):
                 added = [one for one in self.view.plugins.at_callers(found.service, found.port) if one not in plugins]
                 plugins = merged(plugins, tuple(added)) if added else plugins
@@ -121,13 +122,14 @@ class Build:
         self.problems.append(ConfigError(origin=origin, message=message, hint=hint, severity="warning"))
 
 
-def unresolved_findings(route: HTTPRoute, several: Sequence[tuple[BackendPlan, Unresolved]]) -> tuple[Finding, ...]:
+def unresolved_findings(route: HTTPRoute, several: Sequence[tuple[BackendPlan | MirrorPlan, Unresolved]]) -> tuple[Finding, ...]:
     """Backends that lead nowhere. Only a warning: the rest of the route serves on."""
-    mistakes = [
-        Mistake(plan.path, f"{found.message}; its share of requests is answered with 500", found.hint, "warning")
-        for plan, found in several
-    ]
+    mistakes = [Mistake(plan.path, f"{found.message}; {_outcome(plan)}", found.hint, "warning") for plan, found in several]
     return findings(route, mistakes)
+
+
+def _outcome(plan: BackendPlan | MirrorPlan) -> str:
+    return "its share of requests is answered with 500" if isinstance(plan, BackendPlan) else "it gets no copies"
 
 
 def _trust_domain(identity: str) -> str:

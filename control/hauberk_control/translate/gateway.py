@@ -108,7 +108,7 @@ def _add_port(
     else:
         for state in serving:
             table = f"{name}/{state.spec.name}"
-            build.route_tables[table] = _table(hosts[state.spec.name].items())
+            build.route_tables[table] = _tls_table(state, serving, hosts[state.spec.name])
             build.certificates.update(state.certificates)
             transport = TransportConfig(
                 security="tls", certificates=tuple([certificate for certificate, _ in state.certificates])
@@ -117,6 +117,24 @@ def _add_port(
             plugins = merged(policies.on_gateway(gateway), policies.on_listener(gateway, state.spec.name))
             chains.append(FilterChain(route_table=table, server_names=server_names, transport=transport, plugins=plugins))
     build.listeners[name] = Listener(address=str(address), filter_chains=tuple(chains))
+
+
+def _tls_table(
+    own: ListenerState, serving: Sequence[ListenerState], hosts: dict[str, dict[str, tuple[Route, ...]]]
+) -> RouteTable:
+    """The table of a listener whose connections have asked for its host by SNI: of hosts that other listeners of the port are
+    there for, it says so, and never takes them itself. Source: Gateway API, GEP-3567."""
+    patterns = [state.spec.hostname for state in serving]
+    kept = {host: routes for host, routes in hosts.items() if most_specific(host, patterns) == own.spec.hostname}
+    if len(serving) > 1:
+        # A host of its own without routes is not found, also where a less specific listener is there.
+        kept.setdefault(own.spec.hostname or "*", {})
+    others = sorted({state.spec.hostname or "*" for state in serving} - kept.keys())
+    table = _table(kept.items())
+    if not others:
+        return table
+    misdirected = VirtualHost(name="(misdirected)", hosts=tuple(others), misdirected=True)
+    return RouteTable(virtual_hosts=(*table.virtual_hosts, misdirected))
 
 
 def _table(virtual_hosts: Iterable[tuple[str, dict[str, tuple[Route, ...]]]]) -> RouteTable:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from hauberk_core.model.check_routes import check_route_table
+from hauberk_core.model.cors import Cors
 from hauberk_core.model.duration import LONGEST_SECONDS, Duration
 from hauberk_core.model.errors import Path
 from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.retry import MOST_RETRIES, Retry
 from hauberk_core.model.route import (
     HeaderModifier,
     Match,
@@ -22,13 +24,16 @@ from hauberk_core.resources import HTTPRoute
 from hauberk_core.resources.gateway_api.header_filter import HttpHeader, HttpHeaderFilter, HttpHeaderMatch
 from hauberk_core.resources.gateway_api.http_route import (
     HttpBackendRef,
+    HttpCorsFilter,
     HttpPathMatch,
     HttpPathModifier,
     HttpQueryParamMatch,
     HttpRouteFilter,
     HttpRouteMatch,
+    HttpRouteRetry,
     HttpRouteRule,
 )
+from hauberk_core.resources.gateway_api.references import BackendObjectReference
 from hauberk_core.resources.gateway_api.rule_name import rule_name
 from hauberk_core.route.errors import RouteErrors
 from hauberk_core.route.table import compile_table
@@ -43,12 +48,26 @@ class BackendPlan(NamedTuple):
     response_headers: HeaderModifier | None
 
 
+class MirrorPlan(NamedTuple):
+    """A backend that gets copies of a rule's requests, not yet looked up."""
+
+    reference: BackendObjectReference
+    path: Path
+    share: float
+
+
 class RulePlan(NamedTuple):
     """One rule."""
 
     route: Route
-    """Without backends."""
+    """Without backends and mirrors."""
     backends: tuple[BackendPlan, ...]
+    mirrors: tuple[MirrorPlan, ...] = ()
+
+    @property
+    def references(self) -> tuple[BackendPlan | MirrorPlan, ...]:
+        """Everything that the rule sends requests to."""
+        return (*self.backends, *self.mirrors)
 
 
 class RoutePlan(NamedTuple):
@@ -78,8 +97,8 @@ def _plan_rule(route: HTTPRoute, rule: HttpRouteRule, index: int, mistakes: list
     for position, reference in enumerate(rule.backend_refs):
         place = (*path, "backendRefs", position)
         own = _Filters(reference.filters, (*place, "filters"), mistakes)
-        if own.redirect is not None or own.rewrite is not None:
-            message = "a redirect or rewrite of one backend alone is not done"
+        if own.redirect is not None or own.rewrite is not None or own.cors is not None or own.mirrors:
+            message = "of one backend alone, only headers are changed"
             mistakes.append(Mistake((*place, "filters"), message, "move it to the filters of a rule of its own"))
         if reference.kind == "Service" and reference.group == "" and reference.port is None:
             mistakes.append(Mistake((*place,), "a Service as backend needs a port", "add port, the service's"))
@@ -88,9 +107,6 @@ def _plan_rule(route: HTTPRoute, rule: HttpRouteRule, index: int, mistakes: list
     if filters.redirect is not None and backends:
         message = "a rule that redirects has no use for backends"
         mistakes.append(Mistake((*path, "backendRefs"), message, "remove the backends, or the redirect"))
-    if rule.retry is not None:
-        message = "retry is not done yet and has no effect"
-        mistakes.append(Mistake((*path, "retry"), message, "leave it out until it is supported", "warning"))
     timeouts = rule.timeouts
     planned = Route(
         name=rule_name(route, index),
@@ -102,8 +118,27 @@ def _plan_rule(route: HTTPRoute, rule: HttpRouteRule, index: int, mistakes: list
         response_headers=filters.response_headers,
         timeout=_bounded(timeouts.request if timeouts else None),
         backend_timeout=_bounded(timeouts.backend_request if timeouts else None),
+        retry=_retry(rule.retry, (*path, "retry"), mistakes),
+        cors=filters.cors,
     )
-    return RulePlan(planned, tuple(backends))
+    return RulePlan(planned, tuple(backends), tuple(filters.mirrors))
+
+
+def _retry(told: HttpRouteRetry | None, path: Path, mistakes: list[Mistake]) -> Retry | None:
+    """`attempts: 0` is no retry at all; what is left out is as without Gateway API."""
+    if told is None or told.attempts == 0:
+        return None
+    usual = Retry()
+    attempts = usual.attempts if told.attempts is None else told.attempts
+    if attempts > MOST_RETRIES:
+        message = f"{attempts} attempts; {MOST_RETRIES} are made"
+        mistakes.append(Mistake((*path, "attempts"), message, f"write at most {MOST_RETRIES}", "warning"))
+    backoff = told.backoff.seconds if told.backoff is not None else 0.0
+    return Retry(
+        codes=told.codes,
+        attempts=min(attempts, MOST_RETRIES),
+        backoff=Duration(min(backoff, LONGEST_SECONDS)) if backoff else usual.backoff,
+    )
 
 
 def _bounded(duration: Duration | None) -> Duration:
@@ -147,16 +182,18 @@ class _Filters:
         self.response_headers: HeaderModifier | None = None
         self.redirect: Redirect | None = None
         self.rewrite: Rewrite | None = None
+        self.cors: Cors | None = None
+        self.mirrors: list[MirrorPlan] = []
         seen: set[str] = set()
         for index, one in enumerate(filters):
-            if one.type in seen:
+            if one.type in seen and one.type != "RequestMirror":
                 mistakes.append(Mistake((*path, index), f"a second {one.type} in one list", "merge the two"))
             seen.add(one.type)
-            if not self._take(one):
+            if not self._take(one, (*path, index)):
                 message = f"the filter {one.type} is not done here, and requests must not pass without it"
                 mistakes.append(Mistake((*path, index), message, "remove it, or use another kind of filter"))
 
-    def _take(self, one: HttpRouteFilter) -> bool:
+    def _take(self, one: HttpRouteFilter, path: Path) -> bool:
         """Note a filter. Returns: whether it is understood."""
         match one.type:
             case "RequestHeaderModifier" if one.request_header_modifier:
@@ -177,9 +214,25 @@ class _Filters:
             case "URLRewrite" if one.url_rewrite:
                 whole, prefix = _replaced(one.url_rewrite.path)
                 self.rewrite = Rewrite(host=one.url_rewrite.hostname or "", path=whole, prefix=prefix)
+            case "RequestMirror" if one.request_mirror:
+                place = (*path, "requestMirror", "backendRef")
+                self.mirrors.append(MirrorPlan(one.request_mirror.backend_ref, place, one.request_mirror.share()))
+            case "CORS" if one.cors:
+                self.cors = _cors(one.cors)
             case _:
                 return False
         return True
+
+
+def _cors(told: HttpCorsFilter) -> Cors:
+    return Cors(
+        allow_origins=told.allow_origins,
+        allow_credentials=bool(told.allow_credentials),
+        allow_methods=told.allow_methods,
+        allow_headers=told.allow_headers,
+        expose_headers=told.expose_headers,
+        max_age=told.max_age,
+    )
 
 
 def _replaced(modifier: HttpPathModifier | None) -> tuple[str | None, str | None]:

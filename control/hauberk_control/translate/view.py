@@ -15,14 +15,15 @@ from hauberk_control.translate.gateway_listener import ListenerState, examine
 from hauberk_control.translate.memory import Memory
 from hauberk_control.translate.plugin_policy import PluginPolicies, ReadPolicy, read_nothing
 from hauberk_control.translate.reference import Grants
-from hauberk_control.translate.route_plan import BackendPlan, RoutePlan, plan_route
+from hauberk_control.translate.route_plan import RoutePlan, plan_route
 from hauberk_control.translate.security import Policies
 from hauberk_control.translate.service import Destination, Source, destination, host_name
 from hauberk_control.translate.undone import undone_findings
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.resources import DestinationRule, Gateway, GatewayClass, HTTPRoute, Namespace, Secret, Service
-from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP, ParentReference
+from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP, BackendObjectReference, ParentReference
+from hauberk_core.resources.gateway_api.route import Route
 from hauberk_core.resources.kubernetes.service import ServicePort
 
 CONTROLLER: Final = "hauberk.dev/gateway"
@@ -131,9 +132,9 @@ class View:
             lambda: attach(route, parent, gateway, states, self.namespaces),
         )
 
-    def resolve(self, route: HTTPRoute, plan: BackendPlan) -> Backend | Unresolved:
+    def resolve(self, route: Route, reference: BackendObjectReference) -> Backend | Unresolved:
         """What a backend of a route leads to."""
-        return resolve(route, plan, self.store, self.grants)
+        return resolve(route, reference, self.store, self.grants)
 
     def reached(self, service: Service, port: ServicePort) -> tuple[tuple[Reached, ...], tuple[Finding, ...]]:
         """The endpoints of a port, and what is wrong with others."""

@@ -4,12 +4,15 @@ import datetime as dt
 from collections.abc import Collection
 
 from hauberk_core.model import syntax
+from hauberk_core.model.cors import Cors
 from hauberk_core.model.errors import Path, quote
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import HeaderModifier, Match, Redirect, Rewrite, Route, RouteTable, VirtualHost
 from hauberk_core.model.suggest import suggest
 
+MOST_MIRRORS = 16
+"""Of one route: as many as Gateway API lets stand in a rule."""
 _EITHER_PATH = "it either replaces the whole path or the prefix that matched"
 
 
@@ -26,6 +29,9 @@ def check_route_table(table: RouteTable, clusters: Collection[str], path: Path, 
             mistakes.append(Mistake((*place, "name"), message, "give each virtual host a name of its own"))
         _check_hosts(virtual_host, hosts, place, mistakes)
         _check_route_names(virtual_host, place, mistakes)
+        if virtual_host.misdirected and virtual_host.routes:
+            hint = "remove the routes, or 'misdirected'"
+            mistakes.append(Mistake((*place, "routes"), "requests for misdirected hosts reach no routes", hint))
         for number, route in enumerate(virtual_host.routes):
             _check_route(route, clusters, (*place, "routes", number), mistakes)
 
@@ -92,7 +98,37 @@ def _check_route(route: Route, clusters: Collection[str], path: Path, mistakes: 
     if 0 < route.timeout.seconds < route.backend_timeout.seconds:
         message = f"one attempt may take {route.backend_timeout}, but the whole exchange only {route.timeout}"
         mistakes.append(Mistake((*path, "backend_timeout"), message, f"write at most '{route.timeout}', or raise 'timeout'"))
+    _check_mirrors(route, clusters, path, mistakes)
+    if route.cors is not None:
+        _check_cors(route.cors, (*path, "cors"), mistakes)
+    if route.retry is not None and route.retry.backoff.seconds <= 0:
+        hint = "write for example '25ms'; endpoints that ail need a pause"
+        mistakes.append(Mistake((*path, "retry", "backoff"), "a retry's backoff must be longer than nothing", hint))
     check_plugins(route.plugins, path, mistakes)
+
+
+def _check_mirrors(route: Route, clusters: Collection[str], path: Path, mistakes: list[Mistake]) -> None:
+    if len(route.mirrors) > MOST_MIRRORS:
+        message = f"{len(route.mirrors)} mirrors, {MOST_MIRRORS} are allowed"
+        mistakes.append(Mistake((*path, "mirrors"), message, "every one is another request: mirror to fewer clusters"))
+    for index, mirror in enumerate(route.mirrors):
+        if mirror.cluster not in clusters:
+            message = f"no cluster is called {quote(mirror.cluster)}"
+            mistakes.append(Mistake((*path, "mirrors", index, "cluster"), message, suggest(mirror.cluster, clusters)))
+
+
+def _check_cors(cors: Cors, path: Path, mistakes: list[Mistake]) -> None:
+    for index, origin in enumerate(cors.allow_origins):
+        _add(mistakes, (*path, "allow_origins", index), syntax.origin_pattern(origin))
+    for field, names in (
+        ("allow_methods", cors.allow_methods),
+        ("allow_headers", cors.allow_headers),
+        ("expose_headers", cors.expose_headers),
+    ):
+        rule = syntax.method if field == "allow_methods" else syntax.header_name
+        for index, name in enumerate(names):
+            if name != "*":
+                _add(mistakes, (*path, field, index), rule(name))
 
 
 def _is_time(text: str) -> bool:

@@ -2,8 +2,19 @@
 
 import msgspec
 
+from hauberk_core.model.cors import Cors
+from hauberk_core.model.mirror import Mirror
 from hauberk_core.model.reason import Reason
+from hauberk_core.model.retry import Retry
 from hauberk_core.model.route import HeaderModifier, Redirect, Rewrite
+
+
+class Extras(msgspec.Struct, frozen=True, kw_only=True):
+    """What few routes ask for, kept apart so that the others pay one look."""
+
+    retry: Retry | None = None
+    mirrors: tuple[Mirror, ...] = ()
+    cors: Cors | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +28,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     cluster: str = ""
     redirect: Redirect | None = None
     reason: Reason | None = None
-    """Why no backend was chosen: `no_host`, `no_route` or `no_backend`."""
+    """Why no backend was chosen: `no_host`, `misdirected`, `no_route` or `no_backend`."""
     prefix: str = ""
     """The path prefix that matched, for the rewrites that replace it."""
     rewrite: Rewrite | None = None
@@ -27,3 +38,4 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for the whole exchange; 0: no limit."""
     backend_timeout: float = 0.0
     """Seconds for one attempt; 0: no limit."""
+    extras: Extras | None = None

@@ -4,8 +4,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from hauberk_core.model.cors import Cors
 from hauberk_core.model.duration import Duration
+from hauberk_core.model.mirror import Mirror
 from hauberk_core.model.plugin import PluginConfig
+from hauberk_core.model.retry import Retry
 
 Weight = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
@@ -124,6 +127,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The whole exchange as the client sees it; `0s`: no limit."""
     backend_timeout: Duration = Duration(0.0)
     """One attempt at one endpoint; `0s`: no limit."""
+    retry: Retry | None = None
+    """When a request is sent again; absent: only where nothing of it was sent."""
+    mirrors: tuple[Mirror, ...] = ()
+    """Who gets copies of the requests."""
+    cors: Cors | None = None
+    """Which pages of other origins may read the answers; absent: the backends say it themselves."""
     plugins: tuple[PluginConfig, ...] = ()
     """For requests that this route takes; their filters come after those of the filter chain."""
 
@@ -137,6 +146,9 @@ class VirtualHost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Names without a port; exact, `*.example.test` or `*`. One host belongs to one virtual host of a table."""
     routes: tuple[Route, ...] = ()
     """The most specific match decides, whatever their order here."""
+    misdirected: bool = False
+    """True: another filter chain of the listener is there for these hosts, so that who asks here is told (421) to make a
+    connection of its own for them (RFC 9110 section 15.5.20). Takes no routes."""
 
 
 class RouteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

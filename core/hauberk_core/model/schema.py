@@ -15,6 +15,7 @@ from msgspec.inspect import (
     CustomType,
     DictType,
     Field,
+    FloatType,
     IntType,
     LiteralType,
     NoneType,
@@ -110,6 +111,9 @@ def _value(wanted: Type, met: list[StructType]) -> dict[str, Any]:
         case IntType(ge=least, le=most):
             bounds = {"minimum": least, "maximum": most}
             return {"type": "integer"} | {name: bound for name, bound in bounds.items() if bound is not None}
+        case FloatType(ge=lowest, le=highest):
+            limits = {"minimum": lowest, "maximum": highest}
+            return {"type": "number"} | {name: limit for name, limit in limits.items() if limit is not None}
         case StrType():
             return {"type": "string"}
         case BoolType():

@@ -111,8 +111,7 @@ class _Walk:
             case inspect.IntType():
                 self._integer(node, wanted, path)
             case inspect.FloatType():
-                if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-                    self._mismatch(node, path, "a number", "write it without quotes")
+                self._number(node, wanted, path)
             case inspect.StrType():
                 self._text(node, wanted, path)
             case inspect.Metadata():
@@ -237,6 +236,15 @@ class _Walk:
             message = f"{_describe(value)} is out of range"
             bounds = f"of at least {wanted.ge}" if wanted.le is None else f"from {wanted.ge} to {wanted.le}"
             self._report(node.offset, path, message, f"write a number {bounds}")
+
+    def _number(self, node: Node, wanted: inspect.FloatType, path: Path) -> None:
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self._mismatch(node, path, "a number", "write it without quotes")
+        elif (wanted.ge is not None and value < wanted.ge) or (wanted.le is not None and value > wanted.le):
+            self._report(
+                node.offset, path, f"{_describe(value)} is out of range", f"write a number from {wanted.ge} to {wanted.le}"
+            )
 
     def _custom(self, node: Node, wanted: type[Any], path: Path) -> None:
         if issubclass(wanted, Duration):

@@ -27,6 +27,8 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE: Final = re.compile(r"[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
 # RFC 3986 section 3.3 (pchar and slash); percent signs must begin an escape.
 _PATH: Final = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+# RFC 6454 section 6.1, where the host may be `*` or begin with `*.`.
+_ORIGIN: Final = re.compile(r"https?://(?:\*|(?:\*\.)?(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+)(?::[0-9]{1,5})?")
 _RESOURCE_NAME: Final = re.compile(r"[!#-\[\]-~]+")
 _STANDARD_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 
@@ -149,3 +151,10 @@ def authority(text: str) -> Fault | None:
     except ValueError:
         pass
     return f"{quote(text)} is no host", "write a host name, with a port where wanted: reviews.test:9080"
+
+
+def origin_pattern(text: str) -> Fault | None:
+    """`*`, or an origin whose host may be `*` or begin with `*.`."""
+    if text == "*" or _ORIGIN.fullmatch(text):
+        return None
+    return f"{quote(text)} is no origin", "write scheme and host, for example https://bookshop.test, or *"

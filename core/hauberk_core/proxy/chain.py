@@ -69,6 +69,7 @@ class Chain:
         config: FilterChain,
         table: CompiledTable,
         dice: Dice,
+        chance: Dice,
         scheme: str,
         port: int,
         other_machine: Callable[[str, HttpLimits], ServerMachine] | None,
@@ -86,6 +87,8 @@ class Chain:
         self.detects: Final = config.protocol == "detect"
         self.tcp_idle_timeout: Final = config.tcp_idle_timeout.seconds
         self.dice: Final = dice
+        self.chance: Final = chance
+        """For what happens to a part of the requests besides their way."""
         self.scheme: Final = scheme
         self.port: Final = port
         self.head_timeout: Final = timeouts.head.seconds

@@ -30,7 +30,7 @@ from hauberk_core.plugin.waiting import Waiting
 from hauberk_core.proxy.chain import Chain, ChainOwner, Target
 from hauberk_core.proxy.listener import ListenerRuntime
 from hauberk_core.proxy.update import ProxyUpdate
-from hauberk_core.route.dice import Dice
+from hauberk_core.route.dice import SILVER_RATIO, Dice
 from hauberk_core.route.table import compile_table
 from hauberk_core.upstream.balance import Balancer, LeastRequest, RoundRobin, WeightedLeastRequest, WeightedRoundRobin
 from hauberk_core.upstream.cluster import UpstreamCluster
@@ -302,7 +302,8 @@ class ProxyCore(ChainOwner):
         other: Callable[[str, HttpLimits], ServerMachine] | None = None
         if config.codec == "h11":
             other = self._other_codecs.server
-        return Chain(self, config, table, Dice(self._random()), scheme, port, other)
+        start = self._random()
+        return Chain(self, config, table, Dice(start), Dice(start, SILVER_RATIO), scheme, port, other)
 
 
 class ClusterRuntime(NameWatcher):

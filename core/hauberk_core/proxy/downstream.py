@@ -19,6 +19,7 @@ from hauberk_core.http.events import (
 )
 from hauberk_core.http.headers import Headers
 from hauberk_core.http.machine import ServerMachine
+from hauberk_core.model.cors import Cors
 from hauberk_core.model.decision import Decision
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.connection import READ_BULK_BYTES, READ_HEAD_BYTES
@@ -28,6 +29,7 @@ from hauberk_core.net.wheel import NEVER
 from hauberk_core.observe.meters import ClusterMeters
 from hauberk_core.observe.record import Record
 from hauberk_core.plugin.reply import Reply
+from hauberk_core.proxy.begin_extras import begin_extras
 from hauberk_core.proxy.chain import Chain, Unreachable
 from hauberk_core.proxy.client import Client
 from hauberk_core.proxy.client_connection import ClientConnection, ConnectionListener
@@ -35,6 +37,7 @@ from hauberk_core.proxy.exchange import Exchange, body_is_short
 from hauberk_core.proxy.filtered import FilteredExchange
 from hauberk_core.proxy.forwarding import PHRASES, prepare_request, settle_request_id
 from hauberk_core.proxy.nothing_sent import NOTHING_SENT, NOTHING_SENT_NAME
+from hauberk_core.route.cors import is_preflight, preflight_answer
 from hauberk_core.route.decide import decide
 from hauberk_core.route.filters import modify, redirect_location, rewrite
 
@@ -290,6 +293,10 @@ class DownstreamConnection(ClientConnection):
         if request.method == "CONNECT":
             self.answer(exchange, Reason.NOT_IMPLEMENTED, "CONNECT is not served")
             return
+        extras = decision.extras
+        if extras is not None and extras.cors is not None and is_preflight(request):
+            self._answer_preflight(exchange, extras.cors)
+            return
         if decision.redirect is not None:
             self._redirect(exchange, decision)
             return
@@ -314,6 +321,8 @@ class DownstreamConnection(ClientConnection):
         if decision.request_headers:
             for modifier in decision.request_headers:
                 modify(request.headers, modifier)
+        if extras is not None and exchange.extras is None:
+            exchange.extras = begin_extras(extras, request, chain, self.loop)
         exchange.begin(decision, cluster, target.meters)
 
     def _fill(self, record: Record, request: Request) -> None:
@@ -358,6 +367,10 @@ class DownstreamConnection(ClientConnection):
         headers.set("hauberk-reason", Reason.PLUGIN_ANSWERED.code)
         self._send_own(exchange, reply.status, headers, reply.body)
 
+    def _answer_preflight(self, exchange: Exchange, cors: Cors) -> None:
+        exchange.record.status = 204
+        self._send_own(exchange, 204, preflight_answer(cors, exchange.request), b"")
+
     def _redirect(self, exchange: Exchange, decision: Decision) -> None:
         redirect = decision.redirect
         assert redirect is not None
@@ -376,8 +389,8 @@ class DownstreamConnection(ClientConnection):
         close = self.draining or late or not rest_is_short or request.expects_continue
         response = Response(status, PHRASES.get(status, ""), 11, headers)
         headers.set("date", self.chain.owner.http_date())
-        if status != 304:
-            # There it would be the length of what was not sent (RFC 9110 section 8.6).
+        if status not in (204, 304):
+            # In a 304 it would be the length of what was not sent, in a 204 it must not stand (RFC 9110 section 8.6).
             headers.add("content-length", str(len(body)))
         response.framing = COUNTED
         response.length = len(body)

@@ -14,6 +14,7 @@ from hauberk_core.net.wheel import NEVER
 from hauberk_core.observe.meters import ClusterMeters
 from hauberk_core.observe.record import Record
 from hauberk_core.proxy.client import Client
+from hauberk_core.proxy.extras import ExchangeExtras
 from hauberk_core.proxy.nothing_sent import nothing_was_sent
 from hauberk_core.route.filters import modify
 from hauberk_core.upstream.cluster import UpstreamCluster
@@ -41,6 +42,7 @@ class Exchange(Requester):
         "_replay_octets",
         "_sending",
         "deadline",
+        "extras",
         "is_tunnel",
         "nothing_sent",
         "over",
@@ -65,6 +67,8 @@ class Exchange(Requester):
         self.response_complete = False
         self.is_tunnel = False
         self.over = False
+        self.extras: ExchangeExtras | None = None
+        """What its route asks for beyond the usual; set before `begin`."""
         self.nothing_sent = False
         """Whether it ended before anything of the request was sent, so that whoever asked may ask elsewhere."""
         self._client: Final = client
@@ -96,6 +100,8 @@ class Exchange(Requester):
     def request_data(self, data: bytes) -> None:
         """Octets of the request's body."""
         self.record.bytes_received += len(data)
+        if self.extras is not None:
+            self.extras.request_data(data)
         connection = self._connection
         if self._sending and connection is not None:
             connection.queue(connection.machine.send_data(data))
@@ -107,6 +113,8 @@ class Exchange(Requester):
     def request_end(self, trailers: Headers | None) -> None:
         """The request is complete."""
         self.request_complete = True
+        if self.extras is not None:
+            self.extras.request_end(trailers)
         connection = self._connection
         self._held_end = True
         self._held_trailers = trailers
@@ -171,7 +179,7 @@ class Exchange(Requester):
         machine = connection.machine
         connection.queue(machine.send_request(self.request))
         self._sending = True
-        if record.upstream_identity:
+        if record.upstream_identity or (self.extras is not None and self.extras.retrying is not None):
             self._replay = []
             self._replay_octets = 0
         if self._held:
@@ -198,11 +206,72 @@ class Exchange(Requester):
         else:
             replay.append(data)
 
-    def tries_elsewhere(self, connection: UpstreamConnection, response: Response) -> bool:
-        """A 503 has come: where it is a proxy's, which sent nothing on to its workload, try another endpoint.
+    def tries_again(self, connection: UpstreamConnection, response: Response) -> bool:
+        """A final response has come: see whether it is thrown away and the request sent again.
 
         Returns: whether that is under way; if not, the response is to be passed on.
         """
+        status = response.status
+        if status == 503 and self._tries_elsewhere(connection, response):
+            return True
+        extras = self.extras
+        if extras is None or extras.retrying is None or not extras.retrying.wants(status) or self._replay is None:
+            return False
+        admission = self.admission
+        if admission is not None:
+            self.admission = None
+            admission.answered(status)
+            admission.done(status, None, self._client.now())
+        # The rest of the answer is not waited for.
+        connection.abandon()
+        self._pause_for_retry(connection, f"answered {status}")
+        return True
+
+    def _retries_after(self, reason: Reason, detail: str) -> bool:
+        """Whether another attempt is under way after one that got no answer."""
+        extras = self.extras
+        if extras is None or extras.retrying is None or self.response_started or not extras.retrying.wants_after(reason):
+            return False
+        if self._sending and self._replay is None:
+            return False
+        self._pause_for_retry(self._connection, detail)
+        return True
+
+    def _pause_for_retry(self, connection: UpstreamConnection | None, detail: str) -> None:
+        extras = self.extras
+        assert extras is not None
+        retrying = extras.retrying
+        assert retrying is not None
+        if self._replay is not None:
+            self._held = self._replay
+            self._replay = None
+        if connection is not None:
+            tried = self.tried
+            if tried is None:
+                tried = []
+                self.tried = tried
+            tried.append(connection.endpoint)
+        self.record.upstream_failure = detail
+        self.attempts = 0
+        self._connection = None
+        self._sending = False
+        retrying.begin_pause(self._attempt_again)
+
+    def _attempt_again(self) -> None:
+        """The pause before another attempt is over."""
+        cluster = self._cluster
+        if cluster is None or self.over:
+            return
+        try:
+            connection = cluster.acquire(self)
+            if connection is not None:
+                self._connection = connection
+                self.assigned()
+        except Exception as error:
+            self._client.give_up(self, error)
+
+    def _tries_elsewhere(self, connection: UpstreamConnection, response: Response) -> bool:
+        """A 503 has come: where it is a proxy's, which sent nothing on to its workload, try another endpoint."""
         if not nothing_was_sent(response.headers, connection.stream.peer_identity()):
             return False
         reason = Reason.CONNECT_FAILED
@@ -231,6 +300,8 @@ class Exchange(Requester):
 
     def refused(self, reason: Reason, detail: str) -> None:
         self._connection = None
+        if self.extras is not None and self._retries_after(reason, detail):
+            return
         self.nothing_sent = True
         if self.attempts:
             self.record.upstream_failure = detail
@@ -249,7 +320,7 @@ class Exchange(Requester):
             connection.abandon()
             self.upstream_failed(Reason.UPSTREAM_PROTOCOL, "the endpoint switched protocols unasked")
             return
-        if status == 503 and self.tries_elsewhere(connection, response):
+        if (status == 503 or self.extras is not None) and self.tries_again(connection, response):
             return
         admission = self.admission
         if admission is not None:
@@ -258,6 +329,8 @@ class Exchange(Requester):
         if decision is not None and decision.response_headers:
             for modifier in decision.response_headers:
                 modify(response.headers, modifier)
+        if self.extras is not None:
+            self.extras.response(response.headers)
         self.response_started = True
         self.record.upstream_duration = connection.loop.clock.now() - self.started
         self._client.forward_response(self, response)
@@ -295,6 +368,8 @@ class Exchange(Requester):
     def upstream_failed(self, reason: Reason, detail: str) -> None:
         if self.admission is not None:
             self._attempt_over(reason)
+        if self.extras is not None and self._retries_after(reason, detail):
+            return
         self._connection = None
         self._sending = False
         if self.response_started:
@@ -381,6 +456,8 @@ class Exchange(Requester):
     def _let_go(self, reusable: bool) -> None:
         if self.admission is not None:
             self._attempt_over(None)
+        if self.extras is not None:
+            self.extras.over()
         connection = self._connection
         self._connection = None
         self._sending = False

@@ -184,6 +184,8 @@ class FilteredExchange(Exchange):
         super().request_end(trailers)
 
     def refused(self, reason: Reason, detail: str) -> None:
+        if self.extras is not None and self._retries_after(reason, detail):
+            return
         fallback = self._fallback
         decision = None if fallback is None else fallback.next(self._view, self.request, reason)
         if decision is None:
@@ -215,7 +217,7 @@ class FilteredExchange(Exchange):
         if not filters.response and not filters.response_body:
             super().response(response)
             return
-        if status == 503 and self.tries_elsewhere(connection, response):
+        if (status == 503 or self.extras is not None) and self.tries_again(connection, response):
             return
         self._view.answered_with(response, connection.endpoint)
         if filters.is_simple:

@@ -23,9 +23,9 @@ def check_table(table: RouteTable) -> dict[str, RegularExpression]:
     Returns: each regular expression in it, by its pattern; the same pattern is prepared once.
     Raises: RouteErrors, with every mistake found.
     """
-    clusters = {
-        backend.cluster for virtual_host in table.virtual_hosts for route in virtual_host.routes for backend in route.backends
-    }
+    routes = [route for virtual_host in table.virtual_hosts for route in virtual_host.routes]
+    clusters = {backend.cluster for route in routes for backend in route.backends}
+    clusters |= {mirror.cluster for route in routes for mirror in route.mirrors}
     found: list[Mistake] = []
     check_route_table(table, clusters, (), found)
     mistakes = [mistake for mistake in found if mistake.severity == "error"]

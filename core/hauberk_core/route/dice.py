@@ -8,21 +8,24 @@ places.
 import math
 from typing import Final
 
-_GOLDEN_RATIO: Final = (math.sqrt(5.0) - 1.0) / 2.0
+GOLDEN_RATIO: Final = (math.sqrt(5.0) - 1.0) / 2.0
+SILVER_RATIO: Final = math.sqrt(2.0) - 1.0
+"""Spreads nearly as evenly. Two sequences of one step would go hand in hand: what one picks, the other would always pick too."""
 
 
 class Dice:
     """An endless sequence of numbers in [0, 1)."""
 
-    __slots__ = ("_last",)
+    __slots__ = ("_last", "_step")
 
-    def __init__(self, start: float) -> None:
+    def __init__(self, start: float, step: float = GOLDEN_RATIO) -> None:
         """Begin behind `start`; of any other number than one in [0, 1), its fraction counts."""
         self._last = start % 1.0
+        self._step: Final = step
 
     def next(self) -> float:
         """The next number."""
-        value = self._last + _GOLDEN_RATIO
+        value = self._last + self._step
         if value >= 1.0:
             value -= 1.0
         self._last = value

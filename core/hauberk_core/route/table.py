@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from hauberk_core.model.decision import Decision
+from hauberk_core.model.decision import Decision, Extras
 from hauberk_core.model.reason import Reason
 from hauberk_core.model.route import HeaderModifier, Match, PathMatch, Route, RouteTable, ValueMatch, VirtualHost
 from hauberk_core.route.checks import check_table
@@ -52,7 +52,8 @@ def _compile_virtual_host(virtual_host: VirtualHost, expressions: dict[str, Regu
         compiler = _RouteCompiler(virtual_host.name, route, index, expressions)
         matches.extend(compiler.compile())
     matches.sort(key=_rank_of)
-    return CompiledVirtualHost(virtual_host.name, matches, Decision(virtual_host=virtual_host.name, reason=Reason.NO_ROUTE))
+    reason = Reason.MISDIRECTED if virtual_host.misdirected else Reason.NO_ROUTE
+    return CompiledVirtualHost(virtual_host.name, matches, Decision(virtual_host=virtual_host.name, reason=reason))
 
 
 def _rank_of(match: CompiledMatch) -> Rank:
@@ -69,6 +70,7 @@ class _RouteCompiler:
         self._expressions: Final = expressions
         self._created: Final = age(route.created)
         self._shares: Final = _shares(route)
+        self._extras: Final = _extras(route)
         self._outcomes: Final[dict[str, Outcome]] = {}
 
     def compile(self) -> list[CompiledMatch]:
@@ -145,6 +147,7 @@ class _RouteCompiler:
             response_headers=_modifiers(route.response_headers, response),
             timeout=route.timeout.seconds,
             backend_timeout=route.backend_timeout.seconds,
+            extras=self._extras,
         )
 
 
@@ -168,6 +171,12 @@ def _shares(route: Route) -> list[float]:
         reached += weight
         shares.append(reached / total)
     return shares
+
+
+def _extras(route: Route) -> Extras | None:
+    if route.retry is None and not route.mirrors and route.cors is None:
+        return None
+    return Extras(retry=route.retry, mirrors=route.mirrors, cors=route.cors)
 
 
 def _modifiers(first: HeaderModifier | None, second: HeaderModifier | None) -> tuple[HeaderModifier, ...]:

@@ -1,13 +1,11 @@
 """HTTPRoute."""
 
-import re
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
-from hauberk_core.model.errors import quote
 from hauberk_core.model.mistake import Mistake
-from hauberk_core.model.syntax import Fault, header_name, matched_path, path
+from hauberk_core.model.syntax import header_name, matched_path, origin_pattern, path
 from hauberk_core.resources.duration import GatewayDuration
 from hauberk_core.resources.gateway_api.external_auth import HttpExternalAuthFilter
 from hauberk_core.resources.gateway_api.header_filter import HttpHeaderFilter, HttpHeaderMatch
@@ -45,8 +43,6 @@ _FILTER_FIELDS: Final = {
     "ExternalAuth": "externalAuth",
     "ExtensionRef": "extensionRef",
 }
-# RFC 6454 section 6.1, with a wildcard for the whole host or its first labels.
-_ORIGIN: Final = re.compile(r"https?://(?:\*|(?:\*\.)?(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+)(?::[0-9]{1,5})?")
 
 
 class HttpPathMatch(Part, frozen=True, kw_only=True):
@@ -117,26 +113,14 @@ class HttpUrlRewriteFilter(Part, frozen=True, kw_only=True):
     path: HttpPathModifier | None = None
 
 
-def allowed_origin(text: str) -> Fault | None:
-    """`*`, or a scheme, a host (which may begin with `*.`) and perhaps a port."""
-    if text == "*" or _ORIGIN.fullmatch(text):
-        return None
-    return f"{quote(text)} is no origin", "write scheme and host, for example https://bookshop.test, or *"
-
-
-def allowed_header(text: str) -> Fault | None:
-    """A header's name, or `*`; both are tokens."""
-    return header_name(text)
-
-
 class HttpCorsFilter(Part, frozen=True, kw_only=True):
     """Which other origins may ask, and how (the Fetch standard's CORS protocol)."""
 
-    allow_origins: Annotated[tuple[Annotated[str, follows(allowed_origin)], ...], msgspec.Meta(max_length=64)] = ()
+    allow_origins: Annotated[tuple[Annotated[str, follows(origin_pattern)], ...], msgspec.Meta(max_length=64)] = ()
     allow_credentials: bool | None = None
     allow_methods: Annotated[tuple[_CorsMethod, ...], msgspec.Meta(max_length=9)] = ()
-    allow_headers: Annotated[tuple[Annotated[str, follows(allowed_header)], ...], msgspec.Meta(max_length=64)] = ()
-    expose_headers: Annotated[tuple[Annotated[str, follows(allowed_header)], ...], msgspec.Meta(max_length=64)] = ()
+    allow_headers: Annotated[tuple[Annotated[str, follows(header_name)], ...], msgspec.Meta(max_length=64)] = ()
+    expose_headers: Annotated[tuple[Annotated[str, follows(header_name)], ...], msgspec.Meta(max_length=64)] = ()
     max_age: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] = 5
     """Seconds."""
 

@@ -16,3 +16,9 @@ class HttpRequestMirrorFilter(Part, frozen=True, kw_only=True):
         if self.percent is not None and self.fraction is not None:
             return [Mistake(("fraction",), "both percent and fraction", "remove one of the two")]
         return []
+
+    def share(self) -> float:
+        """The part of the requests that is copied."""
+        if self.fraction is not None:
+            return self.fraction.numerator / self.fraction.denominator
+        return 1.0 if self.percent is None else self.percent / 100

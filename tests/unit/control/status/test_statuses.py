@@ -160,11 +160,11 @@ def test_why_a_parent_does_not_take_a_route(listener: str, parent: str, spec: st
 
 
 def test_a_route_that_is_refused_is_attached_nowhere() -> None:
-    mirror = "rules: [{filters: [{type: RequestMirror, requestMirror: {backendRef: {name: reviews, port: 9080}}}]}]"
-    texts = (gateway(HTTP), route(spec=mirror), SERVICES)
+    extension = "rules: [{filters: [{type: ExtensionRef, extensionRef: {group: a.test, kind: B, name: c}}]}]"
+    texts = (gateway(HTTP), route(spec=extension), SERVICES)
     (accepted, _) = of_parent(*texts)
     assert (accepted.status, accepted.reason) == ("False", "UnsupportedValue")
-    assert "RequestMirror" in accepted.message
+    assert "ExtensionRef" in accepted.message
     assert of_gateway(*texts).listeners[0].attached_routes == 0
 
 

@@ -1,11 +1,10 @@
 """What a gateway's proxy is told."""
 
-import base64
 from typing import NamedTuple
 
 import pytest
 import trustme
-from resource_scenarios import ask, gateway_node, service, store_of, workload
+from resource_scenarios import ask, gateway_node, secret, service, store_of, workload
 
 from hauberk_control.translate.node import Node
 from hauberk_control.translate.translate import Translation, translate
@@ -301,20 +300,6 @@ def test_a_gateway_that_is_gone_serves_nothing() -> None:
 SECURE = """
   - {name: shop, port: 443, protocol: HTTPS, hostname: shop.test, tls: {certificateRefs: [{name: shop}]}}
   - {name: all, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: all, namespace: certs}]}}
-"""
-
-
-def secret(name: str, chain: bytes, key: bytes, namespace: str = "default", type_: str = "kubernetes.io/tls") -> str:
-    def entry(pem: bytes) -> str:
-        return base64.b64encode(pem).decode()
-
-    return f"""
----
-apiVersion: v1
-kind: Secret
-metadata: {{name: {name}, namespace: {namespace}}}
-type: {type_}
-data: {{tls.crt: {entry(chain)}, tls.key: {entry(key)}}}
 """
 
 

@@ -71,7 +71,7 @@ NODES = (
 
 # Right in form, so that reading takes them, and wrong in what they say together.
 WRONG = (
-    route("mirror", rule="filters: [{type: CORS, cors: {allowOrigins: ['*']}}]"),
+    route("mirror", rule="filters: [{type: ExtensionRef, extensionRef: {group: a.test, kind: B, name: c}}]"),
     route("shop-too", rule="filters: [{type: ExtensionRef, extensionRef: {group: a.test, kind: Thing, name: x}}]"),
     """
 ---

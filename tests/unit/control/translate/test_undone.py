@@ -77,7 +77,6 @@ def entry(more: str) -> str:
 
 
 FILTER = "filters: [{type: %s, %s}]"
-MIRROR = FILTER % ("RequestMirror", "requestMirror: {backendRef: {name: reviews, port: 9080}}")
 EXTENSION = FILTER % ("ExtensionRef", "extensionRef: {group: a.test, kind: B, name: c}")
 AUTH = FILTER % ("ExternalAuth", "externalAuth: {protocol: HTTP, http: {}, backendRef: {name: reviews, port: 9080}}")
 BACKEND_TLS = (
@@ -96,9 +95,6 @@ FIELDS = [
     Written("Gateway", "spec.defaultScope", "warning", gateway("defaultScope: All")),
     Written("Gateway", "spec.listeners.tls.options", "warning", gateway(tls="options: {a.test/b: c}")),
     Written("HTTPRoute", "spec.useDefaultGateways", "warning", route().replace("spec:", "spec:\n  useDefaultGateways: All")),
-    Written("HTTPRoute", "spec.rules.retry", "warning", route("retry: {attempts: 2}")),
-    Written("HTTPRoute", "spec.rules.filters.requestMirror", "refused", route(MIRROR)),
-    Written("HTTPRoute", "spec.rules.filters.cors", "refused", route(FILTER % ("CORS", "cors: {allowOrigins: ['*']}"))),
     Written("HTTPRoute", "spec.rules.filters.externalAuth", "refused", route(AUTH)),
     Written("HTTPRoute", "spec.rules.filters.extensionRef", "refused", route(EXTENSION)),
     Written("GRPCRoute", "kind", "refused", other("GRPCRoute", "{}")),

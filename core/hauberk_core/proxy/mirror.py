@@ -1,0 +1,193 @@
+"""A copy of a request, on its way to a cluster whose answer nobody waits for.
+
+The exchange that it is a copy of never waits for it either: where the copy's endpoint does not keep up, the copy is given up.
+"""
+
+from typing import Final
+
+from hauberk_core.http.events import Request, Response
+from hauberk_core.http.headers import Headers
+from hauberk_core.model.reason import Reason
+from hauberk_core.net.connection import READ_BULK_BYTES
+from hauberk_core.net.loop import Loop
+from hauberk_core.upstream.cluster import UpstreamCluster
+from hauberk_core.upstream.connection import Requester, UpstreamConnection
+from hauberk_core.upstream.guard import Description
+
+# Octets of a body that wait for a slow endpoint, or for a connection, before the copy is given up: what comes in two reads, so
+# that an endpoint which takes one as fast as the client sends it is never too slow.
+WAITING_OCTETS: Final = 2 * READ_BULK_BYTES
+# For the copy's endpoint to take octets, and then to answer: as long as a listener lets a body stand still.
+STALL_SECONDS: Final = 60.0
+
+
+class MirroredRequest(Requester):
+    """One copy."""
+
+    __slots__ = (
+        "_cluster",
+        "_complete",
+        "_connection",
+        "_ended",
+        "_held",
+        "_loop",
+        "_over",
+        "_request",
+        "_sending",
+        "_trailers",
+        "_waiting",
+    )
+
+    def __init__(self, request: Request, cluster: UpstreamCluster) -> None:
+        """Copy the head of `request` as it is now."""
+        super().__init__()
+        copy = Request(request.method, request.authority, request.path, request.query, request.version, request.headers.copy())
+        copy.scheme = request.scheme
+        copy.framing = request.framing
+        copy.length = request.length
+        # Nobody would wait for the answer to it.
+        copy.headers.remove("expect")
+        self._request: Final = copy
+        self._cluster: Final = cluster
+        self._loop: Final[Loop] = cluster.loop
+        self._connection: UpstreamConnection | None = None
+        self._held: list[bytes] = []
+        self._waiting: int = 0
+        self._trailers: Headers | None = None
+        self._ended = False
+        self._sending = False
+        self._over = False
+
+    def begin(self) -> None:
+        """Ask the cluster for a connection."""
+        connection = self._cluster.acquire(self)
+        if connection is not None:
+            self._connection = connection
+            self._send(connection)
+
+    def add(self, data: bytes) -> None:
+        """Octets of the body."""
+        if self._over or self._ended:
+            return
+        connection = self._connection
+        if not self._sending or connection is None:
+            self._waiting += len(data)
+            if self._waiting > WAITING_OCTETS:
+                self.give_up()
+            else:
+                self._held.append(data)
+            return
+        connection.queue(connection.machine.send_data(data))
+        self._flush(connection)
+
+    def end(self, trailers: Headers | None) -> None:
+        """The request is complete."""
+        if self._over or self._ended:
+            return
+        self._ended = True
+        self._trailers = trailers
+        connection = self._connection
+        if self._sending and connection is not None:
+            connection.queue(connection.machine.send_end(trailers))
+            self._flush(connection)
+
+    def cut(self) -> None:
+        """No more of the request will come."""
+        if not self._ended:
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Leave the copy as it is."""
+        if self._over:
+            return
+        self._finish(0, None)
+        connection = self._connection
+        self._connection = None
+        if connection is not None:
+            connection.abandon()
+        else:
+            self._cluster.withdraw(self)
+
+    def _send(self, connection: UpstreamConnection) -> None:
+        machine = connection.machine
+        connection.queue(machine.send_request(self._request))
+        self._sending = True
+        held = self._held
+        self._held = []
+        for data in held:
+            connection.queue(machine.send_data(data))
+        if self._ended:
+            connection.queue(machine.send_end(self._trailers))
+        self._flush(connection)
+
+    def _flush(self, connection: UpstreamConnection) -> None:
+        self._loop.wheel.arm(connection.timer, self._loop.now + STALL_SECONDS)
+        connection.flush()
+        if connection.unsent() > WAITING_OCTETS:
+            self.give_up()
+
+    def _finish(self, status: int, reason: Reason | None) -> None:
+        self._over = True
+        self._held = []
+        admission = self.admission
+        if admission is not None:
+            self.admission = None
+            admission.done(status, reason, self._loop.now)
+
+    # Requester.
+
+    def describe(self) -> Description:
+        request = self._request
+        return Description(request.method, request.path + request.query, request.headers.get("x-request-id") or "", "")
+
+    def connecting(self, connection: UpstreamConnection) -> None:
+        self._connection = connection
+
+    def assigned(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        if self._over:
+            connection.give_back()
+        else:
+            self._send(connection)
+
+    def refused(self, reason: Reason, detail: str) -> None:
+        self._connection = None
+        self._over = True
+        self._held = []
+
+    def response(self, response: Response) -> None:
+        admission = self.admission
+        if admission is not None and response.status >= 200:
+            self.admission = None
+            admission.answered(response.status)
+            admission.done(response.status, None, self._loop.now)
+
+    def response_data(self, data: bytes) -> None:
+        connection = self._connection
+        if connection is not None:
+            self._loop.wheel.arm(connection.timer, self._loop.now + STALL_SECONDS)
+
+    def response_end(self, trailers: Headers | None) -> None:
+        connection = self._connection
+        self._connection = None
+        if connection is None:
+            return
+        whole = self._ended and self._sending
+        self._finish(0, None)
+        if whole:
+            connection.give_back()
+        else:
+            connection.abandon()
+
+    def response_batch_end(self) -> None:
+        pass
+
+    def upstream_failed(self, reason: Reason, detail: str) -> None:
+        self._connection = None
+        if not self._over:
+            self._finish(0, reason)
+
+    def upstream_write_ready(self) -> None:
+        pass

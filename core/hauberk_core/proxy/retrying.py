@@ -1,0 +1,65 @@
+"""Another attempt for a request, after a pause."""
+
+from collections.abc import Callable
+from typing import Final
+
+from hauberk_core.model.reason import Reason
+from hauberk_core.model.retry import Retry
+from hauberk_core.net.loop import Loop
+from hauberk_core.net.wheel import Timer, TimerOwner
+from hauberk_core.route.dice import Dice
+
+# How much longer than the first the longest pause is. Envoy's default.
+LONGEST_BACKOFF: Final = 10.0
+# What proves that an attempt got no answer. Where a guard or a limit refuses, another attempt would be refused alike.
+_WITHOUT_ANSWER: Final = (
+    Reason.CONNECT_FAILED,
+    Reason.CONNECT_TIMEOUT,
+    Reason.UPSTREAM_RESET,
+    Reason.UPSTREAM_PROTOCOL,
+    Reason.UPSTREAM_TIMEOUT,
+)
+
+
+class Retrying(TimerOwner):
+    """How often one request was attempted, and the pause before it is again."""
+
+    def __init__(self, retry: Retry, loop: Loop, chance: Dice) -> None:
+        self._codes: Final = retry.codes
+        self._left: int = retry.attempts
+        self._pause: float = retry.backoff.seconds
+        self._longest: Final[float] = retry.backoff.seconds * LONGEST_BACKOFF
+        self._loop: Final = loop
+        self._chance: Final = chance
+        self._timer: Final = Timer(self)
+        self._attempt: Callable[[], None] | None = None
+
+    def wants(self, status: int) -> bool:
+        """Whether an answer of this status is thrown away for another attempt, and there is one left."""
+        return self._left > 0 and status in self._codes
+
+    def wants_after(self, reason: Reason) -> bool:
+        """Whether there is another attempt after one that ended like this."""
+        return self._left > 0 and reason in _WITHOUT_ANSWER
+
+    def begin_pause(self, attempt: Callable[[], None]) -> None:
+        """Have `attempt` called later."""
+        self._left -= 1
+        self._attempt = attempt
+        # Never sooner than was asked for, and not at once with all others that failed in the same moment.
+        pause = self._pause * (1.0 + self._chance.next())
+        self._pause = min(self._pause * 2.0, self._longest)
+        self._loop.wheel.arm(self._timer, self._loop.now + pause)
+
+    def stop(self) -> None:
+        """There will be no other attempt."""
+        self._left = 0
+        if self._attempt is not None:
+            self._attempt = None
+            self._loop.wheel.disarm(self._timer)
+
+    def timed_out(self, timer: Timer) -> None:
+        attempt = self._attempt
+        self._attempt = None
+        if attempt is not None:
+            attempt()
