@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from hauberk_cli.exit_codes import NOT_STARTED
+from hauberk_cli.exit_codes import CHECK_FAILED, NOT_STARTED
 
 
 class CommandError(click.ClickException):
@@ -16,6 +16,12 @@ class CommandError(click.ClickException):
         super().__init__(message)
         self.next_step: Final = next_step
         """A command to type, or a sentence that says what to change."""
+
+
+class CheckFailed(CommandError):
+    """The work was done, and what was asked for is not so."""
+
+    exit_code = CHECK_FAILED
 
 
 def tell(error: click.ClickException, color: bool | None) -> None:

@@ -26,6 +26,7 @@ _COMMANDS: Final = {
         "proxies",
         "Show every connected proxy: what it serves, whether that is the latest, and what it last refused.",
     ),
+    "wait": LazyCommand("hauberk_cli.mesh.command", "wait", "Wait until every proxy serves by what is in the files now."),
     "circuits": LazyCommand(
         "hauberk_cli.mesh.command",
         "circuits",

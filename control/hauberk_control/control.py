@@ -19,12 +19,15 @@ from hauberk_control.ca.service import CertificateService
 from hauberk_control.ca.tokens import Grant, JoinTokens, TooManyTokens
 from hauberk_control.discovery.service import DiscoveryService
 from hauberk_control.discovery.snapshots import Configurations
+from hauberk_control.gateways.names import deployed_name
 from hauberk_control.local.kept_workloads import load_workloads, save_workloads
 from hauberk_control.local.messages import (
     FOLDER_NAME,
     SOCKET_NAME,
     Answer,
     AskGateways,
+    AskObjects,
+    AskProgress,
     AskProxies,
     AskServices,
     AskStatus,
@@ -33,9 +36,10 @@ from hauberk_control.local.messages import (
     JoinGateway,
     JoinWorkload,
     Noted,
+    Objects,
     Ports,
+    Progress,
     Proxies,
-    ProxyRow,
     Refused,
     RegisterWorkload,
     Request,
@@ -45,7 +49,7 @@ from hauberk_control.local.messages import (
     Status,
     WorkloadReady,
 )
-from hauberk_control.local.rows import condition_rows, shown_file
+from hauberk_control.local.rows import absent_proxies, condition_rows, file_problems, object_rows, proxy_rows, shown_file
 from hauberk_control.local.server import open_local_socket
 from hauberk_control.local.workloads import Workloads, WorkloadTaken, account_of
 from hauberk_control.plugins import PluginTranslation
@@ -233,8 +237,12 @@ class Control:
                 return Gateways(gateways=[_gateway_ports(gateway) for gateway in self._our_gateways()])
             case AskStatus():
                 return self._status()
+            case AskObjects():
+                return Objects(objects=object_rows(self._store, self._mesh))
+            case AskProgress():
+                return self._progress()
             case AskProxies():
-                return Proxies(proxies=self._proxy_rows())
+                return Proxies(proxies=proxy_rows(self._discovery.proxies(), self._clock()))
 
     def _register(self, request: RegisterWorkload) -> Answer:
         joined = self._joined(request.namespace, account_of(request), "sidecar", request.name)
@@ -263,7 +271,7 @@ class Control:
     def _join_gateway(self, request: JoinGateway) -> Answer:
         for gateway in self._our_gateways():
             if (gateway.metadata.namespace, gateway.metadata.name) == (request.namespace, request.name):
-                account = f"{request.name}-{gateway.spec.gateway_class_name}"
+                account = deployed_name(request.name, gateway.spec.gateway_class_name)
                 return self._joined(request.namespace, account, "gateway", f"{request.namespace}/{request.name}")
         return Refused(message=f"there is no Gateway {request.namespace}/{request.name} of ours; hauberk status lists them")
 
@@ -293,23 +301,14 @@ class Control:
             ],
         )
 
-    def _proxy_rows(self) -> list[ProxyRow]:
-        now = self._clock()
-        return [
-            ProxyRow(
-                identity=proxy.identity,
-                role=proxy.role,
-                name=proxy.name,
-                namespace=proxy.namespace,
-                version=proxy.version,
-                current=proxy.current,
-                behind_seconds=proxy.behind_seconds,
-                connected_seconds=max(0.0, now - proxy.connected_since),
-                refused_version=proxy.refused_version,
-                refused_reason=proxy.refused_reason,
-            )
-            for proxy in self._discovery.proxies()
-        ]
+    def _progress(self) -> Progress:
+        proxies = self._discovery.proxies()
+        return Progress(
+            unread=[shown_file(file, self._mesh) for file in self._source.unread()],
+            problems=file_problems(self._problems, self._mesh),
+            absent=absent_proxies(self._our_gateways(), self._workloads.serving(), proxies),
+            proxies=proxy_rows(proxies, self._clock()),
+        )
 
 
 def _service_ports(service: Service) -> Ports:

@@ -11,8 +11,8 @@ from hauberk_core.model.errors import ConfigErrors
 from hauberk_core.model.shape import check_shape
 from hauberk_core.pod import CONTROL_HOST
 from hauberk_core.resources.names import Label, Labels, QualifiedName
+from hauberk_core.resources.one_document import one_tree
 from hauberk_core.resources.part import Part
-from hauberk_core.resources.yaml import YamlText
 
 Quantity = str | int
 """An amount as Kubernetes writes it: `500m`, `64Mi`, `2`; half a processor is `500m`, or `"0.5"` in quotes."""
@@ -69,18 +69,14 @@ def read_settings(data: bytes, origin: str) -> ProxySettings:
 
     Args: origin - the file's name. Raises: ConfigErrors, with every mistake and its place.
     """
-    text = YamlText.of(data, origin)
-    documents = [parsed for start, end in text.pieces() for parsed in text.documents(start, end)]
-    if not documents:
+    tree = one_tree(data, origin)
+    if tree is None:
         return ProxySettings()
-    tree, errors = documents[0]
-    errors = [*errors, *(check_shape(tree, ProxySettings) if tree is not None else ())]
-    if len(documents) > 1:
-        errors.append(text.error_at(0, (), "the settings are one document, and this file has several", "keep one"))
-    if errors or tree is None:
+    errors = check_shape(tree, ProxySettings)
+    if errors:
         raise ConfigErrors(errors)
     try:
         return msgspec.convert(tree.root.plain(), ProxySettings)
     except msgspec.ValidationError as error:
         hint = "compare the file with the reference of the chart's values"
-        raise ConfigErrors([text.error_at(0, (), str(error), hint)]) from error
+        raise ConfigErrors([tree.error_at(0, (), str(error), hint)]) from error

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from hauberk_core.model.errors import ConfigError, Path
 from hauberk_core.resources import Resource, Service
@@ -66,34 +66,43 @@ class Object(NamedTuple):
         return Place(self.place.file, *found) if found is not None else self.place
 
 
+_OfKind = dict[ObjectKey, Object]
+"""In the order of names, so that whatever is made from a store depends on its objects alone."""
+
+
 class Store:
-    """Objects by key. It never changes: `with_objects` makes another."""
+    """Objects by key. It never changes: `with_objects` and `with_changes` make another."""
 
     __slots__ = ("_by_kind", "_objects")
 
     def __init__(self, objects: Mapping[ObjectKey, Object] = MappingProxyType({})) -> None:
-        self._objects: Final = MappingProxyType(dict(objects))
-        by_kind: dict[tuple[str, str], dict[ObjectKey, Resource]] = {}
-        # In the order of names, so that whatever is made from a store depends on its objects alone.
-        for key in sorted(self._objects):
-            by_kind.setdefault((key.group, key.kind), {})[key] = self._objects[key].value
-        self._by_kind: Final = by_kind
+        by_kind: dict[tuple[str, str], _OfKind] = {}
+        for key in sorted(objects):
+            by_kind.setdefault((key.group, key.kind), {})[key] = objects[key]
+        self._by_kind: dict[tuple[str, str], _OfKind] = by_kind
+        self._objects: Mapping[ObjectKey, Object] | None = None
 
     @property
     def objects(self) -> Mapping[ObjectKey, Object]:
         """Every object."""
+        if self._objects is None:
+            self._objects = MappingProxyType({key: item for kept in self._by_kind.values() for key, item in kept.items()})
         return self._objects
+
+    def find(self, key: ObjectKey) -> Object | None:
+        """One object with its place."""
+        return self._by_kind.get((key.group, key.kind), {}).get(key)
 
     def of(self, kind: type[Kind]) -> Iterator[Kind]:
         """All objects of a kind, by namespace and name."""
-        for value in self._by_kind.get((kind.GROUP, kind.KIND), {}).values():
-            assert isinstance(value, kind)
-            yield value
+        for item in self._by_kind.get((kind.GROUP, kind.KIND), {}).values():
+            assert isinstance(item.value, kind)
+            yield item.value
 
     def get(self, kind: type[Kind], namespace: str, name: str) -> Kind | None:
         """One object; the namespace means nothing for kinds that do not live in one."""
-        key = ObjectKey(kind.GROUP, kind.KIND, namespace if kind.NAMESPACED else "", name)
-        value = self._by_kind.get((kind.GROUP, kind.KIND), {}).get(key)
+        item = self.find(ObjectKey(kind.GROUP, kind.KIND, namespace if kind.NAMESPACED else "", name))
+        value = item.value if item is not None else None
         assert value is None or isinstance(value, kind)
         return value
 
@@ -103,7 +112,7 @@ class Store:
 
     def place(self, resource: Resource) -> Place:
         """Where an object of this store was read."""
-        found = self._objects.get(key_of(resource))
+        found = self.find(key_of(resource))
         return found.place if found else Place()
 
     def with_objects(self, added: Iterable[Resource], origin: str) -> Self:
@@ -111,19 +120,36 @@ class Store:
 
         Args: origin - what made them, told in place of a file.
         """
-        objects = dict(self._objects)
-        for resource in added:
-            key = key_of(resource)
-            objects[key] = Object(key, resource, Place(origin))
-        return type(self)(objects)
+        keys = {key_of(resource): resource for resource in added}
+        return self.with_changes({key: Object(key, resource, Place(origin)) for key, resource in keys.items()})
+
+    def with_changes(self, changes: Mapping[ObjectKey, Object | None]) -> Self:
+        """This store with some objects put in, or taken out where there is None; costs as much as the kinds concerned have."""
+        made = type(self)()
+        made._by_kind = dict(self._by_kind)
+        for kind in {(key.group, key.kind) for key in changes}:
+            kept = dict(self._by_kind.get(kind, {}))
+            new = False
+            for key, item in changes.items():
+                if (key.group, key.kind) != kind:
+                    continue
+                if item is None:
+                    kept.pop(key, None)
+                else:
+                    new = new or key not in kept
+                    kept[key] = item
+            made._by_kind[kind] = {key: kept[key] for key in sorted(kept)} if new else kept
+            if not kept:
+                del made._by_kind[kind]
+        return made
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Store) and self._objects == other._objects
+        return isinstance(other, Store) and self._by_kind == other._by_kind
 
     __hash__ = None  # type: ignore[assignment]
 
     def __len__(self) -> int:
-        return len(self._objects)
+        return sum([len(kept) for kept in self._by_kind.values()])
 
     def __repr__(self) -> str:
         return f"Store({len(self)} objects)"

@@ -2,15 +2,17 @@
 
 import contextlib
 import json
+import signal
 import socket
 import ssl
+import urllib.request
 from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from bookshop_mesh import bookshop_mesh, policy, route, service, write_bookshop
+from bookshop_mesh import MARK, bookshop_mesh, policy, route, service, write_bookshop
 from endurance import lasting
-from laptop_mesh import Mesh, Proxy, get, wait_until
+from laptop_mesh import Mesh, Proxy, get, send, wait_until
 from load_client import Load
 from mesh_wire import Witness, peer_context, shown_by, witness
 
@@ -87,6 +89,37 @@ def test_every_hop_between_proxies_is_mutual_tls_by_the_certificates_on_the_wire
         (principal("bookshop-hauberk"),): mesh.proxy("gateway", "bookshop").certificate().serial,
         (principal("reviews"),): mesh.proxy("sidecar", "reviews-v2").certificate().serial,
     }
+
+
+def test_what_was_waited_for_is_what_the_next_request_gets(mesh: Mesh) -> None:
+    file = mesh.folder / "reviews-route.yaml"
+    for mark in ("second", "third", "first"):
+        file.write_text(route("reviews", mark=mark))
+        waited = mesh.hauberk("wait", "--timeout", "60", "httproute/reviews")
+        assert (waited.returncode, waited.stderr) == (0, "")
+        assert mark_of(mesh) == mark
+
+
+def test_a_proxy_that_hangs_is_named_by_who_waits(mesh: Mesh) -> None:
+    file = mesh.folder / "reviews-route.yaml"
+    agent = mesh.proxy("gateway", "bookshop").agent()
+    send(agent, signal.SIGSTOP)
+    try:
+        file.write_text(route("reviews", mark="second"))
+        waited = mesh.hauberk("wait", "--timeout", "2")
+        assert waited.returncode == 1
+        assert waited.stderr.startswith("default/bookshop: behind for ")
+        assert waited.stderr.endswith(" next: hauberk proxies\n")
+    finally:
+        send(agent, signal.SIGCONT)
+        file.write_text(route("reviews"))
+    assert mesh.hauberk("wait", "--timeout", "60").returncode == 0
+
+
+def mark_of(mesh: Mesh) -> str | None:
+    """By which form of the route the gateway answers."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{mesh.gateway_port}/reviews/0", timeout=20) as answer:
+        return str(answer.headers[MARK])
 
 
 def _by_proxy(port: int, url: str) -> int:

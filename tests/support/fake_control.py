@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +12,15 @@ from hauberk_control.local.messages import (
     FOLDER_NAME,
     SOCKET_NAME,
     Answer,
+    AskObjects,
+    AskProgress,
     AskProxies,
     AskStatus,
     Noted,
+    Objects,
+    Progress,
     Proxies,
+    ProxyRow,
     Refused,
     RegisterWorkload,
     Request,
@@ -25,12 +30,23 @@ from hauberk_control.local.server import open_local_socket
 
 
 class FakeControl:
-    """Answers `hauberk status` and `hauberk proxies` with what it was given; `refusal` refuses everything instead."""
+    """Answers questions with what it was given; `refusal` refuses everything instead."""
 
-    def __init__(self, status: Status | None = None, proxies: Proxies | None = None, refusal: str = "") -> None:
+    def __init__(
+        self,
+        status: Status | None = None,
+        proxies: Proxies | None = None,
+        refusal: str = "",
+        *,
+        objects: Objects | None = None,
+        progress: Sequence[Progress] = (),
+    ) -> None:
+        """Args: progress - one after the other, and the last one again and again."""
         self._status: Final = status
         self._proxies: Final = proxies
         self._refusal: Final = refusal
+        self._objects: Final = objects
+        self._progress: Final = list(progress)
 
     def answer(self, request: Request) -> Answer:
         if self._refusal:
@@ -39,10 +55,36 @@ class FakeControl:
             return self._status
         if isinstance(request, AskProxies) and self._proxies is not None:
             return self._proxies
+        if isinstance(request, AskObjects) and self._objects is not None:
+            return self._objects
+        if isinstance(request, AskProgress) and self._progress:
+            return self._progress.pop(0) if len(self._progress) > 1 else self._progress[0]
         return Noted()
+
+    def progress_left(self) -> int:
+        """How many answers are still to come, or repeated."""
+        return len(self._progress)
 
     def unregister(self, request: RegisterWorkload) -> None:
         raise AssertionError("nothing was registered")
+
+
+def proxy_row(name: str, **more: object) -> ProxyRow:
+    """A sidecar that has the latest configuration, unless `more` says otherwise."""
+    values: dict[str, object] = {
+        "identity": f"spiffe://cluster.local/ns/default/sa/{name}",
+        "role": "sidecar",
+        "name": name,
+        "namespace": "default",
+        "program": "hauberk 0.1.0",
+        "version": "abc123",
+        "current": True,
+        "behind_seconds": 0.0,
+        "in_force_seconds": 7.0,
+        "connected_seconds": 12.3,
+        **more,
+    }
+    return ProxyRow(**values)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

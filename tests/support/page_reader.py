@@ -2,9 +2,12 @@
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
+import time
+import uuid
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -12,6 +15,10 @@ from typing import Final
 from laptop_mesh import wait_until
 
 ROOT: Final = Path(__file__).parents[2]
+
+
+_PATIENCE: Final = 120.0
+"""Seconds for what is typed, on a machine that may be busy."""
 
 
 def commands_of(page: str) -> list[str]:
@@ -68,9 +75,15 @@ class Reader:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=_PATIENCE,
             check=False,
         )
+
+    def opens_terminal(self) -> "Terminal":
+        """Another terminal, in `home`, to type in one thing after the other."""
+        terminal = Terminal(self._home, self._environment)
+        self._terminals.append(terminal.shell)
+        return terminal
 
     def starts_mesh(self, command: str) -> None:
         """Leave `hauberk up` running, and note the gateway's port."""
@@ -84,6 +97,40 @@ class Reader:
             os.killpg(terminal.pid, signal.SIGTERM)
             terminal.wait(60)
             wait_until(partial(_has_ended, terminal.pid), "the end of all that ran in it")
+            for pipe in (terminal.stdin, terminal.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+
+class Terminal:
+    """One shell: the folder that one command goes to, and the variables it sets, are there for the next."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.shell: Final = subprocess.Popen(
+            ["bash"],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def types(self, commands: str) -> str:
+        """Type `commands` and wait for the prompt. Returns: what was shown meanwhile."""
+        assert self.shell.stdin is not None
+        assert self.shell.stdout is not None
+        prompt = f"prompt-{uuid.uuid4()}"
+        self.shell.stdin.write(f"{commands}\necho {prompt}\n".encode())
+        self.shell.stdin.flush()
+        shown = b""
+        deadline = time.monotonic() + _PATIENCE
+        while not shown.endswith(f"{prompt}\n".encode()):
+            ready, _, _ = select.select([self.shell.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            octets = os.read(self.shell.stdout.fileno(), 65536) if ready else b""
+            assert octets, f"no end of {commands!r}, only {shown!r}"
+            shown += octets
+        return shown.decode().removesuffix(f"{prompt}\n")
 
 
 def _has_ended(group: int) -> bool:

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 PIN: Final = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[0-9][A-Za-z0-9.]*)")
 
-GROUPS: Final = ("runtime", "mesh", "control", "test", "dev", "bench", "build")
+GROUPS: Final = ("runtime", "mesh", "control", "kubernetes", "test", "dev", "bench", "build")
 
 
 @pytest.fixture(scope="module")

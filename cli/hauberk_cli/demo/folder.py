@@ -46,6 +46,11 @@ class DemoFolder:
         """The certificate that the gateway's clients trust."""
         return self.root / "ca.pem"
 
+    @property
+    def addresses(self) -> Path:
+        """Shell variables that say where the parts of the running demo are."""
+        return self.root / "addresses.sh"
+
     def delay(self, program: str) -> Path:
         """Not there at first; as long as it is, a program of the bookshop answers as many seconds late as it says."""
         return self.root / f"{program}.delay"

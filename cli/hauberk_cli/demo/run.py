@@ -8,7 +8,9 @@ from typing import Final, NamedTuple
 import trio
 
 from hauberk_cli.demo import show
+from hauberk_cli.demo.addresses import write_addresses
 from hauberk_cli.demo.checking import verify
+from hauberk_cli.demo.collector import demo_collector
 from hauberk_cli.demo.folder import FolderError, demo_folder, new_folder, write_files
 from hauberk_cli.demo.log_follower import follow_log
 from hauberk_cli.demo.ports import PortError, choose_port
@@ -107,10 +109,14 @@ def _describe(error: BaseException) -> str:
 
 
 async def _show(options: Options, plan: Plan) -> int:
-    with demo_folder(options.folder, options.keep) as folder:
+    with demo_folder(options.folder, options.keep) as folder, demo_collector() as collector:
         show.heading("a bookshop in a mesh, on loopback")
-        async with running_demo(folder, plan, keep=options.keep) as running, trio.open_nursery() as nursery:
-            _tell_addresses(running)
+        async with (
+            running_demo(folder, plan, keep=options.keep, variables=collector.variables) as running,
+            trio.open_nursery() as nursery,
+        ):
+            write_addresses(running, collector.url)
+            _tell_addresses(running, collector.url)
             services = (running.service(), running.service(tls=True))
             traffic = SteadyTraffic(services, RATE)
             nursery.start_soon(traffic.run)
@@ -122,7 +128,7 @@ async def _show(options: Options, plan: Plan) -> int:
                 began = trio.current_time()
 
 
-def _tell_addresses(running: RunningDemo) -> None:
+def _tell_addresses(running: RunningDemo, traces: str) -> None:
     plan, folder = running.plan, running.folder
     mesh = quote(str(folder.root))
     show.blank()
@@ -132,6 +138,9 @@ def _tell_addresses(running: RunningDemo) -> None:
     show.fact("files", f"{folder.root}: edit {folder.reviews_route.name} and watch")
     show.fact("slow ratings", f"echo 2 > {quote(str(folder.delay('ratings')))}; remove the file, and they are quick again")
     show.fact("look", f"cd {mesh}; then hauberk status, hauberk proxies, hauberk circuits")
+    show.fact("", f"these addresses are in {folder.addresses.name} there, for a shell: . ./{folder.addresses.name}")
+    if traces:
+        show.fact("traces", f"{traces}: the latest requests, each as a tree of its hops")
     show.fact("metrics", f"http://{running.gateway.admin}/stats/prometheus of the gateway")
     show.fact("admin", f"http://{running.gateway.admin}/readyz?verbose, /certs, /config_dump; and of the sidecars:")
     for name, workload in sorted(running.workloads.items()):

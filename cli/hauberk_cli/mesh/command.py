@@ -137,16 +137,61 @@ def status(mesh: Path | None, output: Literal["text", "json"]) -> int:
 def proxies(mesh: Path | None, output: Literal["text", "json"]) -> int:
     """Show every connected proxy: what it serves, whether that is the latest, and what it last refused.
 
-    Exits with 1 if one refused its configuration.
+    PROGRAM is the version of hauberk that it runs, VERSION that of its configuration, which has served for IN-FORCE. REFUSED
+    tells when it last refused one, the lines below the table why; "settled": it has taken another one since. Exits with 1 if
+    one serves on with an older configuration because it refused the latest.
 
     \b
     Examples:
       hauberk proxies
       hauberk proxies -o json
     """
-    from hauberk_cli.mesh.look import show_proxies
+    from hauberk_cli.mesh.proxies import show_proxies
 
     return show_proxies(mesh, output == "json")
+
+
+@click.command()
+@click.argument("objects", nargs=-1, metavar="[OBJECT]...")
+@click.option(
+    "-f",
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Wait for what this file holds, or the files of this folder; it may have been deleted.",
+)
+@click.option("--proxy", "proxies", multiple=True, metavar="NAME", help="Wait for this proxy alone, which must be connected.")
+@click.option("--timeout", default="1m", show_default=True, metavar="SECONDS", help="Also as a duration, such as 2m30s.")
+@_MESH
+@_OUTPUT
+def wait(
+    *,
+    objects: tuple[str, ...],
+    files: tuple[Path, ...],
+    proxies: tuple[str, ...],
+    timeout: str,
+    mesh: Path | None,
+    output: Literal["text", "json"],
+) -> int:
+    """Wait until every proxy serves by what is in the files now.
+
+    What was written before this command began is waited for: control has read it, without a mistake, and every proxy that there
+    should be is connected and has acknowledged it. An OBJECT, KIND/NAME or KIND/NAMESPACE/NAME, has to be there and accepted
+    besides, and then mistakes in other files do not count.
+
+    Exits with 1 if that is not so in time, or a mistake keeps it from ever being so; what lags or refuses is named, and why. A
+    control that is just starting is waited for too.
+
+    \b
+    Examples:
+      hauberk wait --timeout 30
+      hauberk wait httproute/reviews && curl -f http://127.0.0.1:8080/reviews
+      hauberk wait -f shop/reviews-route.yaml --proxy default/bookshop
+    """
+    from hauberk_cli.mesh.wait import Wanted, read_timeout, wait_for
+
+    return wait_for(mesh, Wanted(objects, files, proxies), read_timeout(timeout), output == "json")
 
 
 @click.command()

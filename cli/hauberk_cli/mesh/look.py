@@ -12,7 +12,7 @@ from hauberk_cli.errors import CommandError
 from hauberk_cli.exit_codes import CHECK_FAILED, OK
 from hauberk_cli.mesh.table import show_table
 from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused, find_mesh
-from hauberk_control.local.messages import AskProxies, AskStatus, ConditionRow, Proxies, ProxyRow, Request, Status
+from hauberk_control.local.messages import AskStatus, ConditionRow, Request, Status
 
 _AnswerT = TypeVar("_AnswerT", bound=msgspec.Struct)
 
@@ -40,26 +40,6 @@ def is_bad(row: ConditionRow) -> bool:
     """Whether a condition says that something is refused."""
     good = "False" if row.type in ("Conflicted", "PartiallyInvalid", "OverlappingTLSConfig") else "True"
     return row.status != good
-
-
-def show_proxies(mesh: Path | None, as_json: bool) -> int:
-    """Returns: the exit code."""
-    answer = ask_control(mesh, AskProxies(), Proxies)
-    if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(answer), indent=2, ensure_ascii=False))
-    else:
-        rows = [("PROXY", "ROLE", "VERSION", "LATEST", "CONNECTED", "IDENTITY")]
-        for proxy in answer.proxies:
-            latest = "yes" if proxy.current else f"behind for {proxy.behind_seconds:.0f} s"
-            rows.append((proxy.name, proxy.role, proxy.version, latest, f"{proxy.connected_seconds:.0f} s", proxy.identity))
-        show_table(rows)
-        for proxy in _refusing(answer):
-            click.secho(f"{proxy.name} refused version {proxy.refused_version}: {proxy.refused_reason}", fg="red", err=True)
-    return CHECK_FAILED if _refusing(answer) else OK
-
-
-def _refusing(answer: Proxies) -> list[ProxyRow]:
-    return [proxy for proxy in answer.proxies if proxy.refused_version]
 
 
 def ask_control(mesh: Path | None, request: Request, expected: type[_AnswerT]) -> _AnswerT:

@@ -4,13 +4,16 @@ from typing import Final, Protocol
 
 import msgspec
 
+from hauberk_control.gateways.names import deployed_name, name_prefix
 from hauberk_control.translate.node import Node
 from hauberk_core.identity import SpiffeId
 from hauberk_core.wire_proto.discovery_pb2 import Node as NodeMessage
-from hauberk_core.wire_proto.service import NODE_FIELD
+from hauberk_core.wire_proto.service import IN_FORCE_FIELD, NODE_FIELD
 
 # A sidecar's document names a port for each service that its workload calls; the largest meshes have some ten thousand.
 LARGEST_NODE: Final = 1024 * 1024
+# "hauberk" and a version, as PEP 440 writes them, with room.
+_LONGEST_PROGRAM: Final = 64
 # Of a claim that is refused, as much goes into the log.
 _LONGEST_QUOTE: Final = 200
 
@@ -53,6 +56,21 @@ def read_node(message: NodeMessage) -> Node:
         raise WrongNode(f"the node document cannot be read: {str(error)[:_LONGEST_QUOTE]}") from error
 
 
+def read_program(message: NodeMessage) -> str:
+    """The program that a proxy runs, and its version, as it says; shortened."""
+    return f"{message.user_agent_name} {message.user_agent_version}"[:_LONGEST_PROGRAM].strip()
+
+
+def read_in_force_since(message: NodeMessage, now: float) -> float:
+    """Since when what a proxy brings along is in force there, in seconds since the epoch; 0 if it does not say so.
+
+    Args: now - what lies behind it is nonsense, or another clock's: taken for now.
+    """
+    fields = message.metadata.fields
+    since = fields[IN_FORCE_FIELD].number_value if IN_FORCE_FIELD in fields else 0.0
+    return min(since, now) if since > 0 else 0.0
+
+
 def check_claims(caller: SpiffeId, node: Node, directory: Directory) -> None:
     """Hold what a proxy says of itself against who it is.
 
@@ -79,12 +97,12 @@ def _check_gateway(caller: SpiffeId, node: Node, directory: Directory) -> None:
     if not slash or namespace != caller.namespace:
         raise ClaimRefused(f"it claims to be the gateway {_quote(node.name)}, which is not of its namespace")
     # Before the Gateway is looked up: whether another one exists is nobody's business.
-    if not caller.service_account.startswith(f"{name}-"):
+    if not caller.service_account.startswith(f"{name_prefix(name)}-"):
         raise ClaimRefused(_wrong_account(caller, node))
     known = directory.gateway_class(namespace, name)
     if known is None:
         raise UnknownGateway(f"there is no Gateway {_quote(node.name)}")
-    if caller.service_account != f"{name}-{known}":
+    if caller.service_account != deployed_name(name, known):
         raise ClaimRefused(_wrong_account(caller, node))
 
 

@@ -19,16 +19,26 @@ import msgspec
 
 from hauberk_control.ca.caller import Refused, peer_identity
 from hauberk_control.ca.rates import Rate
-from hauberk_control.discovery.claims import ClaimRefused, Directory, UnknownGateway, WrongNode, check_claims, read_node
+from hauberk_control.discovery.claims import (
+    ClaimRefused,
+    Directory,
+    UnknownGateway,
+    WrongNode,
+    check_claims,
+    read_in_force_since,
+    read_node,
+    read_program,
+)
 from hauberk_control.discovery.session import Configuration, ProtocolViolation, Session
 from hauberk_control.discovery.snapshots import Configurations
-from hauberk_control.discovery.status import ProxyStatus
+from hauberk_control.discovery.status import LastRefusal, ProxyStatus
 from hauberk_control.translate.node import Node
 from hauberk_control.translate.notes import Notes
 from hauberk_core.agent.logs import LOG
 from hauberk_core.identity import SpiffeId
 from hauberk_core.net.x509 import read_certificate
 from hauberk_core.wire_proto.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
+from hauberk_core.wire_proto.discovery_pb2 import Node as NodeMessage
 from hauberk_core.wire_proto.service import LARGEST_RESPONSE, METHOD, SERVICE
 
 # A proxy says who it is as soon as its stream stands; who does not is no proxy.
@@ -117,7 +127,7 @@ class DiscoveryService:
             if not isinstance(request, DeltaDiscoveryRequest):  # it left already
                 return
             node = self._admit(identity, request)
-            stream = _Stream(self, context, node)
+            stream = _Stream(self, context, node, request.node)
             self._enter(stream)
             try:
                 # Tells the proxy that it was admitted, even if there is nothing to send.
@@ -220,7 +230,7 @@ class DiscoveryService:
 class _Stream:
     """One proxy's stream: a session, a task that reads, and a task that writes."""
 
-    def __init__(self, service: DiscoveryService, context: Any, node: Node) -> None:
+    def __init__(self, service: DiscoveryService, context: Any, node: Node, message: NodeMessage) -> None:
         self.node: Final = node
         self._service: Final = service
         self._context: Final = context
@@ -231,7 +241,10 @@ class _Stream:
         self._generation = 0
         self._connected_since: Final = service.now()
         self._behind_since = self._connected_since
-        self._refused_at = 0.0
+        self._program: Final = read_program(message)
+        # Of a proxy that does not say it, so much is known at least.
+        self._in_force_since = read_in_force_since(message, self._connected_since) or self._connected_since
+        self._last_refusal: LastRefusal | None = None
         self._notes = Notes()
 
     def wake_from_anywhere(self) -> None:
@@ -244,13 +257,15 @@ class _Stream:
     async def read(self, request: DeltaDiscoveryRequest) -> None:
         """Take in the first request and all that follow, until the proxy sends no more. Raises: _Refused."""
         while request is not grpc.aio.EOF:
-            refusal = self._session.refusal
+            refusal, version = self._session.refusal, self._session.version
             try:
                 self._session.receive(request)
             except ProtocolViolation as error:
                 raise _Refused(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
             if self._session.refusal is not None and self._session.refusal is not refusal:
                 self._note_refusal()
+            if self._session.version != version:
+                self._in_force_since = self._service.now()
             self._wake.set()
             request = await self._context.read()
             if request is not grpc.aio.EOF and request.HasField("node"):
@@ -298,20 +313,22 @@ class _Stream:
             address=self._address,
             plugins=dict(node.plugins or {}),
             connected_since=self._connected_since,
+            program=self._program,
             version=session.version,
+            in_force_since=self._in_force_since if session.version else 0.0,
             current=current,
             behind_seconds=0.0 if session.current else max(0.0, self._service.now() - self._behind_since),
             resources=len(session.held),
             refused_version=refusal.version if refusal is not None else "",
             refused_reason=refusal.reason if refusal is not None else "",
-            refused_at=self._refused_at if refusal is not None else 0.0,
+            last_refusal=self._last_refusal,
             notes=self._notes,
         )
 
     def _note_refusal(self) -> None:
         refusal = self._session.refusal
         assert refusal is not None
-        self._refused_at = self._service.now()
+        self._last_refusal = LastRefusal(version=refusal.version, reason=refusal.reason, at=self._service.now())
         if not self._service.may_log():
             return
         LOG.warning(

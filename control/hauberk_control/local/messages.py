@@ -74,6 +74,14 @@ class AskProxies(_Message, frozen=True, kw_only=True, tag="proxies"):
     """Every connected proxy. Answer: `Proxies`."""
 
 
+class AskObjects(_Message, frozen=True, kw_only=True, tag="objects"):
+    """What every object is called, and where it stands. Answer: `Objects`."""
+
+
+class AskProgress(_Message, frozen=True, kw_only=True, tag="progress"):
+    """How far what is in the files has come. Answer: `Progress`."""
+
+
 Request = (
     RegisterWorkload
     | WorkloadReady
@@ -84,6 +92,8 @@ Request = (
     | AskGateways
     | AskStatus
     | AskProxies
+    | AskObjects
+    | AskProgress
 )
 
 
@@ -154,25 +164,88 @@ class Status(_Message, frozen=True, kw_only=True, tag="status"):
     """Mistakes in files, each with its place, reason and hint."""
 
 
+class RefusalRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a proxy refused last since it connected."""
+
+    version: str
+    """Of the configuration."""
+    reason: str
+    seconds_ago: float
+    settled: bool
+    """Whether it has taken another one since, or this one after all."""
+
+
 class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
     """One connected proxy."""
 
     identity: str
     role: str
+    """`gateway` or `sidecar`."""
     name: str
+    """A gateway's `namespace/name`; a sidecar's workload."""
     namespace: str
+    program: str = ""
+    """The program that it runs, and its version; empty where it does not say."""
     version: str
+    """Of the configuration that it serves by; empty: none yet."""
     current: bool
+    """Whether that is the latest."""
     behind_seconds: float
+    """For how long it has not been the latest; 0 if it is."""
+    in_force_seconds: float | None = None
+    """For how long it has served by its configuration; null: it has none yet."""
     connected_seconds: float
-    refused_version: str = ""
-    refused_reason: str = ""
+    last_refusal: RefusalRow | None = None
 
 
 class Proxies(_Message, frozen=True, kw_only=True, tag="proxies"):
     """By role and name."""
 
     proxies: list[ProxyRow]
+
+
+class ObjectRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One object."""
+
+    kind: str
+    namespace: str
+    """Empty for kinds that do not live in namespaces."""
+    name: str
+    place: str
+
+
+class Objects(_Message, frozen=True, kw_only=True, tag="objects"):
+    """By kind, namespace and name."""
+
+    objects: list[ObjectRow]
+
+
+class FileProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """A mistake in a file, for which something of it is not in force."""
+
+    file: str
+    """Relative to the folder of resources."""
+    text: str
+    """Place, reason and hint."""
+
+
+class AbsentProxy(msgspec.Struct, frozen=True, kw_only=True):
+    """A proxy that there should be, for a Gateway or for a workload that runs, and that is not connected."""
+
+    role: str
+    name: str
+    """`namespace/name`."""
+
+
+class Progress(_Message, frozen=True, kw_only=True, tag="progress"):
+    """From the files to the proxies, as of one moment."""
+
+    unread: list[str]
+    """Files that look otherwise than what control works from, relative to the folder: it reads them in a moment."""
+    problems: list[FileProblem]
+    absent: list[AbsentProxy]
+    proxies: list[ProxyRow]
+    """By role and name."""
 
 
 class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
@@ -183,4 +256,4 @@ class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
     """Control has only just begun: in a moment the same request may be fulfilled."""
 
 
-Answer = Joined | Rotated | Noted | Services | Gateways | Status | Proxies | Refused
+Answer = Joined | Rotated | Noted | Services | Gateways | Status | Proxies | Objects | Progress | Refused

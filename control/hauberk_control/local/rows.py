@@ -1,15 +1,27 @@
-"""Conditions as rows for people."""
+"""Objects, conditions and proxies as rows for people."""
 
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from hauberk_control.discovery.status import ProxyStatus
-from hauberk_control.local.messages import ConditionRow
+from hauberk_control.local.messages import (
+    AbsentProxy,
+    ConditionRow,
+    FileProblem,
+    ObjectRow,
+    ProxyRow,
+    RefusalRow,
+    RegisterWorkload,
+)
 from hauberk_control.status.conditions import Condition
 from hauberk_control.status.statuses import view_statuses
-from hauberk_control.store import ObjectKey
+from hauberk_control.store import ObjectKey, Place, Store
 from hauberk_control.translate.view import View
+from hauberk_core.model.errors import ConfigError
+from hauberk_core.resources import Gateway
 
 
 def condition_rows(view: View, proxies: Sequence[ProxyStatus], folder: Path) -> list[ConditionRow]:
@@ -19,14 +31,80 @@ def condition_rows(view: View, proxies: Sequence[ProxyStatus], folder: Path) -> 
     """
     rows: list[ConditionRow] = []
     for key, status in sorted(view_statuses(view, proxies).items()):
-        at = view.store.objects[key].place
-        place = str(at._replace(file=shown_file(at.file, folder)))
+        place = _shown_place(view.store.objects[key].place, folder)
         rows += _rows(key, place, "", status.conditions)
         for listener in status.listeners:
             rows += _rows(key, place, listener.name, listener.conditions)
         for parent in status.parents:
             rows += _rows(key, place, parent.parent_ref.name, parent.conditions)
     return rows
+
+
+def object_rows(store: Store, folder: Path) -> list[ObjectRow]:
+    """One row for each object. Args: folder - what places are told relative to."""
+    return [
+        ObjectRow(kind=key.kind, namespace=key.namespace, name=key.name, place=_shown_place(item.place, folder))
+        for key, item in sorted(store.objects.items(), key=lambda pair: (pair[0].kind, pair[0].namespace, pair[0].name))
+    ]
+
+
+def file_problems(errors: Iterable[ConfigError], folder: Path) -> list[FileProblem]:
+    """What of the files is not in force because of a mistake. Args: folder - what files are told relative to."""
+    wrong = [error for error in errors if error.severity == "error"]
+    shown = [msgspec.structs.replace(error, origin=shown_file(error.origin, folder)) for error in wrong]
+    return [FileProblem(file=error.origin, text=str(error)) for error in shown]
+
+
+def absent_proxies(
+    gateways: Iterable[Gateway], workloads: Iterable[RegisterWorkload], proxies: Iterable[ProxyStatus]
+) -> list[AbsentProxy]:
+    """Which Gateways and workloads have no connected proxy."""
+    connected = {(proxy.role, proxy.namespace, proxy.name) for proxy in proxies}
+    absent: list[AbsentProxy] = []
+    for gateway in gateways:
+        name = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
+        if ("gateway", gateway.metadata.namespace, name) not in connected:
+            absent.append(AbsentProxy(role="gateway", name=name))
+    for workload in workloads:
+        if ("sidecar", workload.namespace, workload.name) not in connected:
+            absent.append(AbsentProxy(role="sidecar", name=f"{workload.namespace}/{workload.name}"))
+    return absent
+
+
+def proxy_rows(proxies: Sequence[ProxyStatus], now: float) -> list[ProxyRow]:
+    """One row for each connected proxy. Args: now - seconds since the epoch."""
+    return [
+        ProxyRow(
+            identity=proxy.identity,
+            role=proxy.role,
+            name=proxy.name,
+            namespace=proxy.namespace,
+            program=proxy.program,
+            version=proxy.version,
+            current=proxy.current,
+            behind_seconds=proxy.behind_seconds,
+            in_force_seconds=max(0.0, now - proxy.in_force_since) if proxy.in_force_since else None,
+            connected_seconds=max(0.0, now - proxy.connected_since),
+            last_refusal=_refusal_row(proxy, now),
+        )
+        for proxy in proxies
+    ]
+
+
+def _refusal_row(proxy: ProxyStatus, now: float) -> RefusalRow | None:
+    refusal = proxy.last_refusal
+    if refusal is None:
+        return None
+    return RefusalRow(
+        version=refusal.version,
+        reason=refusal.reason,
+        seconds_ago=max(0.0, now - refusal.at),
+        settled=not proxy.refused_version,
+    )
+
+
+def _shown_place(place: Place, folder: Path) -> str:
+    return str(place._replace(file=shown_file(place.file, folder)))
 
 
 def shown_file(file: str, folder: Path) -> str:

@@ -95,35 +95,47 @@ class FolderSource(Source):
         self._files: Final[dict[str, _File]] = {}
         self._scan_errors: tuple[ConfigError, ...] = ()
         self._told: Loaded | None = None
+        self._changed_at: float | None = None
+        """Since when something is taken over that is not told yet."""
         self._watch: Final = FileWatch()
 
     async def next(self) -> Loaded:
         first = self._told is None
-        changed_at = trio.current_time() if first else None
+        if first:
+            self._changed_at = trio.current_time()
         while True:
             scan = scan_folder(self.path)
             now = trio.current_time()
             settling = self._look(scan, now)
-            if await self._take_over(now, trusting=first) and changed_at is None:
-                changed_at = now
+            if await self._take_over(now, trusting=first) and self._changed_at is None:
+                self._changed_at = now
             if scan.errors != self._scan_errors:
                 self._scan_errors = scan.errors
-                changed_at = now if changed_at is None else changed_at
-            if changed_at is not None and (not settling or now - changed_at >= GATHER_SECONDS):
+                self._changed_at = now if self._changed_at is None else self._changed_at
+            if self._changed_at is not None and (not settling or now - self._changed_at >= GATHER_SECONDS):
                 loaded = self._load_files()
-                changed_at = None
+                self._changed_at = None
                 if loaded != self._told:
                     self._told = loaded
                     return loaded
-            if changed_at is not None or any(file.seen != file.stamp for file in self._files.values()):
+            if self._changed_at is not None or any(file.seen != file.stamp for file in self._files.values()):
                 await trio.sleep(POLL_SECONDS)
             elif not self._watch.follow(scan.links, (*scan.folders, *scan.unreadable)):
                 await self._watch.wait_change()
 
+    def unread(self) -> list[str]:
+        """What differs on disk, at this moment, from what `next` has told: files that were changed, added or deleted."""
+        scan = scan_folder(self.path)
+        changed = [path for path, stamp in scan.stamps.items() if path not in self._files or self._files[path].stamp != stamp]
+        gone = [path for path in self._files if path not in scan.stamps and not _is_below(path, scan.unreadable)]
+        if not changed and not gone and self._changed_at is not None:
+            return [str(self.path)]
+        return sorted([*changed, *gone])
+
     def _look(self, scan: Scan, now: float) -> bool:
         """Note how all files look now. Returns: whether one has changed since the last look."""
         for path, file in self._files.items():
-            if path not in scan.stamps and not any(path.startswith(folder + os.sep) for folder in scan.unreadable):
+            if path not in scan.stamps and not _is_below(path, scan.unreadable):
                 file.look(None, now)
         for path, stamp in scan.stamps.items():
             self._files.setdefault(path, _File()).look(stamp, now)
@@ -161,6 +173,10 @@ class FolderSource(Source):
         objects += [item for path in gone for item in self._files[path].objects if item.key not in elsewhere]
         errors = [*self._scan_errors, *(error for path in present for error in self._files[path].errors)]
         return _load(objects, errors)
+
+
+def _is_below(path: str, folders: Iterable[str]) -> bool:
+    return any(path.startswith(folder + os.sep) for folder in folders)
 
 
 def _load(objects: Iterable[Object], errors: list[ConfigError]) -> Loaded:

@@ -32,7 +32,7 @@ def locate(found: Iterable[Finding], store: Store, places: Memory[Place]) -> tup
     """
     errors: list[ConfigError] = []
     for key, mistake in sorted(dict.fromkeys(found), key=lambda finding: finding.mistake.severity)[:MOST_ERRORS]:
-        item = store.objects.get(key)
+        item = store.find(key)
         place = Place()
         if item is not None:
             place = places.get((key, mistake.path), (item.place, item.written), partial(item.locate, mistake.path))

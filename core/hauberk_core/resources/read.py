@@ -203,28 +203,33 @@ class _Reader:
             message = f"the file has more than {MOST_OBJECTS} objects"
             self._report(tree, (), message, "split it into several files")
             return
-        tree.root = without_nulls(tree.root, type_info(kind))
-        try:
-            found = check_shape(tree, kind)
-        except TypeError as error:  # a plugin's kind has a field of a type that the walk does not know
-            self._report(tree, (), f"objects of this kind cannot be read: {error}", "report it to the plugin's author")
-            return
-        if found:
-            self.note(found)
-            return
-        try:
-            value = msgspec.convert(tree.root.plain(), kind, dec_hook=_make, str_keys=True)
-        except (msgspec.MsgspecError, ValueError) as error:
-            # The decoder is the judge. Where it is stricter than our own walk, its words are better than none.
-            self._report(tree, (), str(error), "compare the object with the documentation of its kind")
-            return
-        mistakes = find_mistakes(value)
-        for path, message, hint, severity in mistakes[:MOST_ERRORS]:
-            found_at = tree.error_at(tree.offset_of(path), path, message, hint)
-            self.note([msgspec.structs.replace(found_at, severity=severity)])
-        if sound and all(mistake.severity == "warning" for mistake in mistakes):
+        value, found = build_object(tree, kind)
+        self.note(found)
+        if sound and value is not None:
             line, column = tree.place(tree.root.offset)
             self._objects.append(ReadObject(value, line, column, Written(tree.text, tree.root.offset, self._origin)))
+
+
+def build_object(tree: Tree, kind: type[Resource]) -> tuple[Resource | None, list[ConfigError]]:
+    """The object that a tree is the text of, or None if something is wrong with it; and all that is, warnings too."""
+    tree.root = without_nulls(tree.root, type_info(kind))
+    try:
+        found = check_shape(tree, kind)
+    except TypeError as error:  # a plugin's kind has a field of a type that the walk does not know
+        message = f"objects of this kind cannot be read: {error}"
+        return None, [tree.error_at(tree.root.offset, (), message, "report it to the plugin's author")]
+    if found:
+        return None, found
+    try:
+        value = msgspec.convert(tree.root.plain(), kind, dec_hook=make_field, str_keys=True)
+    except (msgspec.MsgspecError, ValueError) as error:
+        # The decoder is the judge. Where it is stricter than our own walk, its words are better than none.
+        return None, [tree.error_at(tree.root.offset, (), str(error), "compare the object with the documentation of its kind")]
+    mistakes = find_mistakes(value)
+    for path, message, hint, severity in mistakes[:MOST_ERRORS]:
+        told = tree.error_at(tree.offset_of(path), path, message, hint)
+        found.append(msgspec.structs.replace(told, severity=severity))
+    return (value if all(mistake.severity == "warning" for mistake in mistakes) else None), found
 
 
 def find_mistakes(value: Resource) -> list[Mistake]:
@@ -294,7 +299,8 @@ def _misspelling(field: str, members: dict[str, Node]) -> str:
     return f"is it {hint.removeprefix('did you mean ').partition('?')[0]}?" if hint.startswith("did you mean") else ""
 
 
-def _make(wanted: type, value: object) -> object:
+def make_field(wanted: type, value: object) -> object:
+    """The value of a field whose type is a class of ours. Raises: ValueError."""
     if issubclass(wanted, FromText) and isinstance(value, str):
         return wanted.parse(value)
     if issubclass(wanted, FromValue):

@@ -110,6 +110,10 @@ class Kinds:
         """These and others. Raises: ValueError."""
         return Kinds([*self._by_key.values(), *kinds])
 
+    def all(self) -> tuple[type[Resource], ...]:
+        """Every kind that is read."""
+        return tuple(self._by_key.values())
+
     def find(self, api_version: str, kind: str) -> type[Resource] | None:
         """The type of an object, or None for an object that means nothing to a mesh and is passed over.
 

@@ -14,6 +14,8 @@ EVERYTHING: Final = "*"
 
 # The node document, as JSON text, in the metadata of `Node`: a Struct's own numbers are floating, and ports are not.
 NODE_FIELD: Final = "hauberk.dev/node"
+# Beside it, a number: since when what the proxy brings along is in force there, in seconds since the epoch.
+IN_FORCE_FIELD: Final = "hauberk.dev/in-force-since"
 
 # What an agent can hand to a worker in one go (`agent.wire.LARGEST_FRAME`): more could not be served.
 LARGEST_RESPONSE: Final = 64 * 1024 * 1024

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from hauberk_cli.demo.checks.outcome import Outcome
+from hauberk_cli.demo.received_span import ReceivedSpan
 from hauberk_cli.demo.running import RunningDemo
-from hauberk_cli.demo.span_receiver import ReceivedSpan, SpanReceiver
+from hauberk_cli.demo.span_receiver import SpanReceiver
 from hauberk_cli.demo.waiting import wait_until
 
 TRACE_ID: Final = "4bf92f3577b34da6a3ce929d0e0e4736"

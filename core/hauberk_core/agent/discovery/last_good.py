@@ -33,13 +33,15 @@ class LastGood(NamedTuple):
 
     version: str
     resources: Resources
+    in_force_since: float
+    """Seconds since the epoch."""
 
 
 class _State(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     identity: str
     node: bytes
     version: str
-    saved_at: float
+    in_force_since: float
     resources: dict[str, tuple[str, bytes]]
 
 
@@ -56,15 +58,16 @@ class LastGoodFile:
         self._identity: Final = identity
         self._node: Final = hashlib.blake2b(node, digest_size=_DIGEST_OCTETS).digest()
 
-    def save(self, version: str, resources: Resources, now: float) -> None:
+    def save(self, version: str, resources: Resources, in_force_since: float) -> None:
         """Replace what is there. Blocks.
 
+        Args: in_force_since - when it began to serve, in seconds since the epoch.
         Raises: LastGoodError; what was there before is unchanged then.
         """
         bodies: Mapping[str, tuple[str, bytes]] = {
             name: (resource.version, resource.body) for name, resource in resources.items()
         }
-        state = msgspec.msgpack.encode(_State(self._identity, self._node, version, now, dict(bodies)))
+        state = msgspec.msgpack.encode(_State(self._identity, self._node, version, in_force_since, dict(bodies)))
         try:
             write_private(self.path, b"".join([_FIRST_LINE % FORMAT, _digest(state), state]))
         except PrivateFileError as error:
@@ -96,7 +99,8 @@ class LastGoodFile:
             raise self._unusable(f"it is of {decoded.identity}, and this proxy is {self._identity}")
         if decoded.node != self._node:
             raise self._unusable("it was made for another node document, with other ports or another name")
-        return LastGood(decoded.version, {name: Versioned(*resource) for name, resource in decoded.resources.items()})
+        resources = {name: Versioned(*resource) for name, resource in decoded.resources.items()}
+        return LastGood(decoded.version, resources, decoded.in_force_since)
 
     def _unusable(self, why: str) -> LastGoodError:
         return LastGoodError(

@@ -29,7 +29,7 @@ from hauberk_core.model.errors import ConfigError
 from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.wire_proto.configuration import IN_MEMORY, Resources, decode_configuration
 from hauberk_core.wire_proto.discovery_pb2 import DeltaDiscoveryRequest, Node
-from hauberk_core.wire_proto.service import NODE_FIELD
+from hauberk_core.wire_proto.service import IN_FORCE_FIELD, NODE_FIELD
 
 WORKLOAD: Final = "workload"
 """The name, in snapshots, of this proxy's own certificate, and of the authorities by which it knows its peers."""
@@ -92,6 +92,8 @@ class DiscoverySource(Source):
         self._file: Final = LastGoodFile(settings.state_folder, settings.identity, settings.node)
         self._node: Final = _node_message(settings)
         self._mirror = Mirror("", {})
+        self._in_force_since = 0.0
+        """When what the mirror holds began to serve; 0 where it holds nothing."""
         self._identity: WorkloadIdentity | None = None
         self._identity_told: WorkloadIdentity | None = None
         """The one that the agent was given last."""
@@ -158,6 +160,8 @@ class DiscoverySource(Source):
         candidate, self._trying = self._trying, None
         self._mirror_ready.set()
         if candidate is not None:
+            if candidate.version != self._mirror.version:
+                self._in_force_since = self._clock()
             self._refusal = ""
             self._retry.reset()
         if candidate is not None and candidate is self._declined:
@@ -229,6 +233,7 @@ class DiscoverySource(Source):
             return
         LOG.info("starting with configuration %r from disk; control is asked what changed since", kept.version)
         self._mirror = Mirror(kept.version, kept.resources)
+        self._in_force_since = kept.in_force_since
 
     async def _load(self, version: str, resources: Resources, identity: WorkloadIdentity) -> Loaded:
         self._identity_told = identity
@@ -261,6 +266,7 @@ class DiscoverySource(Source):
             assert identity is not None  # nothing was loaded, or tried, before there was one
             connected = None
             self._greet_anew = False
+            self._node.metadata.fields[IN_FORCE_FIELD].number_value = self._in_force_since if self._mirror.held else 0.0
             greeting = self._mirror.greet(self._node)
             try:
                 async with open_stream(thread, self._settings.control, identity, greeting) as stream:
@@ -316,7 +322,7 @@ class DiscoverySource(Source):
             self._to_save = trio.Event()
             mirror = self._mirror
             try:
-                await trio.to_thread.run_sync(self._file.save, mirror.version, mirror.held, self._clock())
+                await trio.to_thread.run_sync(self._file.save, mirror.version, mirror.held, self._in_force_since)
             except LastGoodError as error:
                 LOG.error("%s", error)
 

@@ -66,6 +66,28 @@ class ServiceSpec(Part, frozen=True, kw_only=True):
         return found
 
 
+class LoadBalancerIngress(Part, frozen=True, kw_only=True):
+    """One place where a load balancer takes traffic: an address, or a name."""
+
+    ip: str = ""
+    hostname: str = ""
+    ip_mode: Ignored = IGNORED
+    ports: Ignored = IGNORED
+
+
+class LoadBalancerStatus(Part, frozen=True, kw_only=True):
+    """What became of a load balancer."""
+
+    ingress: tuple[LoadBalancerIngress, ...] = ()
+
+
+class ServiceStatus(Part, frozen=True, kw_only=True):
+    """What others have done for a service."""
+
+    load_balancer: LoadBalancerStatus = LoadBalancerStatus()
+    conditions: Ignored = IGNORED
+
+
 class Service(Resource, frozen=True, kw_only=True):
     """A name under which workloads are reached."""
 
@@ -74,6 +96,8 @@ class Service(Resource, frozen=True, kw_only=True):
     VERSIONS: ClassVar[tuple[str, ...]] = ("v1",)
 
     spec: ServiceSpec = ServiceSpec()
+    # Read, and written by others: it has the addresses that a gateway is reached by.
+    status: ServiceStatus = ServiceStatus()  # type: ignore[assignment]
 
     @staticmethod
     def name_fault(name: str) -> Fault | None:

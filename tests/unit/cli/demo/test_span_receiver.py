@@ -10,7 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from hauberk_cli.demo.span_receiver import LARGEST_EXPORT, ReceivedSpan, SpanReceiver, span_receiver
+from hauberk_cli.demo.span_receiver import LARGEST_EXPORT, MOST_SPANS, MOST_TRACES, SpanReceiver, span_receiver
 
 _TRACE, _SPAN, _PARENT = bytes(range(16)), bytes(range(8)), bytes(range(8, 16))
 
@@ -21,10 +21,29 @@ def receiver() -> Iterator[SpanReceiver]:
         yield receiving
 
 
-def _export() -> bytes:
-    span = Span(trace_id=_TRACE, span_id=_SPAN, parent_span_id=_PARENT, kind=Span.SPAN_KIND_SERVER)
-    name = KeyValue(key="service.name", value=AnyValue(string_value="details"))
-    group = ResourceSpans(resource=Resource(attributes=[name]), scope_spans=[ScopeSpans(spans=[span])])
+def _text(key: str, value: str) -> KeyValue:
+    return KeyValue(key=key, value=AnyValue(string_value=value))
+
+
+def _export(*traces: bytes) -> bytes:
+    spans = [
+        Span(
+            trace_id=trace,
+            span_id=_SPAN,
+            parent_span_id=_PARENT,
+            kind=Span.SPAN_KIND_SERVER,
+            name="GET",
+            start_time_unix_nano=1_000_000_000,
+            end_time_unix_nano=1_002_500_000,
+            attributes=[
+                _text("url.path", "/details/0"),
+                _text("error.type", "no_route"),
+                KeyValue(key="http.response.status_code", value=AnyValue(int_value=404)),
+            ],
+        )
+        for trace in traces or (_TRACE,)
+    ]
+    group = ResourceSpans(resource=Resource(attributes=[_text("service.name", "details")]), scope_spans=[ScopeSpans(spans=spans)])
     return ExportTraceServiceRequest(resource_spans=[group]).SerializeToString()
 
 
@@ -43,7 +62,9 @@ def test_spans_are_kept_by_their_trace(receiver: SpanReceiver, compressed: bool)
         assert _post(receiver, gzip.compress(_export()), content_encoding="gzip") == 200
     else:
         assert _post(receiver, _export()) == 200
-    assert receiver.trace(_TRACE.hex()) == [ReceivedSpan(_TRACE.hex(), _SPAN.hex(), _PARENT.hex(), "server", "details")]
+    [span] = receiver.trace(_TRACE.hex())
+    assert span[:5] == (_TRACE.hex(), _SPAN.hex(), _PARENT.hex(), "server", "details")
+    assert span[5:] == ("GET /details/0", 404, "no_route", 1_000_000_000, 1_002_500_000)
     assert receiver.trace("00" * 16) == []
 
 
@@ -51,6 +72,46 @@ def test_spans_are_kept_by_their_trace(receiver: SpanReceiver, compressed: bool)
 def test_what_is_no_export_is_refused(receiver: SpanReceiver, body: bytes) -> None:
     assert _post(receiver, body) == 400
     assert _post(receiver, b"no gzip", content_encoding="gzip") == 400
+
+
+def test_a_small_body_that_unpacks_to_much_is_refused(receiver: SpanReceiver) -> None:
+    assert _post(receiver, gzip.compress(b"\0" * (LARGEST_EXPORT + 1)), content_encoding="gzip") == 400
+    assert _post(receiver, gzip.compress(_export())[:-4], content_encoding="gzip") == 400
+
+
+def test_the_latest_traces_are_kept_and_only_so_many_spans_of_each(receiver: SpanReceiver) -> None:
+    first, *others = [number.to_bytes(16) for number in range(1, MOST_TRACES + 2)]
+    assert _post(receiver, _export(first, *others)) == 200
+    assert receiver.trace(first.hex()) == []
+    assert _post(receiver, _export(*([others[-1]] * MOST_SPANS))) == 200
+    assert len(receiver.trace(others[-1].hex())) == MOST_SPANS
+
+
+def _get(receiver: SpanReceiver, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(receiver.url.removeprefix("http://"), timeout=10)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+def test_traces_are_shown_to_people(receiver: SpanReceiver) -> None:
+    assert _get(receiver, f"/{_TRACE.hex()}")[0] == 404
+    _post(receiver, _export())
+    status, text = _get(receiver, "/")
+    assert status == 200
+    assert f"{receiver.url}/{_TRACE.hex()}  GET /details/0, 2.5 ms; spans: 1, proxies: 1" in text
+    status, text = _get(receiver, f"/{_TRACE.hex()}")
+    assert status == 200
+    assert text.endswith("      0.0       2.5  details server GET /details/0 404 (no_route)\n")
+
+
+def test_a_port_that_is_taken_is_no_obstacle(receiver: SpanReceiver) -> None:
+    taken = int(receiver.url.rpartition(":")[2])
+    with span_receiver(taken) as other:
+        assert other.url != receiver.url
 
 
 def test_other_paths_and_too_much_are_refused_unread(receiver: SpanReceiver) -> None:

@@ -4,33 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_control import FakeControl, serving
+from fake_control import FakeControl, proxy_row, serving
 
 from hauberk_cli.exit_codes import CHECK_FAILED, NOT_STARTED, OK, USAGE
 from hauberk_cli.main import main
 from hauberk_cli.mesh.look import is_bad
 from hauberk_control.local.client import MESH_VARIABLE
-from hauberk_control.local.messages import ConditionRow, Proxies, ProxyRow, Status
+from hauberk_control.local.messages import ConditionRow, Proxies, Status
 
 
 def _condition(kind: str = "Accepted", status: str = "True", reason: str = "Accepted", **more: str) -> ConditionRow:
     values = {"kind": "HTTPRoute", "namespace": "default", "name": "reviews", "place": "reviews.yaml:2:1", **more}
     return ConditionRow(type=kind, status=status, reason=reason, **values)
-
-
-def _proxy(name: str, **more: object) -> ProxyRow:
-    values: dict[str, object] = {
-        "identity": f"spiffe://cluster.local/ns/default/sa/{name}",
-        "role": "sidecar",
-        "name": name,
-        "namespace": "default",
-        "version": "abc123",
-        "current": True,
-        "behind_seconds": 0.0,
-        "connected_seconds": 12.3,
-        **more,
-    }
-    return ProxyRow(**values)  # type: ignore[arg-type]
 
 
 ALL_WELL = Status(conditions=[_condition(), _condition("ResolvedRefs", part="bookshop")], problems=[])
@@ -39,8 +24,7 @@ REFUSED = Status(
     problems=[],
 )
 BROKEN = Status(conditions=[], problems=["broken.yaml:3:5: backendRef: unknown field; write backendRefs"])
-TWO_PROXIES = Proxies(proxies=[_proxy("details"), _proxy("reviews", current=False, behind_seconds=4.4)])
-A_REFUSAL = Proxies(proxies=[_proxy("details", refused_version="bad1", refused_reason="no such plugin: waf")])
+TWO_PROXIES = Proxies(proxies=[proxy_row("details"), proxy_row("reviews", current=False, behind_seconds=4.4)])
 
 
 @pytest.fixture
@@ -105,31 +89,6 @@ def test_status_as_json_is_whole(mesh: Path, capsys: pytest.CaptureFixture[str],
 )
 def test_which_conditions_are_bad(kind: str, status: str, bad: bool) -> None:
     assert is_bad(_condition(kind, status)) is bad
-
-
-def test_proxies_are_told_with_how_far_they_are(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(mesh, FakeControl(proxies=TWO_PROXIES)):
-        assert main(["proxies"]) == OK
-    shown = capsys.readouterr()
-    head, details, reviews = shown.out.splitlines()
-    assert head.split() == ["PROXY", "ROLE", "VERSION", "LATEST", "CONNECTED", "IDENTITY"]
-    assert details.split() == ["details", "sidecar", "abc123", "yes", "12", "s", "spiffe://cluster.local/ns/default/sa/details"]
-    assert "behind for 4 s" in reviews
-    assert shown.err == ""
-
-
-def test_a_proxy_that_refused_is_told_and_exits_with_1(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(mesh, FakeControl(proxies=A_REFUSAL)):
-        assert main(["proxies"]) == CHECK_FAILED
-        assert capsys.readouterr().err == "details refused version bad1: no such plugin: waf\n"
-        assert main(["proxies", "-o", "json"]) == CHECK_FAILED
-    assert json.loads(capsys.readouterr().out)["proxies"][0]["refused_reason"] == "no such plugin: waf"
-
-
-def test_no_proxies_is_no_fault(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(mesh, FakeControl(proxies=Proxies(proxies=[]))):
-        assert main(["proxies"]) == OK
-    assert capsys.readouterr().out.split() == ["PROXY", "ROLE", "VERSION", "LATEST", "CONNECTED", "IDENTITY"]
 
 
 @pytest.mark.parametrize("command", ["status", "proxies"])

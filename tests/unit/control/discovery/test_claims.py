@@ -1,14 +1,24 @@
 """What a proxy may say of itself, and what not."""
 
 import json
+import math
 
 import pytest
 from mesh_world import TRUST_DOMAIN, People, make_node, node_document
 
-from hauberk_control.discovery.claims import LARGEST_NODE, ClaimRefused, UnknownGateway, WrongNode, check_claims, read_node
+from hauberk_control.discovery.claims import (
+    LARGEST_NODE,
+    ClaimRefused,
+    UnknownGateway,
+    WrongNode,
+    check_claims,
+    read_in_force_since,
+    read_node,
+    read_program,
+)
 from hauberk_core.identity import SpiffeId
 from hauberk_core.wire_proto.discovery_pb2 import Node
-from hauberk_core.wire_proto.service import NODE_FIELD
+from hauberk_core.wire_proto.service import IN_FORCE_FIELD, NODE_FIELD
 
 REVIEWS = SpiffeId(TRUST_DOMAIN, "shop", "reviews")
 GATEWAY = SpiffeId(TRUST_DOMAIN, "shop", "front-hauberk")
@@ -90,3 +100,19 @@ def test_what_is_no_document_is_refused(text: str) -> None:
 def test_a_request_without_a_document_is_refused() -> None:
     with pytest.raises(WrongNode, match="metadata"):
         read_node(Node(id="x"))
+
+
+@pytest.mark.parametrize(
+    ("said", "read"), [(None, 0.0), (12.5, 12.5), (0.0, 0.0), (-3.0, 0.0), (math.nan, 0.0), (math.inf, 100.0), (101.0, 100.0)]
+)
+def test_nothing_is_in_force_since_the_future(said: float | None, read: float) -> None:
+    message = Node()
+    if said is not None:
+        message.metadata.fields[IN_FORCE_FIELD].number_value = said
+    assert read_in_force_since(message, 100.0) == read
+
+
+def test_the_program_is_told_shortened() -> None:
+    assert read_program(Node(user_agent_name="hauberk", user_agent_version="0.1.0")) == "hauberk 0.1.0"
+    assert read_program(Node()) == ""
+    assert len(read_program(Node(user_agent_name="h" * 1000))) == 64

@@ -24,7 +24,7 @@ from hauberk_core.agent.logs import LOG
 from hauberk_core.model import FilterChain, Listener, Snapshot
 from hauberk_core.model.transport import Certificate, TransportConfig
 from hauberk_core.wire_proto.discovery_pb2 import DeltaDiscoveryRequest, Node
-from hauberk_core.wire_proto.service import CONFIGURATION_TYPE, METHOD_PATH, NODE_FIELD
+from hauberk_core.wire_proto.service import CONFIGURATION_TYPE, IN_FORCE_FIELD, METHOD_PATH, NODE_FIELD
 
 PATIENCE: Final = 10.0
 
@@ -177,7 +177,8 @@ async def test_a_refusal_is_shown_with_its_reason_until_it_is_settled(
         status = await wait_status(control, lambda status: bool(status.refused_reason))
         assert (status.version, status.refused_version) == ("to 9001", "to 9003")
         assert status.refused_reason == "address 127.0.0.1:80 is taken"
-        assert status.refused_at > 0
+        assert status.last_refusal is not None
+        assert status.last_refusal.at > 0
         assert not status.current
         assert "refused version to 9003 and serves on with version to 9001: address 127.0.0.1:80 is taken" in log.text
         await proxy.expect_nothing()
@@ -186,6 +187,7 @@ async def test_a_refusal_is_shown_with_its_reason_until_it_is_settled(
         await proxy.take()
         settled = await wait_status(control, lambda status: status.current)
         assert settled.refused_reason == ""
+        assert settled.last_refusal == status.last_refusal
 
 
 async def test_who_comes_back_unchanged_gets_nothing_even_from_another_control(world: MeshWorld, thread: AsyncioThread) -> None:
@@ -203,6 +205,30 @@ async def test_who_comes_back_unchanged_gets_nothing_even_from_another_control(w
         world.publish(reviews_v1=Meant(snapshot_to(9005)))
         async with open_stream(thread, control.address, identity, mirror.greet(node)) as stream:
             assert (await Proxy(stream, mirror).take()).version == "to 9005"
+
+
+async def test_since_when_a_configuration_is_in_force_outlives_streams(
+    world: MeshWorld, control: Control, thread: AsyncioThread
+) -> None:
+    identity, node = reviews(world)
+    node.user_agent_name, node.user_agent_version = "hauberk", "0.1.0"
+    mirror = Mirror("", {})
+    async with open_stream(thread, control.address, identity, mirror.greet(node)) as stream:
+        waiting = await wait_status(control, lambda status: status.program == "hauberk 0.1.0")
+        assert waiting.in_force_since == 0.0
+        await Proxy(stream, mirror).take()
+        taken = await wait_status(control, lambda status: status.current)
+        assert taken.in_force_since >= taken.connected_since
+    await wait_no_proxy(control)
+
+    node.metadata.fields[IN_FORCE_FIELD].number_value = 1234.5
+    async with open_stream(thread, control.address, identity, mirror.greet(node)) as stream:
+        back = await wait_status(control, lambda status: status.current)
+        assert back.in_force_since == 1234.5
+        world.publish(reviews_v1=Meant(snapshot_to(9003)))
+        await Proxy(stream, mirror).take()
+        changed = await wait_status(control, lambda status: status.version == "to 9003")
+        assert changed.in_force_since >= back.connected_since
 
 
 async def test_a_proxy_that_does_not_answer_holds_up_nobody_and_gets_the_latest(

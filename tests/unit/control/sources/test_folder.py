@@ -54,6 +54,44 @@ async def test_the_first_call_reads_all_and_the_second_waits_for_a_change(tmp_pa
     assert _names(await _next(source)) == ["a1", "a2", "a3", "b", "c"]
 
 
+async def test_what_is_on_disk_and_not_told_yet_is_known_at_any_moment(tmp_path: Path) -> None:
+    changed, gone, fresh = (tmp_path / name for name in ("changed.yaml", "gone.yaml", "new.yaml"))
+    changed.write_text(_text("a"))
+    gone.write_text(_text("b"))
+    source = FolderSource(tmp_path)
+    assert source.unread() == [str(changed), str(gone)]
+    await _next(source)
+    assert source.unread() == []
+    changed.write_text(_text("a", "a2"))
+    gone.unlink()
+    fresh.write_text(_text("c"))
+    assert source.unread() == [str(changed), str(gone), str(fresh)]
+    while source.unread():
+        loaded = await _next(source)
+    assert _names(loaded) == ["a", "a2", "c"]
+    changed.write_text(BROKEN)
+    assert source.unread() == [str(changed)]
+    assert (await _next(source)).errors
+    assert source.unread() == []
+
+
+async def test_what_was_read_and_not_told_yet_is_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.yaml").write_text(_text("a"))
+    source = FolderSource(tmp_path)
+    await _next(source)
+    (tmp_path / "b.yaml").write_text(_text("b"))
+    seen: list[list[str]] = []
+    load_files = source._load_files
+
+    def load() -> Loaded:
+        seen.append(source.unread())
+        return load_files()
+
+    monkeypatch.setattr(source, "_load_files", load)
+    await _next(source)
+    assert seen == [[str(tmp_path)]]
+
+
 async def test_a_change_is_seen_within_a_tenth_of_a_second(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(_text("a"))

@@ -69,6 +69,8 @@ def status_of(node: Node, store: Store, **more: object) -> ProxyStatus:
         "namespace": node.namespace,
         "address": "",
         "plugins": {},
+        "program": "",
+        "in_force_since": 0.0,
         "connected_since": 0.0,
         "version": "v",
         "current": True,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from hauberk_cli.demo.checks.tracing import CLIENT_SPAN, depth, tree_faults
-from hauberk_cli.demo.span_receiver import ReceivedSpan
+from hauberk_cli.demo.received_span import ReceivedSpan
 
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

@@ -27,9 +27,9 @@ def _refusal(file: LastGoodFile) -> str:
 def test_what_was_saved_is_loaded(file: LastGoodFile) -> None:
     assert file.load() is None
     file.save("v1", RESOURCES, 17.0)
-    assert file.load() == LastGood("v1", RESOURCES)
+    assert file.load() == LastGood("v1", RESOURCES, 17.0)
     file.save("v2", {}, 18.0)
-    assert file.load() == LastGood("v2", {})
+    assert file.load() == LastGood("v2", {}, 18.0)
 
 
 def test_nobody_else_can_read_it(file: LastGoodFile) -> None:
@@ -46,7 +46,7 @@ def test_one_that_others_may_read_is_not_used(file: LastGoodFile) -> None:
 
     assert "chmod 600" in _refusal(file)
     file.save("v1", RESOURCES, 17.0)
-    assert file.load() == LastGood("v1", RESOURCES)
+    assert file.load() == LastGood("v1", RESOURCES, 17.0)
 
 
 def test_no_torn_file_is_used(file: LastGoodFile) -> None:
@@ -105,7 +105,7 @@ def test_a_failed_save_leaves_what_was_there(file: LastGoodFile, monkeypatch: py
         patch.setattr(Path, "replace", fail)
         with pytest.raises(LastGoodError, match="No space left"):
             file.save("v2", {}, 18.0)
-    assert file.load() == LastGood("v1", RESOURCES)
+    assert file.load() == LastGood("v1", RESOURCES, 17.0)
     assert [path.name for path in file.path.parent.iterdir()] == [file.path.name]
 
 

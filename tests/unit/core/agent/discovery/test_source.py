@@ -292,6 +292,8 @@ async def test_a_proxy_that_starts_again_serves_from_disk_while_control_is_away(
         async with proxy.source(address) as source:
             await take(source)
             await proxy.wait_saved(b"to 9001")
+            await until(lambda: is_current(control, "to 9001"))
+            before = only(control)
     async with proxy.source(address) as source:
         loaded = await following(source)
         assert loaded.snapshot.clusters == snapshot_to(9001).clusters
@@ -303,6 +305,10 @@ async def test_a_proxy_that_starts_again_serves_from_disk_while_control_is_away(
         assert "starting with configuration 'to 9001' from disk" in log.text
         async with open_control(world, int(address.rpartition(":")[2])) as control:
             await until(lambda: is_current(control, "to 9001"))
+            after = only(control)
+            assert before is not None
+            assert after is not None
+            assert abs(after.in_force_since - before.in_force_since) < after.connected_since - before.connected_since
             await expect_nothing(source)
 
 

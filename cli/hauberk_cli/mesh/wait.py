@@ -1,0 +1,244 @@
+"""Waits until what is in the files is in force at the proxies, and tells what keeps it from that."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import click
+import msgspec
+import trio
+
+from hauberk_cli.errors import CheckFailed, CommandError
+from hauberk_cli.exit_codes import CHECK_FAILED, OK
+from hauberk_cli.mesh.look import is_bad
+from hauberk_cli.mesh.proxies import full_name, is_refusing
+from hauberk_cli.mesh.words import age, printable
+from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused, find_mesh
+from hauberk_control.local.messages import (
+    AskObjects,
+    AskProgress,
+    AskStatus,
+    ConditionRow,
+    ObjectRow,
+    Objects,
+    Progress,
+    ProxyRow,
+    Status,
+)
+from hauberk_core.model.duration import Duration
+
+# Control answers in a few milliseconds; a script does not notice the pause.
+_LOOK_SECONDS: Final = 0.1
+# Who gives no time wants to know how things are now.
+_FIRST_LOOK_SECONDS: Final = 2.0
+# Control may be busy translating; a question that takes longer is asked again.
+_ANSWER_SECONDS: Final = 10.0
+
+
+class Lag(msgspec.Struct, frozen=True, kw_only=True):
+    """What something still waits for."""
+
+    what: str
+    """A proxy, an object, a file, or control."""
+    why: str
+    next: str
+    """What to type, or to change."""
+
+
+class Waited(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of waiting."""
+
+    done: bool
+    waited_seconds: float
+    proxies: list[str]
+    """Those that have everything, as `hauberk proxies` calls them."""
+    lagging: list[Lag]
+    """What was missing at the end; empty if all is done."""
+
+
+class Wanted(NamedTuple):
+    """What is waited for."""
+
+    objects: tuple[str, ...] = ()
+    """`KIND/NAME` or `KIND/NAMESPACE/NAME`; none: whatever there is."""
+    files: tuple[Path, ...] = ()
+    """Only what these hold, and files below them; none: all files."""
+    proxies: tuple[str, ...] = ()
+    """Names of proxies, which have to be connected; none: all that are, or should be."""
+
+
+class _Look(NamedTuple):
+    """What was seen at one look."""
+
+    lagging: list[Lag]
+    proxies: list[str]
+    hopeless: bool = False
+    """Waiting longer changes nothing."""
+
+
+def read_timeout(text: str) -> float:
+    """Seconds, from a number of them or from a duration. Raises: click.BadParameter."""
+    try:
+        return Duration.parse(f"{text}s" if text.replace(".", "", 1).isdigit() else text).seconds
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--timeout") from error
+
+
+def wait_for(mesh: Path | None, wanted: Wanted, seconds: float, as_json: bool) -> int:
+    """Wait for at most `seconds`. Returns: the exit code. Raises: CommandError, CheckFailed."""
+    for name in wanted.objects:
+        if not all(name.split("/")) or name.count("/") not in (1, 2):
+            raise click.BadParameter(f"{name!r} is no KIND/NAME or KIND/NAMESPACE/NAME", param_hint="OBJECT")
+    try:
+        folder = find_mesh(mesh)
+    except ControlAway as error:
+        raise CommandError(str(error), "hauberk up DIR") from error
+    waited = trio.run(_wait, folder, wanted, seconds)
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(waited), indent=2, ensure_ascii=False))
+        return OK if waited.done else CHECK_FAILED
+    if waited.done:
+        names = ", ".join([printable(name) for name in waited.proxies])
+        click.echo(
+            f"done after {waited.waited_seconds:.1f} s: {len(waited.proxies)} proxies have it" + (f": {names}" if names else "")
+        )
+        return OK
+    for lag in waited.lagging:
+        why = "\n".join([printable(line) for line in lag.why.splitlines()])
+        click.secho(f"{printable(lag.what)}: {why}", fg="red", err=True)
+    raise CheckFailed(f"not done after {waited.waited_seconds:.1f} s", waited.lagging[0].next)
+
+
+async def _wait(folder: Path, wanted: Wanted, seconds: float) -> Waited:
+    begun = trio.current_time()
+    look = _Look([Lag(what="control", why="it has not answered yet", next=f"hauberk up {folder}")], [])
+    with trio.move_on_after(max(seconds, _FIRST_LOOK_SECONDS)):
+        while True:
+            look = await _look(folder, wanted)
+            if look.hopeless or not look.lagging or trio.current_time() - begun >= seconds:
+                break
+            await trio.sleep(_LOOK_SECONDS)
+    return Waited(
+        done=not look.lagging,
+        waited_seconds=round(trio.current_time() - begun, 3),
+        proxies=look.proxies,
+        lagging=look.lagging,
+    )
+
+
+async def _look(folder: Path, wanted: Wanted) -> _Look:
+    """Ask control once. Also one that is just being started again is waited for."""
+    try:
+        connection = await ControlConnection.open(folder)
+        try:
+            with trio.fail_after(_ANSWER_SECONDS):
+                return await _ask(connection, folder, wanted)
+        finally:
+            await connection.close()
+    except (ControlAway, ControlRefused, trio.TooSlowError) as error:
+        return _Look([Lag(what="control", why=str(error) or "it does not answer", next=f"hauberk up {folder}")], [])
+
+
+async def _ask(connection: ControlConnection, folder: Path, wanted: Wanted) -> _Look:
+    """Raises: ControlAway, ControlRefused."""
+    progress = await connection.ask(AskProgress(), Progress)
+    unread = [
+        Lag(what=file, why="control has not read it yet, or it keeps changing", next="hauberk status")
+        for file in progress.unread
+        if _concerns(folder, file, wanted.files)
+    ]
+    if unread:
+        return _Look(unread, [])
+    # Of named objects' files, their own conditions and places tell.
+    mistakes = [] if wanted.objects and not wanted.files else progress.problems
+    broken = [
+        Lag(what=problem.file, why=problem.text, next=f"correct {problem.file}, then: hauberk wait")
+        for problem in mistakes
+        if _concerns(folder, problem.file, wanted.files)
+    ]
+    if broken:
+        return _Look(broken, [], hopeless=True)
+    if wanted.objects:
+        objects = (await connection.ask(AskObjects(), Objects)).objects
+        status = await connection.ask(AskStatus(), Status)
+        faults = _object_faults(wanted.objects, objects, status.conditions, progress)
+        if faults.lagging:
+            return faults
+    lagging = _lagging(progress, wanted.proxies)
+    behind = {lag.what for lag in lagging}
+    names = [name for name in map(full_name, progress.proxies) if name not in behind]
+    return _Look(lagging, [name for name in names if not wanted.proxies or is_named(name, wanted.proxies)])
+
+
+def _concerns(folder: Path, file: str, files: Sequence[Path]) -> bool:
+    """Whether a file is, or is below, one of `files`; none: all are."""
+    return not files or any((folder / file).is_relative_to(wanted.resolve()) for wanted in files)
+
+
+def is_named(name: str, names: Sequence[str]) -> bool:
+    """Whether a proxy `namespace/name` is among `names`, which may leave out the namespace."""
+    return name in names or name.rpartition("/")[2] in names
+
+
+def _lagging(progress: Progress, only: Sequence[str]) -> list[Lag]:
+    """Proxies that are not there, or do not have the latest configuration."""
+    lagging = [
+        Lag(what=proxy.name, why=f"the {proxy.role} is not connected", next=_start_of(proxy.role))
+        for proxy in progress.absent
+        if not only or is_named(proxy.name, only)
+    ]
+    known = [full_name(proxy) for proxy in progress.proxies] + [proxy.name for proxy in progress.absent]
+    lagging += [
+        Lag(what=name, why="no proxy of this name is connected", next="hauberk proxies")
+        for name in only
+        if not any(is_named(one, [name]) for one in known)
+    ]
+    for proxy in progress.proxies:
+        name = full_name(proxy)
+        if not proxy.current and (not only or is_named(name, only)):
+            lagging.append(Lag(what=name, why=_why_behind(proxy), next="hauberk proxies"))
+    return lagging
+
+
+def _start_of(role: str) -> str:
+    return "hauberk up DIR" if role == "gateway" else "hauberk run --help"
+
+
+def _why_behind(proxy: ProxyRow) -> str:
+    refusal = proxy.last_refusal
+    if is_refusing(proxy) and refusal is not None:
+        return f"refused version {refusal.version} {age(refusal.seconds_ago)} ago, and serves on as before: {refusal.reason}"
+    return f"behind for {age(proxy.behind_seconds)}, serves version {proxy.version or 'none'}"
+
+
+def _object_faults(
+    wanted: Sequence[str], objects: Sequence[ObjectRow], conditions: Sequence[ConditionRow], progress: Progress
+) -> _Look:
+    """Objects that are not there or not accepted; what proxies make of them is another matter."""
+    lagging: list[Lag] = []
+    hopeless = False
+    for name in wanted:
+        found = [row for row in objects if is_object(row, name)]
+        if not found:
+            why = "there is no such object" + (f", but {len(progress.problems)} mistakes in files" if progress.problems else "")
+            lagging.append(Lag(what=name, why=why, next="hauberk status"))
+        for row in found:
+            # Its place is a file and perhaps a line; a mistake in that file may be in this object.
+            file = row.place.split(":", 1)[0]
+            reasons = [problem.text for problem in progress.problems if problem.file == file]
+            key = (row.kind, row.namespace, row.name)
+            reasons += [
+                f"{one.type}={one.status}: {one.reason}: {one.message}"
+                for one in conditions
+                if (one.kind, one.namespace, one.name) == key and is_bad(one) and "Programmed" not in one.type
+            ]
+            hopeless = hopeless or bool(reasons)
+            lagging += [Lag(what=name, why=reason, next=f"correct {file}, then: hauberk wait {name}") for reason in reasons]
+    return _Look(lagging, [], hopeless)
+
+
+def is_object(row: ObjectRow, name: str) -> bool:
+    """Whether `KIND/NAME` or `KIND/NAMESPACE/NAME`, in which kinds may be written small, means this object."""
+    kind, _, rest = name.partition("/")
+    return kind.lower() == row.kind.lower() and rest in (row.name, f"{row.namespace}/{row.name}")
