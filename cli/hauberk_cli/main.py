@@ -40,7 +40,9 @@ _COMMANDS: Final = {
     "rotate-root": LazyCommand(
         "hauberk_cli.mesh.command", "rotate_root", "Replace the root of the mesh's certificates, without a failed request."
     ),
-    "config": LazyCommand("hauberk_cli.config.command", "config", "Check configuration files; print their schema."),
+    "config": LazyCommand(
+        "hauberk_cli.config.command", "config", "Check configuration files; show a proxy's configuration; print the schema."
+    ),
     "plugin": LazyCommand("hauberk_cli.plugin.command", "plugin", "Show which plugins are installed, and which can be used."),
     "demo": LazyCommand(
         "hauberk_cli.demo.command",

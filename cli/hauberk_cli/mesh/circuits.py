@@ -3,7 +3,7 @@
 import http.client
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,9 +13,8 @@ import msgspec
 
 from hauberk_cli.errors import CommandError
 from hauberk_cli.exit_codes import OK
+from hauberk_cli.mesh.local_proxies import LocalProxy, local_proxies
 from hauberk_cli.mesh.table import show_table
-from hauberk_control.local.client import ControlAway, find_mesh
-from hauberk_control.local.messages import FOLDER_NAME
 from hauberk_core.model.circuit import Circuits, ClusterCircuit, EndpointCircuit, Trip
 
 # A proxy of this machine answers at once, or is just starting or ending.
@@ -23,14 +22,6 @@ _SECONDS: Final = 3.0
 # A page has some 600 octets for each endpoint; the largest meshes have some ten thousand.
 _LARGEST_PAGE: Final = 16 * 1024 * 1024
 _AT_A_TIME: Final = 8
-
-
-class _Known(msgspec.Struct):
-    """What of a proxy's bootstrap document is needed to ask it."""
-
-    role: str
-    name: str
-    admin: str = ""
 
 
 class _Answer(NamedTuple):
@@ -41,7 +32,7 @@ class _Answer(NamedTuple):
 
 def show_circuits(mesh: Path | None, admins: Sequence[str], as_json: bool) -> int:
     """Show the circuits of every proxy of a mesh, or of those whose admin servers are given. Returns: the exit code."""
-    asked = [_Known(role="proxy", name=admin, admin=admin) for admin in admins] or list(_running(mesh))
+    asked = [LocalProxy("proxy", admin, "", admin) for admin in admins] or list(local_proxies(mesh))
     with ThreadPoolExecutor(_AT_A_TIME) as threads:
         answers = [answer for answer in threads.map(_ask, asked) if answer is not None]
     if not answers:
@@ -68,30 +59,14 @@ def show_circuits(mesh: Path | None, admins: Sequence[str], as_json: bool) -> in
     return OK
 
 
-def _running(mesh: Path | None) -> Iterator[_Known]:
-    """The proxies of a mesh on this machine, those that have ended included."""
-    try:
-        folder = find_mesh(mesh) / FOLDER_NAME / "proxies"
-    except ControlAway as error:
-        raise CommandError(str(error), "hauberk up DIR") from error
-    for document in sorted(folder.glob("*/bootstrap.json")):
-        try:
-            known = msgspec.json.decode(document.read_bytes(), type=_Known)
-        except (OSError, msgspec.MsgspecError):
-            # It is just being written, or its proxy never started.
-            continue
-        if known.admin:
-            yield known
-
-
-def _ask(known: _Known) -> _Answer | None:
+def _ask(known: LocalProxy) -> _Answer | None:
     connection = http.client.HTTPConnection(known.admin, timeout=_SECONDS)
     try:
         connection.request("GET", "/circuits")
         answer = connection.getresponse()
         if answer.status != 200:
             return None
-        return _Answer(known.role, known.name, msgspec.json.decode(answer.read(_LARGEST_PAGE), type=Circuits))
+        return _Answer(known.role, known.full_name, msgspec.json.decode(answer.read(_LARGEST_PAGE), type=Circuits))
     except (OSError, http.client.HTTPException, msgspec.MsgspecError):
         # Its folder outlives a proxy; what listens on its port by now may be anything.
         return None

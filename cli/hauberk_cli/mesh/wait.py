@@ -99,10 +99,8 @@ def wait_for(mesh: Path | None, wanted: Wanted, seconds: float, as_json: bool) -
         click.echo(json.dumps(msgspec.to_builtins(waited), indent=2, ensure_ascii=False))
         return OK if waited.done else CHECK_FAILED
     if waited.done:
-        names = ", ".join([printable(name) for name in waited.proxies])
-        click.echo(
-            f"done after {waited.waited_seconds:.1f} s: {len(waited.proxies)} proxies have it" + (f": {names}" if names else "")
-        )
+        names = ", ".join([printable(name) for name in waited.proxies]) or "no proxy is connected"
+        click.echo(f"done after {waited.waited_seconds:.1f} s: {names}")
         return OK
     for lag in waited.lagging:
         why = "\n".join([printable(line) for line in lag.why.splitlines()])

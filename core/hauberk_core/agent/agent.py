@@ -162,7 +162,7 @@ class Agent:
         """Of its certificates' files, when they were read last."""
         self._secret_watch: Final = FileWatch()
         self._number = 0
-        self.state: Final = AgentState(self._counters, self._supervisor, source.checks)
+        self.state: Final = AgentState(self._counters, self._supervisor, source.checks, options.service_name)
         self.admin_address: Address | None = None
         """Where the admin server listens."""
         self._scope: Final = trio.CancelScope()

@@ -4,21 +4,17 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
+import msgspec
 import trio
 from msgspec import to_builtins
 
 from hauberk_core.agent.certificate_views import view_certificates
 from hauberk_core.agent.cluster_views import CLUSTERS, sum_clusters
+from hauberk_core.agent.config_dump import dump_configuration
 from hauberk_core.agent.state import AgentState
-from hauberk_core.model.codec import to_plain
 
 _TEXT: Final = "text/plain; charset=utf-8"
 _JSON: Final = "application/json"
-# Header fields whose values give access to something. They stand in the configuration where a route sets them.
-_SECRET_FIELDS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"})
-# The name under which plugins keep secrets in their configuration.
-_HIDDEN_MEMBER: Final = "secret"
-_REDACTED: Final = "[redacted]"
 
 
 class PageRequest(NamedTuple):
@@ -83,16 +79,8 @@ class _Pages:
         return PageResponse(200 if passed else 503, _TEXT, "".join(lines).encode())
 
     async def config_dump(self, request: PageRequest) -> PageResponse:
-        target = self._state.target
-        snapshot = None if target is None else _redact(to_plain(target.snapshot))
-        return _json_page(
-            {
-                "number": 0 if target is None else target.number,
-                "refused": self._state.refusals,
-                "addresses": {name: str(address) for name, address in self._state.addresses.items()},
-                "snapshot": snapshot,
-            }
-        )
+        body = msgspec.json.format(msgspec.json.encode(dump_configuration(self._state)), indent=2)
+        return PageResponse(200, _JSON, body + b"\n")
 
     async def clusters(self, request: PageRequest) -> PageResponse:
         answers = await self._state.supervisor.ask(CLUSTERS)
@@ -112,18 +100,3 @@ class _Pages:
 
 def _json_page(value: object) -> PageResponse:
     return PageResponse(200, _JSON, json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
-
-
-def _redact(value: object) -> object:
-    """Hide the values of secret header fields, which the model writes as pairs of name and value, and plugins' secrets.
-
-    As deep as the model.
-    """
-    if isinstance(value, dict):
-        return {name: _REDACTED if name == _HIDDEN_MEMBER else _redact(member) for name, member in value.items()}
-    if isinstance(value, list):
-        match value:
-            case [str(name), str()] if name.lower() in _SECRET_FIELDS:
-                return [name, _REDACTED]
-        return [_redact(item) for item in value]
-    return value

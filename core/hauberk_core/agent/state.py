@@ -20,8 +20,14 @@ class Check(NamedTuple):
 class AgentState:
     """Read by the admin server, written by the agent."""
 
-    def __init__(self, counters: Counters, supervisor: Supervisor, source_checks: Callable[[], list[Check]] = list) -> None:
-        """Begin with nothing. Args: source_checks - tells how the source of the configuration stands."""
+    def __init__(
+        self, counters: Counters, supervisor: Supervisor, source_checks: Callable[[], list[Check]] = list, name: str = ""
+    ) -> None:
+        """Begin with nothing.
+
+        Args: source_checks - tells how the source of the configuration stands; name - what the proxy is called.
+        """
+        self.name: Final = name
         self.counters: Final = counters
         self.supervisor: Final = supervisor
         self.target: Target | None = None

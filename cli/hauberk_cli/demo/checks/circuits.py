@@ -132,7 +132,7 @@ async def _command_says(demo: RunningDemo, caller: DemoWorkload, called: DemoWor
         if done.returncode:
             return ""
         for proxy in json.loads(done.stdout)["proxies"]:
-            if proxy["proxy"] == caller.member.name:
+            if proxy["proxy"].rpartition("/")[2] == caller.member.name:
                 circuits = msgspec.convert({name: proxy[name] for name in ("clusters", "endpoints")}, type=Circuits)
                 found = _endpoint(circuits, called)
                 return found.tripped.why if found is not None and found.tripped is not None else ""

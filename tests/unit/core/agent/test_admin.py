@@ -60,7 +60,7 @@ class Served:
 
     def __init__(self) -> None:
         counters = Counters()
-        self.state: Final = AgentState(counters, Supervisor(("true",), 1, counters, -1, lambda spans: None))
+        self.state: Final = AgentState(counters, Supervisor(("true",), 1, counters, -1, lambda spans: None), name="reviews-v1")
         self.server: Final = AdminServer("127.0.0.1:0", make_pages(self.state))
 
     def configure(self) -> None:
@@ -132,7 +132,7 @@ async def test_the_dump_shows_the_configuration_without_its_secrets(served: Serv
     status, body = await served.get("/config_dump")
     assert status == 200
     shown = json.loads(body)
-    assert shown["number"] == 3
+    assert (shown["proxy"], shown["number"]) == ("reviews-v1", 3)
     assert shown["addresses"] == {"web": "127.0.0.1:8080"}
     route = shown["snapshot"]["route_tables"]["all"]["virtual_hosts"][0]["routes"][0]
     assert route["request_headers"]["set"] == [["Authorization", "[redacted]"], ["x-team", "shelves"]]
