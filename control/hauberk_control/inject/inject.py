@@ -13,7 +13,7 @@ from hauberk_control.inject.build import build_pod
 from hauberk_control.inject.decide import Namespace, reason_to_skip
 from hauberk_control.inject.json_object import JsonObject
 from hauberk_control.inject.patch import Operation, diff
-from hauberk_control.inject.pod_view import view_pod, workload_of
+from hauberk_control.inject.pod_view import PodMalformed, view_pod, workload_of
 from hauberk_control.inject.wishes import read_wishes
 from hauberk_control.proxy_settings import ProxySettings
 
@@ -65,7 +65,10 @@ def inject(
     if reason is not None:
         return Skipped(reason)
     wishes = read_wishes(view.annotations, namespace, settings, cluster.native_sidecars)
-    built = build_pod(pod, view, namespace, settings, wishes, workload or workload_of(view))
+    try:
+        built = build_pod(pod, view, namespace, settings, wishes, workload or workload_of(view))
+    except msgspec.ValidationError as error:
+        raise PodMalformed(str(error)) from error
     # As JSON has it: no tuples, and every part of it our own.
     patch = msgspec.json.decode(msgspec.json.encode(diff(pod, built.pod)), type=list[Operation])
     return Injected(patch, built.warnings)

@@ -8,12 +8,12 @@ JsonObject = dict[str, object]
 
 
 def as_object(value: object) -> JsonObject:
-    """The object that stands there; an empty one for nothing. For places whose form has been checked."""
+    """The object that stands there; an empty one for nothing. Raises: msgspec.ValidationError: something else does."""
     return msgspec.convert({} if value is None else value, JsonObject)
 
 
 def as_objects(value: object) -> list[JsonObject]:
-    """The list of objects that stands there; an empty one for nothing. For places whose form has been checked."""
+    """The list of objects that stands there; an empty one for nothing. Raises: msgspec.ValidationError: something else does."""
     return msgspec.convert([] if value is None else value, list[JsonObject])
 
 

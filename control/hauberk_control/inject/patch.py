@@ -17,7 +17,7 @@ _NAME: Final = "name"
 class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     """One step of a patch."""
 
-    op: Literal["add", "remove", "replace"]
+    op: Literal["add", "remove", "replace", "test"]
     path: str
     """A JSON Pointer (RFC 6901)."""
     value: object = msgspec.UNSET

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from hauberk_control.inject.json_object import JsonObject, as_object
 from hauberk_control.inject.pod_view import Container
+from hauberk_core.model.errors import quote
 from hauberk_core.pod import METRICS_PORT, PROBES_PATH
 
 _PATHS: Final = {"livenessProbe": "livez", "readinessProbe": "readyz", "startupProbe": "startupz"}
@@ -48,7 +49,7 @@ def rewrite_probes(container: JsonObject, view: Container, known: Mapping[str, o
             continue
         port = _port_number(asked.get("port"), view)
         if port is None:
-            warnings.append(f"{member} of {view.name} stays as it is: the container has no port called {asked.get('port')}")
+            warnings.append(f"{member} of {view.name} stays as it is: the container has no port {quote(str(asked.get('port')))}")
             continue
         probes[path] = {
             handler: {**asked, "port": port},
