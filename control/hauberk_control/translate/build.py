@@ -47,7 +47,7 @@ class Build:
         """Those that have a part in the snapshot, but for plugins'."""
         self._caller: Final = Caller(node.namespace, tuple(sorted(node.labels.items())))
         labels = source_labels(node.name, node.namespace, node.labels, node.identity)
-        self._source: Final = Source(_trust_domain(node.identity), labels)
+        self.source: Final = Source(_trust_domain(node.identity), labels)
         self._bound: Final[dict[tuple[str, str], tuple[Route, ...]]] = {}
         self._destinations: Final[dict[tuple[str, str, int], Destination]] = {}
 
@@ -57,7 +57,7 @@ class Build:
         known = self._destinations.get(key)
         if known is not None:
             return known
-        found = self._destinations[key] = self.view.destination(service, port, self._caller, self._source)
+        found = self._destinations[key] = self.view.destination(service, port, self._caller, self.source)
         self.clusters.update(found.clusters)
         self.traffic_policies.update(found.traffic_policies)
         self.findings.extend(found.findings)

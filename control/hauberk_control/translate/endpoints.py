@@ -5,12 +5,13 @@ from typing import Final, NamedTuple
 
 from hauberk_control.store import Store
 from hauberk_control.translate.finding import Finding, findings
+from hauberk_control.translate.pods import pods_by_address, takes_mesh, workload_name
 from hauberk_control.translate.security import TLS_MODE_LABEL, TLS_MODE_MESH, Policies
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
 from hauberk_core.model.address import Address, parse_address
 from hauberk_core.model.errors import quote
 from hauberk_core.model.mistake import Mistake
-from hauberk_core.resources import EndpointSlice, Resource, Service, WorkloadEntry
+from hauberk_core.resources import EndpointSlice, Pod, Resource, Service, WorkloadEntry
 from hauberk_core.resources.kubernetes.service import ServicePort
 
 # Where a workload names no service account, as in Kubernetes.
@@ -36,6 +37,8 @@ class Members(NamedTuple):
 
     entries: tuple[WorkloadEntry, ...]
     slices: tuple[EndpointSlice, ...]
+    pods: Mapping[str, Pod]
+    """Those that the slices lead to, by address."""
 
 
 class Endpoints:
@@ -46,6 +49,7 @@ class Endpoints:
         self._entries: Final[dict[tuple[str, str, str], list[WorkloadEntry]]] = {}
         """By namespace and each of their labels, so that a service looks only at those that share one with its selector."""
         self._slices: Final[dict[tuple[str, str], list[EndpointSlice]]] = {}
+        self._pods: Final = pods_by_address(store)
         for entry in store.of(WorkloadEntry):
             for name, value in entry.spec.labels.items():
                 self._entries.setdefault((entry.metadata.namespace, name, value), []).append(entry)
@@ -56,7 +60,13 @@ class Endpoints:
         """The objects that say where a service is."""
         namespace = service.metadata.namespace
         slices = self._slices.get((namespace, service.metadata.name), [])
-        return Members(tuple(self._selected(namespace, service.spec.selector)), tuple(slices))
+        pods: dict[str, Pod] = {}
+        for piece in slices:
+            for endpoint in piece.endpoints:
+                pod = self._pods.get(endpoint.addresses[0])
+                if pod is not None:
+                    pods[endpoint.addresses[0]] = pod
+        return Members(tuple(self._selected(namespace, service.spec.selector)), tuple(slices), pods)
 
     def behind(self, service: Service, port: ServicePort, members: Members) -> tuple[tuple[Reached, ...], tuple[Finding, ...]]:
         """The endpoints of one port, each address once, and what is wrong with those left out."""
@@ -65,7 +75,7 @@ class Endpoints:
         for entry in members.entries:
             self._add_entry(entry, port, reached, found)
         for piece in members.slices:
-            _add_slice(piece, service, port, reached, found)
+            self._add_slice(piece, service, port, members.pods, reached, found)
         return tuple(reached.values()), tuple(found)
 
     def _selected(self, namespace: str, selector: Mapping[str, str]) -> list[WorkloadEntry]:
@@ -104,6 +114,35 @@ class Endpoints:
         weight = entry.spec.weight or 1
         reached.setdefault(address, Reached(address, namespace, entry.metadata.name, account, mesh, labels, weight))
 
+    def _add_slice(
+        self,
+        piece: EndpointSlice,
+        service: Service,
+        port: ServicePort,
+        pods: Mapping[str, Pod],
+        reached: dict[str, Reached],
+        found: list[Finding],
+    ) -> None:
+        number = next((own.port for own in piece.ports if own.name == (port.name or "") and own.protocol == "TCP"), None)
+        if number is None:
+            return
+        for index, endpoint in enumerate(piece.endpoints):
+            ready = endpoint.conditions.ready is not False or service.spec.publish_not_ready_addresses
+            if not ready:
+                continue
+            host = endpoint.addresses[0]
+            address = _address(host, number, piece, ("endpoints", index, "addresses", 0), found)
+            if address is None:
+                continue
+            pod = pods.get(host)
+            if pod is None:
+                one = Reached(address, piece.metadata.namespace, "", "", False, {})
+            else:
+                mesh = takes_mesh(pod, self._policies, number)
+                labels = pod.metadata.labels
+                one = Reached(address, pod.metadata.namespace, workload_name(pod), pod.service_account(), mesh, labels)
+            reached.setdefault(address, one)
+
 
 def _entry_port(entry: WorkloadEntry, port: ServicePort) -> int | None:
     """Where a workload listens for a port of its service; its ports may be called as the service's or by their numbers."""
@@ -111,21 +150,6 @@ def _entry_port(entry: WorkloadEntry, port: ServicePort) -> int | None:
         if name is not None and str(name) in entry.spec.ports:
             return entry.spec.ports[str(name)]
     return None if isinstance(port.target_port, str) else port.target_port or port.port
-
-
-def _add_slice(
-    piece: EndpointSlice, service: Service, port: ServicePort, reached: dict[str, Reached], found: list[Finding]
-) -> None:
-    number = next((own.port for own in piece.ports if own.name == (port.name or "") and own.protocol == "TCP"), None)
-    if number is None:
-        return
-    for index, endpoint in enumerate(piece.endpoints):
-        ready = endpoint.conditions.ready is not False or service.spec.publish_not_ready_addresses
-        if not ready:
-            continue
-        address = _address(endpoint.addresses[0], number, piece, ("endpoints", index, "addresses", 0), found)
-        if address is not None:
-            reached.setdefault(address, Reached(address, piece.metadata.namespace, "", "", False, {}))
 
 
 def _address(host: str, port: int, resource: Resource, path: tuple[str | int, ...], found: list[Finding]) -> str | None:

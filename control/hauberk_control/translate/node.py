@@ -29,6 +29,12 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """Sidecar: for `service.namespace:port`, where it listens for its workload's requests to that service."""
     http_proxy_port: Port = 0
     """Sidecar: where it takes its workload's requests to any service, told apart by host; 0: nowhere."""
+    captured: bool = False
+    """Sidecar: rules of the kernel lead all connections of its pod to it; the three before then mean nothing."""
+    pod: str = ""
+    """The pod's name, on a cluster."""
+    addresses: tuple[str, ...] = ()
+    """The pod's."""
     ports: dict[Port, Port] = {}
     """Gateway: for a port of the resource, the one to listen on instead."""
     plugins: dict[str, str] | None = None

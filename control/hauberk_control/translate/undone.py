@@ -21,6 +21,7 @@ from hauberk_core.resources import (
     ListenerSet,
     Resource,
     Service,
+    Sidecar,
     TCPRoute,
     TLSRoute,
     UDPRoute,
@@ -66,6 +67,11 @@ UNDONE: Final[dict[type[Resource], tuple[_Undone, ...]]] = {
             "requests of one client are not kept on one endpoint",
             "leave it out, or write sessionPersistence in an HTTPRoute",
         ),
+    ),
+    Sidecar: (
+        _Undone(("spec", "egress"), "workloads see every service of the mesh", "leave it out"),
+        _Undone(("spec", "ingress"), "ports are captured as they are", "leave it out"),
+        _Undone(("spec", "inboundConnectionPool"), "no limits are kept on what comes in", _LATER),
     ),
     WorkloadEntry: (
         _Undone(("spec", "network"), "every workload is reached at its own address, whatever its network", "leave it out"),

@@ -16,6 +16,7 @@ from hauberk_core.resources.gateway_api.udp_route import UDPRoute
 from hauberk_core.resources.hauberk.plugin_policy import PluginPolicy
 from hauberk_core.resources.istio.destination_rule import DestinationRule
 from hauberk_core.resources.istio.peer_authentication import PeerAuthentication
+from hauberk_core.resources.istio.sidecar import Sidecar
 from hauberk_core.resources.istio.workload_entry import WorkloadEntry
 from hauberk_core.resources.kubernetes.config_map import ConfigMap
 from hauberk_core.resources.kubernetes.endpoint_slice import EndpointSlice
@@ -48,6 +49,7 @@ __all__ = [
     "Secret",
     "Service",
     "ServiceAccount",
+    "Sidecar",
     "TCPRoute",
     "TLSRoute",
     "UDPRoute",

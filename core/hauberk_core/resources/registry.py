@@ -20,6 +20,7 @@ from hauberk_core.resources.gateway_api.udp_route import UDPRoute
 from hauberk_core.resources.hauberk.plugin_policy import PluginPolicy
 from hauberk_core.resources.istio.destination_rule import DestinationRule
 from hauberk_core.resources.istio.peer_authentication import PeerAuthentication
+from hauberk_core.resources.istio.sidecar import Sidecar
 from hauberk_core.resources.istio.workload_entry import WorkloadEntry
 from hauberk_core.resources.kubernetes.config_map import ConfigMap
 from hauberk_core.resources.kubernetes.endpoint_slice import EndpointSlice
@@ -50,6 +51,7 @@ RESOURCES: Final[tuple[type[Resource], ...]] = (
     Secret,
     Service,
     ServiceAccount,
+    Sidecar,
     TCPRoute,
     TLSRoute,
     UDPRoute,
@@ -76,7 +78,7 @@ _BESIDE_THE_MESH: Final[dict[str, frozenset[str]]] = {
 }
 # Kinds that would change who may do what, or where traffic goes. To leave these out silently would be wrong.
 _NOT_SUPPORTED: Final[dict[str, frozenset[str]]] = {
-    "networking.istio.io": frozenset(("EnvoyFilter", "Gateway", "ServiceEntry", "Sidecar", "VirtualService")),
+    "networking.istio.io": frozenset(("EnvoyFilter", "Gateway", "ServiceEntry", "VirtualService")),
     "security.istio.io": frozenset(("AuthorizationPolicy", "RequestAuthentication")),
     "telemetry.istio.io": frozenset(("Telemetry",)),
     "extensions.istio.io": frozenset(("WasmPlugin",)),

@@ -13,6 +13,15 @@ from hauberk_control.translate.translate import translate
 CERTIFICATES = "[{name: shop}]"
 
 
+def sidecar(spec: str) -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {{name: own}}
+spec: {{{spec}}}
+"""
+
+
 class Written(NamedTuple):
     """A field that has no effect, in an object."""
 
@@ -147,6 +156,9 @@ FIELDS = [
     ),
     Written("DestinationRule", "spec.trafficPolicy.tls.caCrl", "warning", rule("{tls: {mode: SIMPLE, caCrl: /a}}")),
     Written("Service", "spec.sessionAffinity", "warning", service("other").strip("-\n") + "\n  sessionAffinity: ClientIP\n"),
+    Written("Sidecar", "spec.egress", "warning", sidecar("egress: [{hosts: ['./*']}]")),
+    Written("Sidecar", "spec.ingress", "warning", sidecar("ingress: [{port: {number: 80}}]")),
+    Written("Sidecar", "spec.inboundConnectionPool", "warning", sidecar("inboundConnectionPool: {tcp: {maxConnections: 1}}")),
     Written("WorkloadEntry", "spec.network", "warning", entry("network: n")),
     Written("WorkloadEntry", "spec.locality", "warning", entry("locality: a/b")),
 ]
