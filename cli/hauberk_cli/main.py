@@ -43,7 +43,9 @@ _COMMANDS: Final = {
     "config": LazyCommand(
         "hauberk_cli.config.command", "config", "Check configuration files; show a proxy's configuration; print the schema."
     ),
-    "plugin": LazyCommand("hauberk_cli.plugin.command", "plugin", "Show which plugins are installed, and which can be used."),
+    "plugin": LazyCommand(
+        "hauberk_cli.plugin.command", "plugin", "Write a plugin; show which are installed, and which can be used."
+    ),
     "demo": LazyCommand(
         "hauberk_cli.demo.command",
         "demo",

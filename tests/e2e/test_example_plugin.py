@@ -1,15 +1,17 @@
-"""A stranger's package, installed beside hauberk, in a running proxy: plain or compiled, whichever build is under test."""
+"""Strangers' packages, installed beside hauberk, in a running proxy: plain or compiled, whichever build is under test.
+
+One is what `hauberk plugin new` writes, the other an example.
+"""
 
 import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
-import venv
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,12 +20,15 @@ from typing import Any, Final
 import pytest
 from bookshop_mesh import documents, gateway
 from laptop_mesh import running_mesh, wait_until
+from stranger import environment, install
 
 pytestmark = pytest.mark.e2e
 
 # Generous, because many tests may run at once; nothing waits for so long unless it hangs.
 DEADLINE_SECONDS: Final = 60.0
-EXAMPLE: Final = Path(__file__).resolve().parents[2] / "examples" / "hauberk-example-plugin"
+EXAMPLE: Final = Path(__file__).resolve().parents[2] / "examples" / "example-ask"
+
+PLUGINS: Final = ("example-teams", "example-ask")
 
 
 class Books(BaseHTTPRequestHandler):
@@ -76,29 +81,15 @@ def serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter with this one's packages, and the example installed."""
+    """An interpreter with this one's packages, and both plugins installed from folders beside it."""
     folder = tmp_path_factory.mktemp("stranger")
-    venv.create(folder, with_pip=False)
-    executable = folder / "bin" / "python"
-    [packages] = (folder / "lib").glob("python*/site-packages")
-    # What is tested here is tested there: the checkout's sources, or the installed wheel.
-    known = [path for path in sys.path if path and Path(path).is_dir() and not path.startswith(sys.base_prefix)]
-    (packages / "everything.pth").write_text("\n".join(known) + "\n")
-    install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        str(executable),
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-    ]
+    executable = environment(folder)
+    made = hauberk(executable, "plugin", "new", "example-teams", "--dir", str(folder))
+    assert made.returncode == 0, made.stderr
     # The checkout may be read-only, or shared with others who build.
-    source = folder / "source"
-    subprocess.run(["cp", "-r", str(EXAMPLE), str(source)], check=True)
-    subprocess.run([*install, "--no-index", str(source)], check=True, timeout=DEADLINE_SECONDS * 2)
+    shutil.copytree(EXAMPLE, folder / EXAMPLE.name)
+    for name in PLUGINS:
+        install(executable, folder / name)
     return executable
 
 
@@ -194,19 +185,21 @@ def proxy(python: Path, config: Path) -> Iterator[Proxy]:
 def test_the_package_is_listed_and_can_be_switched_off(python: Path) -> None:
     plugins = listed(python)
     teams = plugins["example-teams"]
-    assert (teams["state"], teams["api"], teams["package"]) == ("on", "1", "hauberk-example-plugin")
-    assert (teams["version"], teams["hooks"]) == ("1.0.0", ["hauberk_request_filter"])
+    assert (teams["state"], teams["api"], teams["package"]) == ("on", "1", "example-teams")
+    assert teams["version"] == "0.1.0"
+    assert plugins["example-ask"]["hooks"] == ["hauberk_request_filter"]
     plugins = listed(python, HAUBERK_PLUGINS_OFF="example-teams")
     assert (plugins["example-teams"]["state"], plugins["example-ask"]["state"]) == ("off", "on")
     text = hauberk(python, "plugin", "list").stdout
     assert "example-ask" in text
-    assert "hauberk-example-plugin 1.0.0" in text
+    assert "example-ask 1.0.0" in text
 
 
-def test_its_own_tests_pass(python: Path) -> None:
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_their_own_tests_pass(python: Path, plugin: str) -> None:
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
     ended = subprocess.run(
-        command, cwd=python.parents[1] / "source", capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
+        command, cwd=python.parents[1] / plugin, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
@@ -266,8 +259,8 @@ spec:
       requestRedirect: {hostname: elsewhere.test}
 """
 ACCESS: Final = """\
-apiVersion: example.hauberk.dev/v1
-kind: TeamAccess
+apiVersion: example-teams.example.com/v1
+kind: ExampleTeams
 metadata: {name: front-door}
 spec:
   gateway: bookshop
@@ -285,7 +278,7 @@ def test_a_resource_of_its_kind_configures_a_gateway(python: Path, tmp_path: Pat
         wait_until(lambda: mesh.get("/", x_team="blue").status == 302, "the gateway")
         assert mesh.get("/", x_team="red") == (403, "this service is not open to your team\n")
         told = json.loads(mesh.hauberk("status", "-o", "json").stdout)
-        [row] = [row for row in told["conditions"] if row["kind"] == "TeamAccess"]
+        [row] = [row for row in told["conditions"] if row["kind"] == "ExampleTeams"]
         assert (row["type"], row["status"]) == ("Accepted", "True")
         access.write_text(ACCESS.replace("blue", "red"))
         wait_until(lambda: mesh.get("/", x_team="red").status == 302, "the other team")
@@ -294,5 +287,5 @@ def test_a_resource_of_its_kind_configures_a_gateway(python: Path, tmp_path: Pat
         refused = mesh.hauberk("status")
         assert refused.returncode == 1
         assert "there is no Gateway default/bokshop (line 5, spec.gateway)" in refused.stderr
-        access.write_text(ACCESS.replace("teams", "team"))
+        access.write_text(ACCESS.replace(" teams:", " team:"))
         wait_until(lambda: "did you mean 'teams'?" in mesh.hauberk("status").stderr, "the mistake with its hint")

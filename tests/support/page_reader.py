@@ -3,11 +3,13 @@
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -27,9 +29,9 @@ def commands_of(page: str) -> list[str]:
 
 
 class Reader:
-    """Types commands in folders below `home`; `hauberk`, `python`: those under test."""
+    """Types commands in folders below `home`; `hauberk`, `python`: those under test, or of another interpreter."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, interpreter: str = sys.executable) -> None:
         self._home: Final = home
         self._environment: Final = {**os.environ, "PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"}
         self._environment.pop("HAUBERK_MESH", None)
@@ -38,10 +40,14 @@ class Reader:
         self.port = "8080"
         """What the page's 8080 is on this machine, where another test may have it."""
         (home / "bin").mkdir()
-        for name, arguments in (("hauberk", "-m hauberk_cli"), ("python", "")):
-            program = home / "bin" / name
-            program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
-            program.chmod(0o755)
+        self.has_program("hauberk", [interpreter, "-m", "hauberk_cli"])
+        self.has_program("python", [interpreter])
+
+    def has_program(self, name: str, command: Sequence[str]) -> None:
+        """Have `name` stand for a command, which is given what follows the name."""
+        program = self._home / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+        program.chmod(0o755)
 
     def leave_running(self, commands: str, name: str) -> Path:
         """Type `commands` in another terminal, in `home`. Returns: what is seen there."""

@@ -7,6 +7,9 @@ import click
 from hauberk_cli.lazy_group import LazyCommand, LazyGroup
 
 _COMMANDS: Final = {
+    "new": LazyCommand(
+        "hauberk_cli.plugin.new", "new_plugin", "Write a new plugin: an installable package that works, with tests and a README."
+    ),
     "list": LazyCommand(
         "hauberk_cli.plugin.listing",
         "list_plugins",
@@ -17,10 +20,11 @@ _COMMANDS: Final = {
 
 @click.group(cls=LazyGroup, lazy_commands=_COMMANDS)
 def plugin() -> None:
-    """Show which plugins are installed, and which can be used.
+    """Write a plugin; show which are installed, and which can be used.
 
     \b
     Examples:
+      hauberk plugin new doorman
       hauberk plugin list
       HAUBERK_PLUGINS_OFF=tracing hauberk plugin list
     """

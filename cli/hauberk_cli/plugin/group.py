@@ -7,8 +7,8 @@ from typing import Any, Final
 import click
 
 from hauberk_cli.lazy_group import LazyCommand, LazyGroup
+from hauberk_core.plugin.installed import CONTROL
 
-_GROUP: Final = "hauberk.control"
 _OWN_PACKAGE: Final = "hauberk"
 
 
@@ -36,7 +36,7 @@ class ExtensibleGroup(LazyGroup):
         if self._looked:
             return
         self._looked = True
-        if not any(entry.dist is None or entry.dist.name != _OWN_PACKAGE for entry in metadata.entry_points(group=_GROUP)):
+        if not any(entry.dist is None or entry.dist.name != _OWN_PACKAGE for entry in metadata.entry_points(group=CONTROL)):
             # The commands of our own plugins are listed with ours, so that help need not wait for what hosts plugins.
             return
         from hauberk_core.plugin.control_plugins import plugin_commands

@@ -14,6 +14,7 @@ import pluggy
 from hauberk_core.model.errors import Path
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import JsonObject, PluginConfig
+from hauberk_core.plugin.installed import CONTROL
 from hauberk_core.resources.gateway_api.rule_name import rule_name
 from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 from hauberk_core.resources.meta import Resource
@@ -21,7 +22,7 @@ from hauberk_core.resources.part import Part
 
 API: Final = "1"
 """The version of this face; a plugin says `HAUBERK_API = "1"`."""
-GROUP: Final = "hauberk.control"
+GROUP: Final = CONTROL
 """The entry-point group of control halves."""
 
 hookspec: Final = pluggy.HookspecMarker("hauberk.control")

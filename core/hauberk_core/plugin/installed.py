@@ -7,6 +7,8 @@ from typing import Final
 
 DATA: Final = "hauberk.data"
 """The entry-point group of data halves."""
+CONTROL: Final = "hauberk.control"
+"""The entry-point group of control halves."""
 OFF_VARIABLE: Final = "HAUBERK_PLUGINS_OFF"
 """Names of plugins that are switched off, separated by commas; `*`: all. Inherited by workers."""
 

@@ -1,4 +1,4 @@
-"""`example-teams`: lets only some teams in, and tells the service behind which one it was. Never waits."""
+"""What happens to a request, in a worker of a proxy: only some teams are let in. It must never wait."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""`example-teams` in control: a kind of resource of its own, TeamAccess, that says which teams a Gateway lets in."""
+"""What the control service does: it reads a kind of resource of our own, which says which teams a Gateway lets in."""
 
 from typing import Annotated, ClassVar
 
@@ -10,7 +10,7 @@ from hauberk_core.resources import Gateway
 HAUBERK_API = "1"
 
 
-class TeamAccessSpec(Part, frozen=True, kw_only=True):
+class ExampleTeamsSpec(Part, frozen=True, kw_only=True):
     """Fields are written as in Kubernetes; those that are not declared here are mistakes, and are told with their places."""
 
     gateway: str
@@ -19,20 +19,21 @@ class TeamAccessSpec(Part, frozen=True, kw_only=True):
     """Who is let in."""
 
 
-class TeamAccess(Resource, frozen=True, kw_only=True):
+class ExampleTeams(Resource, frozen=True, kw_only=True):
     """Whose requests a Gateway takes."""
 
-    GROUP: ClassVar[str] = "example.hauberk.dev"
-    KIND: ClassVar[str] = "TeamAccess"
+    # A domain of yours, so that nobody else's kind is called the same.
+    GROUP: ClassVar[str] = "example-teams.example.com"
+    KIND: ClassVar[str] = "ExampleTeams"
     VERSIONS: ClassVar[tuple[str, ...]] = ("v1",)
 
-    spec: TeamAccessSpec
+    spec: ExampleTeamsSpec
 
 
 @hookimpl
 def hauberk_kinds() -> list[type[Resource]]:
     """Control reads objects of these kinds from now on."""
-    return [TeamAccess]
+    return [ExampleTeams]
 
 
 @hookimpl
@@ -41,7 +42,7 @@ def hauberk_translate(scope: Scope) -> Attached:
     gateways = {(known.metadata.namespace, known.metadata.name) for known in scope.of(Gateway)}
     teams: set[str] = set()
     problems: list[Problem] = []
-    for access in scope.of(TeamAccess):
+    for access in scope.of(ExampleTeams):
         namespace, name = access.metadata.namespace, access.spec.gateway
         if (namespace, name) not in gateways:
             message = f"there is no Gateway {namespace}/{name}"

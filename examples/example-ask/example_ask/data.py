@@ -1,4 +1,4 @@
-"""`example-ask`: asks an HTTP service about each request. The exchange waits for the answer, everybody else goes on."""
+"""Asks an HTTP service about each request. The exchange waits for the answer, everybody else goes on."""
 
 import msgspec
 

@@ -1,1 +1,0 @@
-"""Two small plugins for hauberk, to be read and copied."""
