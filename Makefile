@@ -74,6 +74,10 @@ docs: $(READY) ## write the pages of docs/reference that come from the code
 golden: $(READY) ## write anew what injection is expected to make of pods
 	@PYTHONPATH=tests/support $(BIN)/python -m injection_cases
 
+.PHONY: chart
+chart: $(READY) ## write the Helm chart from the objects that `hauberk install` applies
+	@$(BIN)/python -m hauberk_cli.install.chart deploy/charts/hauberk
+
 .PHONY: protos
 protos: $(READY) ## compile the .proto files again
 	@cd core && ../$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. hauberk_core/wire_proto/*.proto

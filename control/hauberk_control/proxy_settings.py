@@ -35,12 +35,12 @@ class GatewaySettings(Part, frozen=True, kw_only=True):
 
     service_type: Literal["LoadBalancer", "NodePort", "ClusterIP"] = "LoadBalancer"
     replicas: int | None = None
-    """None: one at first, and whoever scales the Deployment, a person or a HorizontalPodAutoscaler, is not overruled."""
+    """Not said: one at first, and whoever scales the Deployment, a person or a HorizontalPodAutoscaler, is not overruled."""
     labels: Labels = msgspec.field(default_factory=dict)
     """Put on every object; a Gateway's own come on top."""
     annotations: dict[QualifiedName, str] = msgspec.field(default_factory=dict)
     resources: Resources | None = None
-    """None: as of every proxy."""
+    """Not said: as of every proxy."""
     priority_class: Label | None = None
 
 

@@ -12,14 +12,19 @@ What a proxy serves by: the file of `hauberk proxy --config`, and what control m
 [snapshot.schema.json](snapshot.schema.json) says the same to editors and programs. Members without a default have to be
 written; others may be left out.
 """
-_FIRST: Final = "Snapshot"
 
 
 def configuration_page() -> str:
     """The page, from the model by way of its schema."""
-    definitions: Mapping[str, Any] = snapshot_schema()["$defs"]
-    order = [_FIRST, *[name for name in definitions if name != _FIRST]]
-    return page("Configuration of a proxy", _BEFORE, *[_struct(name, definitions[name]) for name in order])
+    return schema_page("Configuration of a proxy", _BEFORE, snapshot_schema())
+
+
+def schema_page(title: str, before: str, schema: Mapping[str, Any]) -> str:
+    """A page with a section for each struct of a schema, its root first."""
+    definitions: Mapping[str, Any] = schema["$defs"]
+    first = str(schema["$ref"]).rpartition("/")[2]
+    order = [first, *[name for name in definitions if name != first]]
+    return page(title, before, *[_struct(name, definitions[name]) for name in order])
 
 
 def _struct(name: str, struct: Mapping[str, Any]) -> str:
@@ -43,12 +48,14 @@ def _type(schema: Mapping[str, Any]) -> str:
         return " or ".join([_type(choice) for choice in schema["anyOf"]])
     if "enum" in schema:
         return " or ".join([code(json.dumps(value)) for value in schema["enum"]])
+    if not schema:
+        return "anything"
     kind: str = schema["type"]
     if kind == "array" and "items" in schema:
         return f"list of {_type(schema['items'])}"
     if kind == "array":
         return "[" + ", ".join([_type(item) for item in schema["prefixItems"]]) + "]"
-    if kind == "object" and "additionalProperties" in schema:
+    if kind == "object" and schema.get("additionalProperties"):
         return f"object of {_type(schema['additionalProperties'])}"
     if kind == "integer" and "minimum" in schema and "maximum" in schema:
         return f"{schema['minimum']} to {schema['maximum']}"

@@ -1,5 +1,6 @@
 """Which pages there are."""
 
+from hauberk_docs.chart_values import chart_values_page
 from hauberk_docs.commands import commands_page
 from hauberk_docs.configuration import configuration_page
 from hauberk_docs.metrics import metrics_page
@@ -9,6 +10,7 @@ from hauberk_docs.reasons import reasons_page
 def pages() -> dict[str, str]:
     """The text of every generated page, by its name in `docs/reference`."""
     return {
+        "chart-values.md": chart_values_page(),
         "commands.md": commands_page(),
         "configuration.md": configuration_page(),
         "metrics.md": metrics_page(),

@@ -1,4 +1,4 @@
-"""The JSON Schema of a snapshot, for editors and other programs; descriptions come from the model's own docstrings.
+"""JSON Schemas of structs, a snapshot's among them, for editors and other programs; descriptions come from their own docstrings.
 
 msgspec can write schemas itself, but not for structs whose defaults are of our own types (a `Duration` is).
 """
@@ -18,6 +18,7 @@ from msgspec.inspect import (
     FloatType,
     IntType,
     LiteralType,
+    Metadata,
     NoneType,
     StrType,
     StructType,
@@ -41,6 +42,7 @@ _CUSTOM: Final[dict[type, dict[str, Any]]] = {
         "description": "A span of time: numbers with the units h, m, s and ms, for example 15s or 1m30s; at most 36 h.",
     },
     JsonObject: {"type": "object"},
+    object: {},
 }
 
 
@@ -50,19 +52,24 @@ def encode_schema() -> bytes:
 
 
 def snapshot_schema() -> dict[str, Any]:
-    """The schema as JSON values. Where the model's sources are not installed, members have no descriptions."""
+    """The snapshot's schema as JSON values."""
+    return struct_schema(Snapshot, "hauberk snapshot")
+
+
+def struct_schema(root: type, title: str) -> dict[str, Any]:
+    """The schema of any struct as JSON values. Where its sources are not installed, members have no descriptions."""
     definitions: dict[str, Any] = {}
-    root = type_info(Snapshot)
-    assert isinstance(root, StructType)
-    waiting = [root]
+    info = type_info(root)
+    assert isinstance(info, StructType)
+    waiting = [info]
     while waiting:
         struct = waiting.pop()
         if struct.cls.__name__ not in definitions:
             definitions[struct.cls.__name__] = _struct(struct, waiting)
     return {
         "$schema": _DIALECT,
-        "title": "hauberk snapshot",
-        "$ref": f"#/$defs/{Snapshot.__name__}",
+        "title": title,
+        "$ref": f"#/$defs/{root.__name__}",
         "$defs": {name: definitions[name] for name in sorted(definitions)},
     }
 
@@ -120,6 +127,8 @@ def _value(wanted: Type, met: list[StructType]) -> dict[str, Any]:
             return {"type": "boolean"}
         case NoneType():
             return {"type": "null"}
+        case Metadata(type=inner):
+            return _value(inner, met)
         case CustomType(cls=cls):
             return dict(_CUSTOM[cls])
     raise TypeError(f"the model has a type that no schema is known for: {wanted}")

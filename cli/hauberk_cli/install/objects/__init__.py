@@ -1,0 +1,1 @@
+"""What is installed, as manifests whose leaves may be expressions over the values."""

@@ -1,0 +1,5 @@
+{{- define "hauberk.suffix" -}}{{ if ne .Values.revision "default" }}-{{ .Values.revision }}{{ end }}{{- end }}
+{{- define "hauberk.controlImage" -}}{{ with .Values.image.registry }}{{ . }}/{{ end }}{{ .Values.image.control }}:{{ .Values.image.tag }}{{- end }}
+{{- define "hauberk.proxyImage" -}}{{ with .Values.image.registry }}{{ . }}/{{ end }}{{ .Values.image.proxy }}:{{ .Values.image.tag }}{{- end }}
+{{- define "hauberk.settings" -}}{{ ((dict "control" (printf "%v.%v.svc" (printf "hauberk-control%v" (include "hauberk.suffix" .)) .Release.Namespace) "gateways" .Values.gateways "image" (include "hauberk.proxyImage" .) "imagePullPolicy" .Values.image.pullPolicy "imagePullSecrets" .Values.image.pullSecrets "inject" .Values.inject "resources" .Values.proxy.resources "revision" .Values.revision "trustDomain" .Values.trustDomain "workers" .Values.proxy.workers) | toJson) }}{{- end }}
+{{- define "hauberk.pullSecrets" -}}{{ $found := list }}{{ range .Values.image.pullSecrets }}{{ $found = append $found (dict "name" .) }}{{ end }}{{ $found | toJson }}{{- end }}
