@@ -83,6 +83,19 @@ data: {{tls.crt: {entry(chain)}, tls.key: {entry(key)}}}
 """
 
 
+def config_map(name: str, ca: str, namespace: str = "default") -> str:
+    """A ConfigMap with a bundle of authorities."""
+    lines = "".join([f"\n    {line}" for line in ca.splitlines()])
+    return f"""
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: {name}, namespace: {namespace}}}
+data:
+  ca.crt: |{lines}
+"""
+
+
 def gateway_node(name: str = "default/web", ports: dict[int, int] | None = None) -> Node:
     """A gateway's proxy."""
     namespace, _, short = name.partition("/")

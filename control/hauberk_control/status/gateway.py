@@ -26,14 +26,14 @@ def gateway_status(gateway: Gateway, view: View, proxies: Sequence[ProxyStatus] 
     """A Gateway of a class of ours. Args: proxies - all that are connected; None: they are taken to have what they are told."""
     generation = gateway.metadata.generation
     programmed = holds(PROGRAMMED, "Programmed", generation) if proxies is None else gateway_programmed(gateway, proxies)
-    states = view.listeners(gateway)
+    states = [state for state in view.listeners(gateway) if state.owner is gateway]
     routes = _attached_routes(gateway, view)
     listeners = tuple(
         [
             ListenerStatus(
                 name=state.spec.name,
                 supported_kinds=(RouteGroupKind(kind=HTTPRoute.KIND),) if state.takes_routes else (),
-                attached_routes=len(routes.get(state.spec.name, ())),
+                attached_routes=len(routes.get(state.name, ())),
                 conditions=tuple(_listener_conditions(state, states, generation, programmed)),
             )
             for state in states

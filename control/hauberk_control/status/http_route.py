@@ -2,8 +2,8 @@
 
 from hauberk_control.status.conditions import Condition, ParentStatus, Status, fails, holds, joined
 from hauberk_control.translate.backend import Unresolved
-from hauberk_control.translate.view import CONTROLLER, View, is_gateway, is_service
-from hauberk_core.resources import Gateway, HTTPRoute
+from hauberk_control.translate.view import CONTROLLER, View, is_gateway, is_listener_set, is_service
+from hauberk_core.resources import HTTPRoute
 from hauberk_core.resources.gateway_api.references import ParentReference
 
 
@@ -22,10 +22,10 @@ def _accepted_condition(route: HTTPRoute, parent: ParentReference, view: View) -
     """Whether a parent takes the route; None where that is not ours to say."""
     generation = route.metadata.generation
     namespace = parent.namespace or route.metadata.namespace
-    if is_gateway(parent):
-        gateway = view.store.get(Gateway, namespace, parent.name)
+    if is_gateway(parent) or is_listener_set(parent):
+        gateway = view.gateway_of(route, parent)
         if gateway is None:
-            return fails("Accepted", "NoMatchingParent", generation, f"there is no Gateway {namespace}/{parent.name}")
+            return fails("Accepted", "NoMatchingParent", generation, f"there is no {parent.kind} {namespace}/{parent.name}")
         if not view.class_is_ours(gateway.spec.gateway_class_name):
             return None
         attachment = view.attachment(route, parent, gateway)

@@ -1,19 +1,21 @@
-"""To which listeners of a Gateway an HTTPRoute attaches, and with which host names."""
+"""To which listeners of a Gateway or a ListenerSet a route attaches, and with which host names."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from hauberk_control.translate.chosen_namespaces import chooses
 from hauberk_control.translate.gateway_listener import ListenerState
 from hauberk_control.translate.hostnames import intersect
-from hauberk_core.resources import Gateway, HTTPRoute
-from hauberk_core.resources.gateway_api.gateway import RouteNamespaces
+from hauberk_core.resources import HTTPRoute
 from hauberk_core.resources.gateway_api.references import ParentReference
+from hauberk_core.resources.gateway_api.route import Route
 
 
 class Attached(NamedTuple):
     """One listener that takes the route."""
 
     listener: str
+    """Its `name` among all of the Gateway's."""
     hosts: tuple[str, ...]
     """For which of the listener's names; `*`: all of them."""
 
@@ -27,42 +29,29 @@ class Attachment(NamedTuple):
 
 
 def attach(
-    route: HTTPRoute,
-    parent: ParentReference,
-    gateway: Gateway,
-    states: Sequence[ListenerState],
-    namespaces: Mapping[str, dict[str, str]],
+    route: Route, parent: ParentReference, states: Sequence[ListenerState], namespaces: Mapping[str, dict[str, str]]
 ) -> Attachment:
     """Hold a route against the listeners that it names.
 
-    Args: namespaces - the labels of each that is known.
+    Args: states - of the parent's own listeners; namespaces - the labels of each that is known.
     """
     named = [
         state for state in states if parent.section_name in (None, state.spec.name) and parent.port in (None, state.spec.port)
     ]
     if not named:
-        return Attachment((), "NoMatchingParent", "the Gateway has no listener of this sectionName and port")
-    allowed = [state for state in named if state.takes_routes and _allowed(route, gateway, state, namespaces)]
+        return Attachment((), "NoMatchingParent", f"the {parent.kind} has no listener of this sectionName and port")
+    own = route.metadata.namespace
+    allowed = [
+        state
+        for state in named
+        if state.takes_routes
+        and isinstance(route, HTTPRoute)
+        and chooses(state.spec.allowed_routes.namespaces, state.owner.metadata.namespace, own, namespaces)
+    ]
     if not allowed:
         return Attachment((), "NotAllowedByListeners", "the listener's allowedRoutes leave this route out")
-    attached = [Attached(state.spec.name, intersect(state.spec.hostname, route.spec.hostnames)) for state in allowed]
+    attached = [Attached(state.name, intersect(state.spec.hostname, route.hosts())) for state in allowed]
     matching = tuple([one for one in attached if one.hosts])
     if not matching:
         return Attachment((), "NoMatchingListenerHostname", "no host name of the route is one of the listener's")
     return Attachment(matching)
-
-
-def _allowed(route: HTTPRoute, gateway: Gateway, state: ListenerState, namespaces: Mapping[str, dict[str, str]]) -> bool:
-    rule: RouteNamespaces = state.spec.allowed_routes.namespaces
-    own = route.metadata.namespace
-    match rule.from_:
-        case "All":
-            return True
-        case "Same":
-            return own == gateway.metadata.namespace
-        case "Selector":
-            # Kubernetes gives every namespace this label.
-            labels = {"kubernetes.io/metadata.name": own} | namespaces.get(own, {})
-            return rule.selector is not None and rule.selector.matches(labels)
-        case _:
-            return False

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import msgspec
 
 from hauberk_control.store import Store
+from hauberk_control.translate.backend_tls import BackendTlsPolicies
 from hauberk_control.translate.reference import Grants
 from hauberk_control.translate.route_plan import BackendPlan, RulePlan
-from hauberk_control.translate.service import Destination, other_protocol
+from hauberk_control.translate.service import INSIDE_TLS, Destination, other_protocol
 from hauberk_control.translate.weights import whole_weights
 from hauberk_core.model.errors import quote
 from hauberk_core.model.mirror import Mirror
@@ -36,7 +37,9 @@ class Backend(NamedTuple):
     port: ServicePort
 
 
-def resolve(route: Route, reference: BackendObjectReference, store: Store, grants: Grants) -> Backend | Unresolved:
+def resolve(
+    route: Route, reference: BackendObjectReference, store: Store, grants: Grants, backend_tls: BackendTlsPolicies
+) -> Backend | Unresolved:
     """Look up one backend of a route."""
     if (reference.group, reference.kind) != ("", "Service"):
         shown = f"{reference.group}/{reference.kind}" if reference.group else reference.kind
@@ -57,6 +60,8 @@ def resolve(route: Route, reference: BackendObjectReference, store: Store, grant
         message = f"the Service {namespace}/{reference.name} has no port {reference.port}"
         return Unresolved("BackendNotFound", message, f"write one of its ports: {known}")
     protocol = other_protocol(port)
+    if protocol in INSIDE_TLS and backend_tls.find(service, port) is not None:
+        return Backend(service, port)
     if protocol:
         message = f"port {port.port} of the Service {namespace}/{reference.name} speaks {protocol}, the proxy only HTTP/1.1"
         return Unresolved("UnsupportedProtocol", message, "refer to a port that speaks http")

@@ -8,6 +8,7 @@ import msgspec
 from hauberk_control.store import ObjectKey
 from hauberk_control.translate.backend import Backend, Unresolved, bind
 from hauberk_control.translate.bound_routes import Targets, destinations
+from hauberk_control.translate.certificate import Found
 from hauberk_control.translate.destination_rule import Caller
 from hauberk_control.translate.finding import Finding, findings
 from hauberk_control.translate.node import Node
@@ -22,7 +23,7 @@ from hauberk_core.model.errors import ConfigError
 from hauberk_core.model.listener import Listener
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.route import Route, RouteTable
-from hauberk_core.resources import HTTPRoute, Service
+from hauberk_core.resources import Gateway, HTTPRoute, Service
 from hauberk_core.resources.gateway_api.references import BackendObjectReference
 from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 from hauberk_core.resources.kubernetes.service import ServicePort
@@ -47,7 +48,7 @@ class Build:
         """Those that have a part in the snapshot, but for plugins'."""
         self._caller: Final = Caller(node.namespace, tuple(sorted(node.labels.items())))
         labels = source_labels(node.name, node.namespace, node.labels, node.identity)
-        self.source: Final = Source(_trust_domain(node.identity), labels)
+        self.source: Final = Source(_trust_domain(node.identity), labels, self._client_certificate())
         self._bound: Final[dict[tuple[str, str], tuple[Route, ...]]] = {}
         self._destinations: Final[dict[tuple[str, str, int], Destination]] = {}
 
@@ -64,6 +65,19 @@ class Build:
         if found.rule is not None:
             self.policies.add(found.rule)
         return found
+
+    def _client_certificate(self) -> str:
+        """The certificate that a gateway's proxy shows its backends, now in the snapshot; empty: none."""
+        namespace, _, name = self.node.name.partition("/")
+        gateway = self.view.store.get(Gateway, namespace, name) if self.node.role == "gateway" else None
+        found = self.view.client_certificate(gateway) if gateway is not None else None
+        if isinstance(found, Found):
+            self.certificates[found.name] = found.pem
+            return found.name
+        if found is not None and gateway is not None:
+            path = ("spec", "tls", "backend", "clientCertificateRef")
+            self.findings.extend(findings(gateway, [Mistake(path, found.message, found.hint)]))
+        return ""
 
     def routes(self, route: HTTPRoute) -> tuple[Route, ...]:
         """The rules of an HTTPRoute with their backends; none if it is refused."""

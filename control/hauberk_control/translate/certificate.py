@@ -1,11 +1,17 @@
 """Certificates and keys in Secrets."""
 
 import ssl
+from collections.abc import Callable
+from typing import NamedTuple
 
+from hauberk_control.store import Store
+from hauberk_control.translate.reference import Grants
 from hauberk_core.agent.wire import CertificatePem
+from hauberk_core.model.errors import quote
 from hauberk_core.net.pem import load_certificate
 from hauberk_core.net.x509 import read_certificate
-from hauberk_core.resources import Secret
+from hauberk_core.resources import Resource, Secret
+from hauberk_core.resources.gateway_api.references import SecretObjectReference
 from hauberk_core.resources.kubernetes.secret import CERTIFICATE_ENTRY, KEY_ENTRY, TLS_TYPE
 
 
@@ -32,3 +38,47 @@ def read_pem(secret: Secret) -> CertificatePem:
     except ValueError as error:
         raise WrongSecret(str(error)) from error
     return CertificatePem(chain, key)
+
+
+class Found(NamedTuple):
+    """A certificate that a reference leads to."""
+
+    name: str
+    """What the snapshot calls it."""
+    pem: CertificatePem
+
+
+class Unfound(NamedTuple):
+    """A reference that leads to no certificate."""
+
+    permitted: bool
+    """False: a ReferenceGrant is missing."""
+    message: str
+    hint: str
+
+
+def find_certificate(
+    owner: Resource, reference: SecretObjectReference, store: Store, grants: Grants, pem: Callable[[Secret], CertificatePem]
+) -> Found | Unfound:
+    """Look up the certificate that an object refers to.
+
+    Args: pem - reads a Secret as `read_pem` does, perhaps from memory; raises WrongSecret.
+    """
+    own = owner.metadata.namespace
+    namespace = reference.namespace or own
+    name = f"{namespace}/{reference.name}"
+    if (reference.group, reference.kind) != (Secret.GROUP, Secret.KIND):
+        return Unfound(True, f"{reference.kind} {name} is no Secret", "refer to a Secret of the type kubernetes.io/tls")
+    if not grants.allow((owner.GROUP, owner.KIND, own), (Secret.GROUP, Secret.KIND, namespace), reference.name):
+        message = (
+            f"the namespace {quote(namespace)} does not let {owner.KIND}s of {quote(own)} refer to its Secret {reference.name}"
+        )
+        return Unfound(False, message, f"add a ReferenceGrant in {namespace}")
+    secret = store.get(Secret, namespace, reference.name)
+    if secret is None:
+        return Unfound(True, f"there is no Secret {name}", "correct the name, or add the Secret")
+    try:
+        return Found(name, pem(secret))
+    except WrongSecret as error:
+        message = f"the Secret {name} is no use: {error}"
+        return Unfound(True, message, "put a PEM certificate and its PEM key into it")

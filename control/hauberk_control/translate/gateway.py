@@ -17,6 +17,7 @@ from hauberk_control.translate.plugin_policy import before, merged
 from hauberk_core.model.address import Address
 from hauberk_core.model.listener import FilterChain, Listener
 from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import Route, RouteTable, VirtualHost
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.resources import Gateway
@@ -36,10 +37,10 @@ def build_gateway(build: Build) -> None:
         build.warn_about_node(f"its class {gateway.spec.gateway_class_name!r} is not served here", "write the class hauberk")
         return
     states = build.view.listeners(gateway)
-    for index, state in enumerate(states):
-        path = ("spec", "listeners", index)
+    for state in states:
+        path = ("spec", "listeners", state.position)
         mistakes = [Mistake(path, f"{trouble.message} ({trouble.reason})", trouble.hint) for trouble in state.troubles]
-        build.findings.extend(findings(gateway, mistakes))
+        build.findings.extend(findings(state.owner, mistakes))
     hosts = _hosts_by_listener(build, gateway, states)
     taken: dict[int, int] = {}
     for port in sorted({state.spec.port for state in states if state.serves}):
@@ -57,7 +58,7 @@ def _hosts_by_listener(
     build: Build, gateway: Gateway, states: Sequence[ListenerState]
 ) -> dict[str, dict[str, dict[str, tuple[Route, ...]]]]:
     """For each listener, by host, the rules of each route that is attached there for that host."""
-    by_listener: dict[str, dict[str, dict[str, tuple[Route, ...]]]] = {state.spec.name: {} for state in states}
+    by_listener: dict[str, dict[str, dict[str, tuple[Route, ...]]]] = {state.name: {} for state in states}
     for route, parent in build.view.gateway_routes(gateway):
         attachment = build.view.attachment(route, parent, gateway)
         for listener, hosts in attachment.listeners:
@@ -96,27 +97,34 @@ def _add_port(
             # Also where no route is attached: a less specific listener must not answer in its place.
             virtual_hosts.setdefault(state.spec.hostname or "*", {})
             # Of several listeners in one chain each has its own plugins, so that they go to the routes.
-            own = policies.on_listener(gateway, state.spec.name) if len(serving) > 1 else ()
-            for host, rules in hosts[state.spec.name].items():
+            own = _of_listener(build, gateway, state) if len(serving) > 1 else ()
+            for host, rules in hosts[state.name].items():
                 if most_specific(host, patterns) == state.spec.hostname:
                     virtual_hosts.setdefault(host, {}).update({name: before(own, routes) for name, routes in rules.items()})
         build.route_tables[name] = _table(virtual_hosts.items())
         plugins = policies.on_gateway(gateway)
         if len(serving) == 1:
-            plugins = merged(plugins, policies.on_listener(gateway, serving[0].spec.name))
+            plugins = merged(plugins, _of_listener(build, gateway, serving[0]))
         chains.append(FilterChain(route_table=name, plugins=plugins))
     else:
         for state in serving:
-            table = f"{name}/{state.spec.name}"
-            build.route_tables[table] = _tls_table(state, serving, hosts[state.spec.name])
+            table = f"{name}/{state.name}"
+            build.route_tables[table] = _tls_table(state, serving, hosts[state.name])
             build.certificates.update(state.certificates)
             transport = TransportConfig(
-                security="tls", certificates=tuple([certificate for certificate, _ in state.certificates])
+                security="tls",
+                certificates=tuple([certificate for certificate, _ in state.certificates]),
+                trust_pem=state.client_authorities,
             )
             server_names = (state.spec.hostname,) if state.spec.hostname else ()
-            plugins = merged(policies.on_gateway(gateway), policies.on_listener(gateway, state.spec.name))
+            plugins = merged(policies.on_gateway(gateway), _of_listener(build, gateway, state))
             chains.append(FilterChain(route_table=table, server_names=server_names, transport=transport, plugins=plugins))
     build.listeners[name] = Listener(address=str(address), filter_chains=tuple(chains))
+
+
+def _of_listener(build: Build, gateway: Gateway, state: ListenerState) -> tuple[PluginConfig, ...]:
+    """What PluginPolicies attach to a listener of the Gateway's own: they cannot name those of sets."""
+    return build.view.plugins.on_listener(gateway, state.spec.name) if isinstance(state.owner, Gateway) else ()
 
 
 def _tls_table(

@@ -1,42 +1,41 @@
 """The listeners of a Gateway: which of them can serve, and what is wrong with the others."""
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Final, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 from hauberk_control.store import Store
-from hauberk_control.translate.certificate import WrongSecret
+from hauberk_control.translate.certificate import Unfound, find_certificate
+from hauberk_control.translate.frontend_tls import Validation, frontend_validation
 from hauberk_control.translate.reference import Grants
+from hauberk_control.translate.trouble import Trouble
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.errors import quote
-from hauberk_core.resources import Gateway, HTTPRoute, Secret
+from hauberk_core.resources import Gateway, HTTPRoute, ListenerSet, Secret
 from hauberk_core.resources.gateway_api.gateway import GatewayListener
-from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP, SecretObjectReference
-
-Aspect = Literal["Accepted", "Conflicted", "ResolvedRefs"]
+from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP
 
 # Listeners of one port must be told apart: by Host after HTTP, by SNI inside TLS, and TCP not at all.
 _FAMILIES: Final = {"HTTP": "HTTP", "HTTPS": "TLS", "TLS": "TLS", "TCP": "TCP", "UDP": "UDP"}
 
 
-class Trouble(NamedTuple):
-    """What is wrong with a listener: the condition that tells it, the reason as Gateway API calls it, and for a person."""
-
-    aspect: Aspect
-    reason: str
-    message: str
-    hint: str
+Owner = Gateway | ListenerSet
 
 
 class ListenerState(NamedTuple):
     """A listener as it stands."""
 
+    owner: Owner
+    position: int
+    """Among its owner's."""
     spec: GatewayListener
     troubles: tuple[Trouble, ...]
     takes_routes: bool
     """Whether HTTPRoutes are among the kinds that may attach."""
     certificates: tuple[tuple[str, CertificatePem], ...]
     """By the names that the snapshot has for them."""
+    client_authorities: str = ""
+    """PEM of those whose clients are let in; empty: everybody is."""
 
     @property
     def serves(self) -> bool:
@@ -45,51 +44,102 @@ class ListenerState(NamedTuple):
             return False
         return self.spec.protocol == "HTTP" or bool(self.certificates)
 
+    @property
+    def name(self) -> str:
+        """Its own among all listeners of the Gateway, those of sets included."""
+        metadata = self.owner.metadata
+        return self.spec.name if isinstance(self.owner, Gateway) else f"{metadata.namespace}/{metadata.name}/{self.spec.name}"
 
-def examine(gateway: Gateway, store: Store, grants: Grants, pem: Callable[[Secret], CertificatePem]) -> tuple[ListenerState, ...]:
-    """Look at all listeners of a Gateway.
 
-    Args: pem - reads a Secret as `certificate.read_pem` does, perhaps from memory; raises WrongSecret.
+class _Taken:
+    """The ports that listeners have taken, in the order of their precedence."""
+
+    def __init__(self) -> None:
+        self._families: Final[dict[int, str]] = {}
+        self._hosts: Final[set[tuple[int, str | None]]] = set()
+
+    def take(self, one: GatewayListener) -> Trouble | None:
+        """Give a listener its port, or say who has it."""
+        family = _family(one)
+        if family != "UDP" and self._families.setdefault(one.port, family) != family:
+            message = f"a listener that goes before this one makes port {one.port} speak another protocol"
+            return Trouble("Conflicted", "ProtocolConflict", message, "choose another port, or the same protocol")
+        if (one.port, one.hostname) in self._hosts:
+            message = f"a listener that goes before this one has port {one.port} and {_shown(one.hostname)}"
+            return Trouble("Conflicted", "HostnameConflict", message, "choose another port or host name")
+        self._hosts.add((one.port, one.hostname))
+        return None
+
+
+def examine(
+    gateway: Gateway,
+    sets: Sequence[ListenerSet],
+    store: Store,
+    grants: Grants,
+    pem: Callable[[Secret], CertificatePem],
+) -> tuple[ListenerState, ...]:
+    """Look at all listeners of a Gateway, then at those of its sets.
+
+    The Gateway's own serve neither where two of them conflict; of others the one that goes first serves.
+
+    Args: sets - the first goes before the others; pem - reads a Secret as `certificate.read_pem` does, perhaps from memory;
+        raises WrongSecret.
     """
-    listeners = gateway.spec.listeners
+    own = gateway.spec.listeners
+    taken = _Taken()
+    for one in own:
+        taken.take(one)
+    owned: list[tuple[Owner, int, GatewayListener, Trouble | None]] = [
+        (gateway, index, one, conflict) for index, (one, conflict) in enumerate(zip(own, _conflicts(own), strict=True))
+    ]
+    for several in sets:
+        owned += [(several, index, one, taken.take(one)) for index, one in enumerate(several.spec.listeners)]
+    validations: dict[int, Validation] = {}
+    states: list[ListenerState] = []
+    for owner, index, one, conflict in owned:
+        troubles: list[Trouble] = [conflict] if conflict is not None else []
+        if one.protocol not in ("HTTP", "HTTPS"):
+            message = f"the protocol {one.protocol} is not served here"
+            troubles.append(Trouble("Accepted", "UnsupportedProtocol", message, "write HTTP or HTTPS"))
+        takes_routes = _check_kinds(one, troubles)
+        certificates: tuple[tuple[str, CertificatePem], ...] = ()
+        authorities = ""
+        if one.protocol == "HTTPS":
+            certificates = _certificates(owner, one, store, grants, pem, troubles)
+            if one.port not in validations:
+                validations[one.port] = frontend_validation(gateway, one.port, store, grants)
+            authorities = validations[one.port].authorities
+            troubles += validations[one.port].troubles
+        states.append(ListenerState(owner, index, one, tuple(troubles), takes_routes, certificates, authorities))
+    return tuple(states)
+
+
+def _conflicts(listeners: Sequence[GatewayListener]) -> list[Trouble | None]:
+    """What is in the way of each of a Gateway's own listeners."""
     families: dict[int, set[str]] = {}
     for one in listeners:
         families.setdefault(one.port, set()).add(_family(one))
     hosts = Counter([(one.port, one.hostname) for one in listeners])
-    states: list[ListenerState] = []
+    found: list[Trouble | None] = []
     for one in listeners:
-        troubles: list[Trouble] = []
+        trouble: Trouble | None = None
         if len(families[one.port] - {"UDP"}) > 1 and _family(one) != "UDP":
             protocols = " and ".join(sorted({other.protocol for other in listeners if other.port == one.port}))
             message = f"port {one.port} cannot speak {protocols} at once"
-            troubles.append(Trouble("Conflicted", "ProtocolConflict", message, "give one of them another port"))
+            trouble = Trouble("Conflicted", "ProtocolConflict", message, "give one of them another port")
         elif hosts[one.port, one.hostname] > 1:
-            message = f"several listeners have port {one.port} and {quote(one.hostname) if one.hostname else 'every host name'}"
-            troubles.append(Trouble("Conflicted", "HostnameConflict", message, "give each a port or host name of its own"))
-        trouble = _refusal(gateway, one)
-        if trouble is not None:
-            troubles.append(trouble)
-        takes_routes = _check_kinds(one, troubles)
-        certificates = _certificates(gateway, one, store, grants, pem, troubles) if one.protocol == "HTTPS" else ()
-        states.append(ListenerState(one, tuple(troubles), takes_routes, certificates))
-    return tuple(states)
+            message = f"several listeners have port {one.port} and {_shown(one.hostname)}"
+            trouble = Trouble("Conflicted", "HostnameConflict", message, "give each a port or host name of its own")
+        found.append(trouble)
+    return found
+
+
+def _shown(hostname: str | None) -> str:
+    return quote(hostname) if hostname else "every host name"
 
 
 def _family(listener: GatewayListener) -> str:
     return _FAMILIES.get(listener.protocol, listener.protocol)
-
-
-def _refusal(gateway: Gateway, listener: GatewayListener) -> Trouble | None:
-    if listener.protocol not in ("HTTP", "HTTPS"):
-        message = f"the protocol {listener.protocol} is not served here"
-        return Trouble("Accepted", "UnsupportedProtocol", message, "write HTTP or HTTPS")
-    frontend = gateway.spec.tls.frontend if gateway.spec.tls else None
-    if frontend is not None and listener.protocol == "HTTPS":
-        own = next((one.tls for one in frontend.per_port if one.port == listener.port), frontend.default)
-        if own.validation is not None:
-            message = "clients' certificates are not checked here yet, and must not go unchecked"
-            return Trouble("Accepted", "UnsupportedValue", message, "remove spec.tls.frontend's validation for this port")
-    return None
 
 
 def _check_kinds(listener: GatewayListener, troubles: list[Trouble]) -> bool:
@@ -103,7 +153,7 @@ def _check_kinds(listener: GatewayListener, troubles: list[Trouble]) -> bool:
 
 
 def _certificates(
-    gateway: Gateway,
+    owner: Owner,
     listener: GatewayListener,
     store: Store,
     grants: Grants,
@@ -118,36 +168,10 @@ def _certificates(
         hint = "add tls.certificateRefs that name a Secret of the type kubernetes.io/tls"
         troubles.append(Trouble("ResolvedRefs", "InvalidCertificateRef", message, hint))
     for reference in references:
-        trouble, certificate = _certificate(gateway, reference, store, grants, pem)
-        if trouble is not None:
-            troubles.append(trouble)
-        if certificate is not None:
-            found.append(certificate)
+        certificate = find_certificate(owner, reference, store, grants, pem)
+        if isinstance(certificate, Unfound):
+            reason = "InvalidCertificateRef" if certificate.permitted else "RefNotPermitted"
+            troubles.append(Trouble("ResolvedRefs", reason, certificate.message, certificate.hint))
+        else:
+            found.append((certificate.name, certificate.pem))
     return tuple(found)
-
-
-def _certificate(
-    gateway: Gateway,
-    reference: SecretObjectReference,
-    store: Store,
-    grants: Grants,
-    pem: Callable[[Secret], CertificatePem],
-) -> tuple[Trouble | None, tuple[str, CertificatePem] | None]:
-    own = gateway.metadata.namespace
-    namespace = reference.namespace or own
-    name = f"{namespace}/{reference.name}"
-    if (reference.group, reference.kind) != (Secret.GROUP, Secret.KIND):
-        message = f"{reference.kind} {name} is no Secret"
-        return Trouble("ResolvedRefs", "InvalidCertificateRef", message, "refer to a Secret of the type kubernetes.io/tls"), None
-    if not grants.allow((gateway.GROUP, gateway.KIND, own), (Secret.GROUP, Secret.KIND, namespace), reference.name):
-        message = f"the namespace {quote(namespace)} does not let Gateways of {quote(own)} refer to its Secret {reference.name}"
-        return Trouble("ResolvedRefs", "RefNotPermitted", message, f"add a ReferenceGrant in {namespace}"), None
-    secret = store.get(Secret, namespace, reference.name)
-    if secret is None:
-        message = f"there is no Secret {name}"
-        return Trouble("ResolvedRefs", "InvalidCertificateRef", message, "correct the name, or add the Secret"), None
-    try:
-        return None, (name, pem(secret))
-    except WrongSecret as error:
-        message = f"the Secret {name} is no use: {error}"
-        return Trouble("ResolvedRefs", "InvalidCertificateRef", message, "put a PEM certificate and its PEM key into it"), None

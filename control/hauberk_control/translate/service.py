@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+import msgspec
+
 from hauberk_control.store import ObjectKey, key_of
+from hauberk_control.translate.backend_tls import PolicyState
 from hauberk_control.translate.destination_rule import DNS_DOMAIN, Settings, effective, settings, unsupported_tls
 from hauberk_control.translate.endpoints import Reached
 from hauberk_control.translate.finding import Finding
@@ -23,6 +26,8 @@ from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 from hauberk_core.resources.kubernetes.service import ServicePort
 
 _OTHER_PROTOCOLS: Final = frozenset(("grpc", "grpc-web", "h2c", "http2", "https", "mongo", "mysql", "redis", "tcp", "tls", "udp"))
+INSIDE_TLS: Final = ("https", "tls")
+"""What a port may say that a BackendTLSPolicy makes reachable."""
 # The bound that the model has for a label's value.
 _LONGEST_LABEL: Final = 256
 
@@ -48,6 +53,8 @@ class Source(NamedTuple):
     trust_domain: str
     labels: tuple[tuple[str, str], ...]
     """For metrics, under Istio's names."""
+    client_certificate: str = ""
+    """What it shows to backends that a BackendTLSPolicy is about, by its name in the snapshot; empty: nothing."""
 
 
 def host_name(service: Service) -> str:
@@ -80,13 +87,18 @@ def other_protocol(port: ServicePort) -> str:
 
 
 def build(
-    service: Service, port: ServicePort, reached: Sequence[Reached], rule: DestinationRule | None, source: Source
+    service: Service,
+    port: ServicePort,
+    reached: Sequence[Reached],
+    rule: DestinationRule | None,
+    source: Source,
+    secured: PolicyState | None = None,
 ) -> dict[str, Cluster]:
     """All clusters of a port, those for the whole service first."""
-    clusters = _clusters(service, port, "", reached, rule, source)
+    clusters = _clusters(service, port, "", reached, rule, source, secured)
     for subset in rule.spec.subsets if rule else ():
         own = [one for one in reached if all(one.labels.get(name) == value for name, value in subset.labels.items())]
-        clusters |= _clusters(service, port, subset.name, own, rule, source)
+        clusters |= _clusters(service, port, subset.name, own, rule, source, secured)
     return clusters
 
 
@@ -98,15 +110,16 @@ def destination(
     source: Source,
     findings: tuple[Finding, ...],
     versions: Versions | None = None,
+    secured: PolicyState | None = None,
 ) -> Destination:
     """A port with everything that follows from it."""
-    clusters = build(service, port, reached, rule, source)
+    clusters = build(service, port, reached, rule, source, secured)
     counts = key_of(rule) if rule is not None else None
     if versions is not None:
         weights: list[tuple[int, list[tuple[str, int]]]] = []
         for version, weight in versions.weights:
             own = [one for one in reached if one.labels.get(versions.label) == version]
-            made = _clusters(service, port, versions.subset(version, rule), own, rule, source)
+            made = _clusters(service, port, versions.subset(version, rule), own, rule, source, secured)
             clusters |= made
             weights.append((weight, _weighed(made)))
         return Destination(clusters, divided(weights), findings, counts, _policies(clusters, port, rule))
@@ -128,11 +141,24 @@ def _weighed(clusters: Mapping[str, Cluster]) -> list[tuple[str, int]]:
 
 
 def _clusters(
-    service: Service, port: ServicePort, subset: str, reached: Sequence[Reached], rule: DestinationRule | None, source: Source
+    service: Service,
+    port: ServicePort,
+    subset: str,
+    reached: Sequence[Reached],
+    rule: DestinationRule | None,
+    source: Source,
+    secured: PolicyState | None,
 ) -> dict[str, Cluster]:
     """One cluster, or two where some endpoints take the mesh's TLS and some do not."""
     name = cluster_name(service, port.port, subset)
     own = settings(rule, port.port, subset)
+    if secured is not None:
+        # The service's owner says how it is reached; where that cannot be told, nobody reaches it in the clear instead.
+        if secured.transport is None:
+            return {name: _cluster(service, (), TransportConfig(), own, source)}
+        shown = (source.client_certificate,) if source.client_certificate else ()
+        transport = msgspec.structs.replace(secured.transport, certificates=shown)
+        return {name: _cluster(service, reached, transport, own, source)}
     tls = own.tls
     if tls is None:
         mesh = [one for one in reached if one.mesh]

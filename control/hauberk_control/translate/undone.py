@@ -49,8 +49,6 @@ UNDONE: Final[dict[type[Resource], tuple[_Undone, ...]]] = {
     Gateway: (
         _Undone(("spec", "addresses"), "addresses cannot be chosen: the proxy listens where it runs", "leave it out"),
         _Undone(("spec", "infrastructure"), "nothing is made for a Gateway here that could carry it", "leave it out"),
-        _Undone(("spec", "allowedListeners"), "ListenerSets are not read", _LATER),
-        _Undone(("spec", "tls", "backend"), "no certificate of the Gateway's is shown to backends", _LATER),
         _Undone(("spec", "defaultScope"), "only routes that name a Gateway attach to it", "leave it out"),
         _Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),
     ),
@@ -59,8 +57,8 @@ UNDONE: Final[dict[type[Resource], tuple[_Undone, ...]]] = {
     TLSRoute: _whole("TLS is not passed through by server name yet"),
     TCPRoute: _whole("TCP connections are not routed at Gateways yet"),
     UDPRoute: _whole("UDP is not routed yet"),
-    BackendTLSPolicy: _whole("backends are not reached inside TLS by policy yet"),
-    ListenerSet: _whole("ListenerSets are not read yet"),
+    BackendTLSPolicy: (_Undone(("spec", "options"), "no options of TLS are known here", "remove them"),),
+    ListenerSet: (_Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),),
     Service: (
         _Undone(
             ("spec", "sessionAffinity"),

@@ -6,12 +6,14 @@ from typing import Final
 from hauberk_control.store import ObjectKey, Place, Store, key_of
 from hauberk_control.translate.attachment import Attachment, attach
 from hauberk_control.translate.backend import Backend, Unresolved, resolve
+from hauberk_control.translate.backend_tls import BackendTlsPolicies
 from hauberk_control.translate.bound_routes import BoundRoutes
-from hauberk_control.translate.certificate import WrongSecret, read_pem
+from hauberk_control.translate.certificate import Found, Unfound, WrongSecret, find_certificate, read_pem
 from hauberk_control.translate.destination_rule import Caller, Rules
 from hauberk_control.translate.endpoints import Endpoints, Reached
 from hauberk_control.translate.finding import Finding, findings, locate
 from hauberk_control.translate.gateway_listener import ListenerState, examine
+from hauberk_control.translate.listener_sets import ListenerSets, gateway_name
 from hauberk_control.translate.memory import Memory
 from hauberk_control.translate.plugin_policy import PluginPolicies, ReadPolicy, read_nothing
 from hauberk_control.translate.reference import Grants
@@ -21,7 +23,7 @@ from hauberk_control.translate.service import Destination, Source, destination, 
 from hauberk_control.translate.undone import undone_findings
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.errors import ConfigError
-from hauberk_core.resources import DestinationRule, Gateway, GatewayClass, HTTPRoute, Namespace, Secret, Service
+from hauberk_core.resources import DestinationRule, Gateway, GatewayClass, HTTPRoute, ListenerSet, Namespace, Secret, Service
 from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP, BackendObjectReference, ParentReference
 from hauberk_core.resources.gateway_api.route import Route
 from hauberk_core.resources.kubernetes.service import ServicePort
@@ -64,19 +66,24 @@ class View:
         self.policies: Final = Policies(store)
         self.rules: Final = Rules(store)
         self.plugins: Final = PluginPolicies(store, read_policy)
+        self.backend_tls: Final = BackendTlsPolicies(store, self.grants)
         self.undone: Final = undone_findings(store)
         self.bound_routes: Final = BoundRoutes()
         self._endpoints: Final = Endpoints(store, self.policies)
         self._reached: Final[dict[tuple[str, str, int], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}
         self._listeners: Final[dict[ObjectKey, tuple[ListenerState, ...]]] = {}
         self._gateway_routes: Final[dict[tuple[str, str], list[tuple[HTTPRoute, ParentReference]]]] = {}
+        self._set_routes: Final[dict[tuple[str, str], list[tuple[HTTPRoute, ParentReference]]]] = {}
         self._service_routes: Final[dict[tuple[str, str], list[tuple[HTTPRoute, ParentReference]]]] = {}
         self.namespaces: Final = {one.metadata.name: one.metadata.labels for one in store.of(Namespace)}
+        self.listener_sets: Final = ListenerSets(store, self.namespaces)
         for route in store.of(HTTPRoute):
             for parent in route.spec.parent_refs:
                 name = (parent.namespace or route.metadata.namespace, parent.name)
                 if is_gateway(parent):
                     self._gateway_routes.setdefault(name, []).append((route, parent))
+                elif is_listener_set(parent):
+                    self._set_routes.setdefault(name, []).append((route, parent))
                 elif is_service(parent):
                     self._service_routes.setdefault(name, []).append((route, parent))
 
@@ -103,7 +110,7 @@ class View:
         key = key_of(gateway)
         states = self._listeners.get(key)
         if states is None:
-            states = examine(gateway, self.store, self.grants, self._pem)
+            states = examine(gateway, self.listener_sets.of(gateway), self.store, self.grants, self._pem)
             self._listeners[key] = states
         return states
 
@@ -114,27 +121,53 @@ class View:
         return kept
 
     def gateway_routes(self, gateway: Gateway) -> list[tuple[HTTPRoute, ParentReference]]:
-        """The routes that name a Gateway as parent, and how."""
-        return self._gateway_routes.get((gateway.metadata.namespace, gateway.metadata.name), [])
+        """The routes that name a Gateway, or a ListenerSet of it, as parent, and how."""
+        found = self._gateway_routes.get((gateway.metadata.namespace, gateway.metadata.name), [])
+        for own in self.listener_sets.of(gateway):
+            found = found + self._set_routes.get((own.metadata.namespace, own.metadata.name), [])
+        return found
 
     def service_routes(self, service: Service) -> list[tuple[HTTPRoute, ParentReference]]:
         """The routes that name a Service as parent, and how."""
         return self._service_routes.get((service.metadata.namespace, service.metadata.name), [])
 
-    def attachment(self, route: HTTPRoute, parent: ParentReference, gateway: Gateway) -> Attachment:
-        """What comes of a parent reference."""
-        states = self.listeners(gateway)
-        takes = tuple([state.takes_routes for state in states])
+    def attachment(self, route: Route, parent: ParentReference, gateway: Gateway) -> Attachment:
+        """What comes of a parent reference to a Gateway, or to a ListenerSet of it."""
+        name = (parent.kind, parent.namespace or route.metadata.namespace, parent.name)
+        states = tuple(
+            [
+                state
+                for state in self.listeners(gateway)
+                if (state.owner.KIND, state.owner.metadata.namespace, state.owner.metadata.name) == name
+            ]
+        )
+        # What an attachment depends on, without the listeners' troubles and certificates.
+        shown = tuple([(state.owner, state.position, state.takes_routes) for state in states])
         labels = self.namespaces.get(route.metadata.namespace)
         return self._memories.attachments.get(
             (key_of(route), parent),
-            (route, gateway, takes, labels),
-            lambda: attach(route, parent, gateway, states, self.namespaces),
+            (route, shown, labels),
+            lambda: attach(route, parent, states, self.namespaces),
         )
+
+    def gateway_of(self, route: Route, parent: ParentReference) -> Gateway | None:
+        """The Gateway to which a parent reference leads in the end; None: to none that is there, or to none at all."""
+        namespace = parent.namespace or route.metadata.namespace
+        if is_gateway(parent):
+            return self.store.get(Gateway, namespace, parent.name)
+        own = self.store.get(ListenerSet, namespace, parent.name) if is_listener_set(parent) else None
+        return self.store.get(Gateway, *gateway_name(own)) if own is not None else None
+
+    def client_certificate(self, gateway: Gateway) -> Found | Unfound | None:
+        """What a Gateway shows its backends; None: nothing is asked for."""
+        backend = gateway.spec.tls.backend if gateway.spec.tls else None
+        if backend is None or backend.client_certificate_ref is None:
+            return None
+        return find_certificate(gateway, backend.client_certificate_ref, self.store, self.grants, self._pem)
 
     def resolve(self, route: Route, reference: BackendObjectReference) -> Backend | Unresolved:
         """What a backend of a route leads to."""
-        return resolve(route, reference, self.store, self.grants)
+        return resolve(route, reference, self.store, self.grants, self.backend_tls)
 
     def reached(self, service: Service, port: ServicePort) -> tuple[tuple[Reached, ...], tuple[Finding, ...]]:
         """The endpoints of a port, and what is wrong with others."""
@@ -152,10 +185,11 @@ class View:
         reached, found = self.reached(service, port)
         rule: DestinationRule | None = self.rules.find(host_name(service), service.metadata.namespace, caller)
         versions = self.plugins.versions(service, port)
+        secured = self.backend_tls.find(service, port)
         return self._memories.destinations.get(
             (service.metadata.namespace, service.metadata.name, port.port, source),
-            (service, reached, rule, found, versions),
-            lambda: destination(service, port, reached, rule, source, found, versions),
+            (service, reached, rule, found, versions, secured),
+            lambda: destination(service, port, reached, rule, source, found, versions, secured),
         )
 
 
@@ -169,6 +203,11 @@ def _pem_or_error(secret: Secret) -> CertificatePem | WrongSecret:
 def is_gateway(parent: ParentReference) -> bool:
     """Whether a route's parent is a Gateway."""
     return (parent.group, parent.kind) == (GATEWAY_GROUP, Gateway.KIND)
+
+
+def is_listener_set(parent: ParentReference) -> bool:
+    """Whether a route's parent is a ListenerSet."""
+    return (parent.group, parent.kind) == (GATEWAY_GROUP, ListenerSet.KIND)
 
 
 def is_service(parent: ParentReference) -> bool:

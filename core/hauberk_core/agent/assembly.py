@@ -238,7 +238,8 @@ def _make_update(state: State, version: str, plugins: PluginStep, pool: PluginPo
 
 def _material(state: State, server_names: tuple[str, ...], transport: TransportConfig) -> Material:
     certificates = tuple([state.certificates[name] for name in transport.certificates])
-    return server_names, transport, certificates, state.trust[transport.trust_file] if transport.trust_file else b""
+    trust = state.trust[transport.trust_file] if transport.trust_file else transport.trust_pem.encode()
+    return server_names, transport, certificates, trust
 
 
 def _context(state: State, contexts: dict[ContextKey, ssl.SSLContext], key: ContextKey) -> ssl.SSLContext:

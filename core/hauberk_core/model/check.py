@@ -27,6 +27,8 @@ _LABEL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_LABEL: Final = 256
 _LONGEST_FILE_NAME: Final = 4096
 # What the proxy can speak inside TLS; a client that was promised more would be left without an answer.
+LARGEST_BUNDLE = 256 * 1024
+"""Characters of `trust_pem`: as many as every public authority together has."""
 _PROTOCOLS: Final = ("http/1.1",)
 
 
@@ -144,7 +146,11 @@ def _check_listening_transport(chain: FilterChain, snapshot: Snapshot, path: Pat
         message = "server names are known only inside TLS"
         hint = 'set transport.security to "tls", or tell hosts apart by the route table\'s virtual hosts'
         mistakes.append(Mistake((*path, "server_names"), message, hint))
-    for member, wrong in (("server_name", bool(transport.server_name)), ("verify", not transport.verify)):
+    for member, wrong in (
+        ("server_name", bool(transport.server_name)),
+        ("subject_alt_names", bool(transport.subject_alt_names)),
+        ("verify", not transport.verify),
+    ):
         if wrong:
             message = f"{quote(member)} has a meaning for clusters only"
             mistakes.append(Mistake((*transport_path, member), message, "remove it from this listener"))
@@ -178,6 +184,11 @@ def _check_calling_transport(transport: TransportConfig, snapshot: Snapshot, pat
     ):
         message = f"{quote(transport.server_name)} is no server name"
         mistakes.append(Mistake((*path, "server_name"), message, "write the name in the endpoint's certificate"))
+    for index, name in enumerate(transport.subject_alt_names):
+        if "://" not in name:
+            fault = syntax.host_pattern(name)
+            if fault is not None:
+                mistakes.append(Mistake((*path, "subject_alt_names", index), *fault))
     if transport.security != "mesh":
         return
     if transport.mode != "strict":
@@ -202,11 +213,19 @@ def _check_transport(transport: TransportConfig, snapshot: Snapshot, path: Path,
             mistakes.append(Mistake((*path, "alpn", index), message, suggest(protocol, _PROTOCOLS)))
     if transport.trust_file:
         _check_file(transport.trust_file, (*path, "trust_file"), mistakes)
+    if transport.trust_pem and transport.trust_file:
+        message = "both 'trust_file' and 'trust_pem' say who is believed"
+        mistakes.append(Mistake((*path, "trust_pem"), message, "remove one of the two"))
+    if len(transport.trust_pem) > LARGEST_BUNDLE:
+        message = f"a bundle of {len(transport.trust_pem)} characters, {LARGEST_BUNDLE} are allowed"
+        mistakes.append(Mistake((*path, "trust_pem"), message, "leave out authorities that nobody needs"))
     if transport.security == "plain":
         useless = (
             ("certificates", bool(transport.certificates)),
             ("server_name", bool(transport.server_name)),
             ("trust_file", bool(transport.trust_file)),
+            ("trust_pem", bool(transport.trust_pem)),
+            ("subject_alt_names", bool(transport.subject_alt_names)),
         )
         for member, given in useless:
             if given:

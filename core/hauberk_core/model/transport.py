@@ -35,6 +35,11 @@ class TransportConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     trust_file: str = ""
     """PEM bundle of the authorities believed; empty: the system's. On a listener it asks clients for a certificate.
     With `mesh`, the name under which the mesh's own are held in memory."""
+    trust_pem: str = ""
+    """The same bundle itself, in place of a file."""
+    subject_alt_names: tuple[str, ...] = ()
+    """Cluster only: host names (perhaps `*.name`) and URIs, of which the peer's certificate must have one; empty: `server_name`,
+    which otherwise is only asked for."""
     verify: bool = True
     """Cluster only: False accepts any certificate; for tests and one-line use, and said in the log."""
     alpn: tuple[str, ...] = ("http/1.1",)

@@ -15,7 +15,9 @@ from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.listener import FilterChain, HttpLimits, Listener
 from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import AccessLog
+from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.loop import Loop
+from hauberk_core.net.named_peer import NamedPeerSecurity
 from hauberk_core.net.tls import TlsSecurity
 from hauberk_core.net.transport import Security, Transport
 from hauberk_core.observe.access_log import AccessLogWriter
@@ -223,7 +225,7 @@ class ProxyCore(ChainOwner):
     ) -> "ClusterRuntime":
         security = given
         if context is not None:
-            security = TlsSecurity(context, False, config.transport.server_name)
+            security = _client_security(context, config.transport)
         factory = _Clusters(
             name,
             self.loop,
@@ -304,6 +306,12 @@ class ProxyCore(ChainOwner):
             other = self._other_codecs.server
         start = self._random()
         return Chain(self, config, table, Dice(start), Dice(start, SILVER_RATIO), scheme, port, other)
+
+
+def _client_security(context: ssl.SSLContext, transport: TransportConfig) -> Security:
+    if transport.subject_alt_names:
+        return NamedPeerSecurity(context, transport.server_name, transport.subject_alt_names)
+    return TlsSecurity(context, False, transport.server_name)
 
 
 class ClusterRuntime(NameWatcher):

@@ -78,8 +78,8 @@ def encode_configuration(
 ) -> dict[str, Versioned]:
     """All resources of one proxy.
 
-    A certificate is among them only if a listener of the snapshot presents it. Files that the snapshot names for certificates are
-    not: they are of another machine.
+    A certificate is among them only if a listener or a cluster of the snapshot presents it. Files that the snapshot names for
+    certificates are not: they are of another machine.
 
     Args: certificates - by their names in the snapshot; encoder - who encodes for several proxies keeps one.
     """
@@ -89,6 +89,7 @@ def encode_configuration(
         for name, value in group.items():
             resources[f"{kind}/{name}"] = encode(f"{kind}/{name}", value)
     presented = {name for listener in snapshot.listeners.values() for name in _presented(listener)}
+    presented |= {name for cluster in snapshot.clusters.values() for name in cluster.transport.certificates}
     for name, pem in certificates.items():
         if name in presented:
             resources[f"{CERTIFICATE}/{name}"] = versioned(msgspec.msgpack.encode(pem))

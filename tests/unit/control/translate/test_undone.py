@@ -89,18 +89,15 @@ FILTER = "filters: [{type: %s, %s}]"
 EXTENSION = FILTER % ("ExtensionRef", "extensionRef: {group: a.test, kind: B, name: c}")
 AUTH = FILTER % ("ExternalAuth", "externalAuth: {protocol: HTTP, http: {}, backendRef: {name: reviews, port: 9080}}")
 BACKEND_TLS = (
-    "{targetRefs: [{group: '', kind: Service, name: a}], validation: {hostname: a.test, wellKnownCACertificates: System}}"
+    "{targetRefs: [{group: '', kind: Service, name: a}], options: {a.test/b: c}, "
+    "validation: {hostname: a.test, wellKnownCACertificates: System}}"
 )
 TO_A = "rules: [{backendRefs: [{name: a, port: 1}]}]"
-LISTENERS = "{parentRef: {name: web}, listeners: [{name: a, port: 8080, protocol: HTTP}]}"
-VALIDATION = "tls: {frontend: {default: {validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}}}}"
+LISTENERS = "{parentRef: {name: web}, listeners: [{name: a, port: 8443, protocol: HTTPS, tls: {options: {a.test/b: c}}}]}"
 
 FIELDS = [
     Written("Gateway", "spec.addresses", "warning", gateway("addresses: [{value: 10.0.0.1}]")),
     Written("Gateway", "spec.infrastructure", "warning", gateway("infrastructure: {labels: {a: b}}")),
-    Written("Gateway", "spec.allowedListeners", "warning", gateway("allowedListeners: {namespaces: {from: All}}")),
-    Written("Gateway", "spec.tls.backend", "warning", gateway("tls: {backend: {clientCertificateRef: {name: shop}}}")),
-    Written("Gateway", "spec.tls.frontend", "refused", gateway(VALIDATION), "spec.listeners"),
     Written("Gateway", "spec.defaultScope", "warning", gateway("defaultScope: All")),
     Written("Gateway", "spec.listeners.tls.options", "warning", gateway(tls="options: {a.test/b: c}")),
     Written("HTTPRoute", "spec.useDefaultGateways", "warning", route().replace("spec:", "spec:\n  useDefaultGateways: All")),
@@ -110,8 +107,8 @@ FIELDS = [
     Written("TLSRoute", "kind", "refused", other("TLSRoute", f"{{hostnames: [a.test], {TO_A}}}")),
     Written("TCPRoute", "kind", "refused", other("TCPRoute", f"{{{TO_A}}}")),
     Written("UDPRoute", "kind", "refused", other("UDPRoute", f"{{{TO_A}}}")),
-    Written("BackendTLSPolicy", "kind", "refused", other("BackendTLSPolicy", BACKEND_TLS)),
-    Written("ListenerSet", "kind", "refused", other("ListenerSet", LISTENERS)),
+    Written("BackendTLSPolicy", "spec.options", "warning", other("BackendTLSPolicy", BACKEND_TLS)),
+    Written("ListenerSet", "spec.listeners.tls.options", "warning", other("ListenerSet", LISTENERS)),
     Written("DestinationRule", "spec.trafficPolicy.tunnel", "warning", rule("{tunnel: {targetHost: a, targetPort: 1}}")),
     Written("DestinationRule", "spec.trafficPolicy.proxyProtocol", "warning", rule("{proxyProtocol: {version: V1}}")),
     Written("DestinationRule", "spec.trafficPolicy.retryBudget", "warning", rule("{retryBudget: {percent: 20}}")),
