@@ -3,7 +3,7 @@
 from typing import Final
 
 from hauberk_cli.install.chart import values_schema
-from hauberk_docs.configuration import schema_page
+from hauberk_docs.structs import schema_page
 
 _BEFORE: Final = """
 What may be said to `helm install hauberk deploy/charts/hauberk`, and to `hauberk install`: in a file (`--values FILE`), or one by

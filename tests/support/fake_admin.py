@@ -1,22 +1,22 @@
-"""Admin servers with one page, and the documents by which commands find them."""
+"""Admin servers with some pages, and the documents by which commands find them."""
 
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 
 @contextlib.contextmanager
-def admin_server(path: str, page: bytes, status: int = 200) -> Iterator[str]:
-    """An admin server with one page. Gives: its address."""
+def admin_server(pages: Mapping[str, bytes], status: int = 200) -> Iterator[str]:
+    """An admin server. Args: pages - by path; status - of all of them. Gives: its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(status if self.path == path else 404)
+            self.send_response(status if self.path in pages else 404)
             self.end_headers()
-            self.wfile.write(page)
+            self.wfile.write(pages.get(self.path, b""))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base class
             """Keep quiet."""

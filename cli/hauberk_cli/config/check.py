@@ -1,6 +1,5 @@
 """`hauberk config check`."""
 
-import json
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +7,7 @@ import click
 import msgspec
 
 from hauberk_cli.exit_codes import CHECK_FAILED, OK
+from hauberk_cli.output import JSON, output_option, show_json
 from hauberk_core.bounded_read import read_bounded
 from hauberk_core.config import load_snapshot
 from hauberk_core.model.document import LARGEST_DOCUMENT
@@ -18,11 +18,18 @@ from hauberk_core.model.snapshot import Snapshot
 _COLOURS: Final = {"error": "red", "warning": "yellow"}
 
 
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found in configuration files."""
+
+    ok: bool
+    """Whether every file can be served; warnings do not count."""
+    errors: list[ConfigError]
+    """Every mistake, warnings included, in the order of the files."""
+
+
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, allow_dash=True))
-@click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the answer."
-)
+@output_option("hauberk_cli.config.check:Checked")
 def check(files: tuple[Path, ...], output: str) -> int:
     """Check configuration files; show every mistake with its place.
 
@@ -36,8 +43,8 @@ def check(files: tuple[Path, ...], output: str) -> int:
     """
     found = [error for file in files for error in _check_file(file)]
     failed = any(error.severity == "error" for error in found)
-    if output == "json":
-        click.echo(json.dumps({"ok": not failed, "errors": msgspec.to_builtins(found)}, indent=2, ensure_ascii=False))
+    if output == JSON:
+        show_json(Checked(ok=not failed, errors=found))
     else:
         for error in found:
             _show(error)

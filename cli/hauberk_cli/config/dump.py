@@ -8,6 +8,7 @@ import msgspec
 
 from hauberk_cli.errors import CommandError
 from hauberk_cli.exit_codes import CHECK_FAILED, OK
+from hauberk_cli.output import JSON, output_option
 
 
 @click.command()
@@ -25,9 +26,7 @@ from hauberk_cli.exit_codes import CHECK_FAILED, OK
     type=click.Choice(["listeners", "routes", "clusters"]),
     help="Show this part; may be given several times.",
 )
-@click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the answer."
-)
+@output_option("hauberk_core.agent.config_dump:ConfigDump")
 def dump(*, proxy: str, mesh: Path | None, admin: bool, sections: tuple[str, ...], output: Literal["text", "json"]) -> int:
     """Show the configuration that a proxy serves by, without secrets.
 
@@ -57,7 +56,7 @@ def dump(*, proxy: str, mesh: Path | None, admin: bool, sections: tuple[str, ...
     if not admin and told.proxy != found.name:
         # The folder of a proxy outlives it, and its port may be another one's by now.
         raise CommandError(f"{found.full_name} does not run; at its address {told.proxy!r} answers", "hauberk proxies")
-    if output == "json":
+    if output == JSON:
         click.echo(page.text.rstrip("\n"))
     else:
         show_configuration(found.full_name if found.role != "proxy" else told.proxy, told, sections)

@@ -1,12 +1,11 @@
 """Asks the proxies of a mesh for their circuits, and shows them."""
 
 import http.client
-import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import click
 import msgspec
@@ -15,6 +14,7 @@ from hauberk_cli.errors import CommandError
 from hauberk_cli.exit_codes import OK
 from hauberk_cli.mesh.local_proxies import LocalProxy, local_proxies
 from hauberk_cli.mesh.table import show_table
+from hauberk_cli.output import show_json
 from hauberk_core.model.circuit import Circuits, ClusterCircuit, EndpointCircuit, Trip
 
 # A proxy of this machine answers at once, or is just starting or ending.
@@ -24,10 +24,24 @@ _LARGEST_PAGE: Final = 16 * 1024 * 1024
 _AT_A_TIME: Final = 8
 
 
-class _Answer(NamedTuple):
+class ProxyCircuits(msgspec.Struct, frozen=True, kw_only=True):
+    """The circuits of one proxy."""
+
     role: str
+    """`gateway` or `sidecar`; `proxy` if it was asked by its address."""
     proxy: str
-    circuits: Circuits
+    """Its name, as `hauberk proxies` shows it, or that address."""
+    clusters: tuple[ClusterCircuit, ...]
+    """Those with limits or outlier detection."""
+    endpoints: tuple[EndpointCircuit, ...]
+    """Of these clusters, those that were used."""
+
+
+class MeshCircuits(msgspec.Struct, frozen=True, kw_only=True):
+    """The circuits of every proxy that answers."""
+
+    proxies: list[ProxyCircuits]
+    """By role and name."""
 
 
 def show_circuits(mesh: Path | None, admins: Sequence[str], as_json: bool) -> int:
@@ -38,35 +52,35 @@ def show_circuits(mesh: Path | None, admins: Sequence[str], as_json: bool) -> in
     if not answers:
         raise CommandError("no proxy answers", "hauberk up DIR")
     if as_json:
-        shown = [{"role": role, "proxy": proxy, **msgspec.to_builtins(circuits)} for role, proxy, circuits in answers]
-        click.echo(json.dumps({"proxies": shown}, indent=2, ensure_ascii=False))
+        show_json(MeshCircuits(proxies=answers))
         return OK
     rows: list[tuple[str, ...]] = [
         ("PROXY", "CLUSTER", "ENDPOINT", "STATE", "REQUESTS", "CONNECTIONS", "WAITING", "RETRIES", "FAILED", "EJECTED")
     ]
-    for _, proxy, circuits in answers:
-        for cluster in circuits.clusters:
-            rows.append((proxy, *_cluster_row(cluster)))
-            rows += [(proxy, *_endpoint_row(one)) for one in circuits.endpoints if one.cluster == cluster.cluster]
+    for one in answers:
+        for cluster in one.clusters:
+            rows.append((one.proxy, *_cluster_row(cluster)))
+            rows += [(one.proxy, *_endpoint_row(end)) for end in one.endpoints if end.cluster == cluster.cluster]
     show_table(rows)
-    for _, proxy, circuits in answers:
-        for cluster in circuits.clusters:
+    for one in answers:
+        for cluster in one.clusters:
             if cluster.tripped is not None:
-                click.echo(_tripped(proxy, cluster.cluster, cluster.tripped))
-        for endpoint in circuits.endpoints:
+                click.echo(_tripped(one.proxy, cluster.cluster, cluster.tripped))
+        for endpoint in one.endpoints:
             if endpoint.tripped is not None:
-                click.echo(_tripped(proxy, f"{endpoint.cluster} {endpoint.endpoint}", endpoint.tripped))
+                click.echo(_tripped(one.proxy, f"{endpoint.cluster} {endpoint.endpoint}", endpoint.tripped))
     return OK
 
 
-def _ask(known: LocalProxy) -> _Answer | None:
+def _ask(known: LocalProxy) -> ProxyCircuits | None:
     connection = http.client.HTTPConnection(known.admin, timeout=_SECONDS)
     try:
         connection.request("GET", "/circuits")
         answer = connection.getresponse()
         if answer.status != 200:
             return None
-        return _Answer(known.role, known.full_name, msgspec.json.decode(answer.read(_LARGEST_PAGE), type=Circuits))
+        told = msgspec.json.decode(answer.read(_LARGEST_PAGE), type=Circuits)
+        return ProxyCircuits(role=known.role, proxy=known.full_name, clusters=told.clusters, endpoints=told.endpoints)
     except (OSError, http.client.HTTPException, msgspec.MsgspecError):
         # Its folder outlives a proxy; what listens on its port by now may be anything.
         return None

@@ -6,13 +6,11 @@ from typing import Final, Literal
 import click
 
 from hauberk_cli.mesh.needs import need
+from hauberk_cli.output import JSON, output_option
 
 _FOLDER: Final = click.Path(path_type=Path, exists=True, file_okay=False, readable=True)
 _MESH: Final = click.option(
     "--mesh", type=_FOLDER, help="The mesh's folder of resources; else $HAUBERK_MESH, or the one this folder is in."
-)
-_OUTPUT: Final = click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the answer."
 )
 _LEEWAY: Final = click.option(
     "--clock-leeway",
@@ -115,7 +113,7 @@ def run(
 
 @click.command()
 @_MESH
-@_OUTPUT
+@output_option("hauberk_control.local.messages:Status")
 def status(mesh: Path | None, output: Literal["text", "json"]) -> int:
     """Show what control makes of each object, and the mistakes in its files.
 
@@ -128,12 +126,12 @@ def status(mesh: Path | None, output: Literal["text", "json"]) -> int:
     """
     from hauberk_cli.mesh.look import show_status
 
-    return show_status(mesh, output == "json")
+    return show_status(mesh, output == JSON)
 
 
 @click.command()
 @_MESH
-@_OUTPUT
+@output_option("hauberk_control.local.messages:Proxies")
 def proxies(mesh: Path | None, output: Literal["text", "json"]) -> int:
     """Show every connected proxy: what it serves, whether that is the latest, and what it last refused.
 
@@ -148,7 +146,7 @@ def proxies(mesh: Path | None, output: Literal["text", "json"]) -> int:
     """
     from hauberk_cli.mesh.proxies import show_proxies
 
-    return show_proxies(mesh, output == "json")
+    return show_proxies(mesh, output == JSON)
 
 
 @click.command()
@@ -164,7 +162,7 @@ def proxies(mesh: Path | None, output: Literal["text", "json"]) -> int:
 @click.option("--proxy", "proxies", multiple=True, metavar="NAME", help="Wait for this proxy alone, which must be connected.")
 @click.option("--timeout", default="1m", show_default=True, metavar="SECONDS", help="Also as a duration, such as 2m30s.")
 @_MESH
-@_OUTPUT
+@output_option("hauberk_cli.mesh.wait:Waited")
 def wait(
     *,
     objects: tuple[str, ...],
@@ -191,13 +189,13 @@ def wait(
     """
     from hauberk_cli.mesh.wait import Wanted, read_timeout, wait_for
 
-    return wait_for(mesh, Wanted(objects, files, proxies), read_timeout(timeout), output == "json")
+    return wait_for(mesh, Wanted(objects, files, proxies), read_timeout(timeout), output == JSON)
 
 
 @click.command()
 @_MESH
 @click.option("--admin", "admins", multiple=True, metavar="HOST:PORT", help="Ask this proxy's admin server alone.")
-@_OUTPUT
+@output_option("hauberk_cli.mesh.circuits:MeshCircuits")
 def circuits(mesh: Path | None, admins: tuple[str, ...], output: Literal["text", "json"]) -> int:
     """Show the circuits of every proxy: limits and their use, endpoints left out, and the requests that tripped them.
 
@@ -212,7 +210,7 @@ def circuits(mesh: Path | None, admins: tuple[str, ...], output: Literal["text",
     """
     from hauberk_cli.mesh.circuits import show_circuits
 
-    return show_circuits(mesh, admins, output == "json")
+    return show_circuits(mesh, admins, output == JSON)
 
 
 @click.command("rotate-root")

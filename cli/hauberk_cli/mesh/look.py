@@ -1,6 +1,5 @@
 """Asks control how things are, and shows it."""
 
-import json
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ import trio
 from hauberk_cli.errors import CommandError
 from hauberk_cli.exit_codes import CHECK_FAILED, OK
 from hauberk_cli.mesh.table import show_table
+from hauberk_cli.output import show_json
 from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused, find_mesh
 from hauberk_control.local.messages import AskStatus, ConditionRow, Request, Status
 
@@ -22,7 +22,7 @@ def show_status(mesh: Path | None, as_json: bool) -> int:
     status = ask_control(mesh, AskStatus(), Status)
     bad = [row for row in status.conditions if is_bad(row)]
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(status), indent=2, ensure_ascii=False))
+        show_json(status)
     else:
         rows = [("OBJECT", "PART", "CONDITION", "REASON", "PLACE")]
         for row in status.conditions:

@@ -1,16 +1,15 @@
 """Asks control for its proxies, and shows them."""
 
-import json
 from pathlib import Path
 from typing import Final
 
 import click
-import msgspec
 
 from hauberk_cli.exit_codes import CHECK_FAILED, OK
 from hauberk_cli.mesh.look import ask_control
 from hauberk_cli.mesh.table import show_table
 from hauberk_cli.mesh.words import age, printable
+from hauberk_cli.output import show_json
 from hauberk_control.local.messages import AskProxies, Proxies, ProxyRow, RefusalRow
 
 _HEADINGS: Final = ("PROXY", "ROLE", "PROGRAM", "VERSION", "LATEST", "IN-FORCE", "CONNECTED", "REFUSED", "IDENTITY")
@@ -20,7 +19,7 @@ def show_proxies(mesh: Path | None, as_json: bool) -> int:
     """Returns: the exit code."""
     answer = ask_control(mesh, AskProxies(), Proxies)
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(answer), indent=2, ensure_ascii=False))
+        show_json(answer)
     else:
         show_table([_HEADINGS, *[_row(proxy) for proxy in answer.proxies]])
         for proxy in answer.proxies:

@@ -1,6 +1,5 @@
 """Waits until what is in the files is in force at the proxies, and tells what keeps it from that."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,6 +13,7 @@ from hauberk_cli.exit_codes import CHECK_FAILED, OK
 from hauberk_cli.mesh.look import is_bad
 from hauberk_cli.mesh.proxies import full_name, is_refusing
 from hauberk_cli.mesh.words import age, printable
+from hauberk_cli.output import show_json
 from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused, find_mesh
 from hauberk_control.local.messages import (
     AskObjects,
@@ -42,6 +42,7 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     """A proxy, an object, a file, or control."""
     why: str
+    """What keeps it."""
     next: str
     """What to type, or to change."""
 
@@ -50,7 +51,9 @@ class Waited(msgspec.Struct, frozen=True, kw_only=True):
     """What became of waiting."""
 
     done: bool
+    """Whether everything that was waited for is so."""
     waited_seconds: float
+    """How long that took, or was tried."""
     proxies: list[str]
     """Those that have everything, as `hauberk proxies` calls them."""
     lagging: list[Lag]
@@ -96,7 +99,7 @@ def wait_for(mesh: Path | None, wanted: Wanted, seconds: float, as_json: bool) -
         raise CommandError(str(error), "hauberk up DIR") from error
     waited = trio.run(_wait, folder, wanted, seconds)
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(waited), indent=2, ensure_ascii=False))
+        show_json(waited)
         return OK if waited.done else CHECK_FAILED
     if waited.done:
         names = ", ".join([printable(name) for name in waited.proxies]) or "no proxy is connected"

@@ -1,17 +1,23 @@
 """`hauberk plugin list`."""
 
-import json
-
 import click
+import msgspec
 
+from hauberk_cli.mesh.table import show_table
+from hauberk_cli.output import JSON, output_option, show_json
 from hauberk_core.plugin.host import Description, control_host, data_host
 from hauberk_core.plugin.installed import OFF_VARIABLE
 
 
+class Plugins(msgspec.Struct, frozen=True, kw_only=True):
+    """The installed plugins."""
+
+    plugins: list[Description]
+    """One for each half, by name."""
+
+
 @click.command("list")
-@click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the answer."
-)
+@output_option("hauberk_cli.plugin.listing:Plugins")
 def list_plugins(output: str) -> None:
     """List the installed plugins: version, API, hooks, and whether each is on, off, or refused with its reason.
 
@@ -25,16 +31,14 @@ def list_plugins(output: str) -> None:
       HAUBERK_PLUGINS_OFF=tracing hauberk plugin list
     """
     plugins = sorted([*data_host().describe(), *control_host().describe()], key=lambda found: (found.name, found.half))
-    if output == "json":
-        click.echo(json.dumps({"plugins": [found._asdict() for found in plugins]}, indent=2, ensure_ascii=False))
+    if output == JSON:
+        show_json(Plugins(plugins=plugins))
         return
     if not plugins:
         click.echo("No plugin is installed. One is a package with an entry point in the group hauberk.data or hauberk.control.")
         return
     rows = [("NAME", "HALF", "PACKAGE", "API", "STATE", "HOOKS"), *[_row(found) for found in plugins]]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        click.echo("  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=True)]).rstrip())
+    show_table(rows)
     refused = [found for found in plugins if found.state == "refused"]
     for found in refused:
         click.echo(click.style(f"{found.name} ({found.half}) is refused: ", fg="red", bold=True) + found.reason, err=True)

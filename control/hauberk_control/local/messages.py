@@ -145,21 +145,30 @@ class ConditionRow(msgspec.Struct, frozen=True, kw_only=True):
     """One condition of one object."""
 
     kind: str
+    """Of the object."""
     namespace: str
+    """Of the object; empty for kinds that do not live in namespaces."""
     name: str
+    """Of the object."""
     place: str
+    """Where it stands: file, line and column."""
     part: str = ""
-    """A listener of a Gateway, a parent of a route."""
+    """A listener of a Gateway, a parent of a route; empty: the object itself."""
     type: str
+    """What is told, for example `Accepted`."""
     status: str
+    """`True`, `False` or `Unknown`."""
     reason: str
+    """In one word."""
     message: str = ""
+    """In sentences."""
 
 
 class Status(_Message, frozen=True, kw_only=True, tag="status"):
     """What control makes of the files."""
 
     conditions: list[ConditionRow]
+    """Of every object that has any."""
     problems: list[str]
     """Mistakes in files, each with its place, reason and hint."""
 
@@ -170,7 +179,9 @@ class RefusalRow(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     """Of the configuration."""
     reason: str
+    """The proxy's own words."""
     seconds_ago: float
+    """How long ago."""
     settled: bool
     """Whether it has taken another one since, or this one after all."""
 
@@ -179,11 +190,13 @@ class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
     """One connected proxy."""
 
     identity: str
+    """Its SPIFFE ID."""
     role: str
     """`gateway` or `sidecar`."""
     name: str
     """A gateway's `namespace/name`; a sidecar's workload."""
     namespace: str
+    """Its own."""
     program: str = ""
     """The program that it runs, and its version; empty where it does not say."""
     version: str
@@ -195,13 +208,16 @@ class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
     in_force_seconds: float | None = None
     """For how long it has served by its configuration; null: it has none yet."""
     connected_seconds: float
+    """For how long it has been connected to control."""
     last_refusal: RefusalRow | None = None
+    """null: none since it connected."""
 
 
 class Proxies(_Message, frozen=True, kw_only=True, tag="proxies"):
     """By role and name."""
 
     proxies: list[ProxyRow]
+    """Those that are connected."""
 
 
 class ObjectRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,22 +49,30 @@ class Trip(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     """The rule that was met, for a person."""
     method: str = ""
+    """Of the request."""
     path: str = ""
+    """Of the request, without its query."""
     status: int = 0
     """The endpoint's; 0: it gave none."""
     reason: str = ""
     """The code of what went wrong, where it is no status."""
     request_id: str = ""
+    """Of its header `x-request-id`."""
     trace_id: str = ""
+    """Empty: it was not traced."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a whole proxy may have under way to one cluster; None: no limit."""
+    """What a whole proxy may have under way to one cluster; null: no limit."""
 
     connections: int | None = None
+    """Open at a time."""
     waiting: int | None = None
+    """Requests without a connection yet."""
     requests: int | None = None
+    """Under way at a time."""
     retries: int | None = None
+    """Under way at a time."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,17 +89,29 @@ class ClusterCircuit(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster: what is under way in the whole proxy, its limits, and how often they refused."""
 
     cluster: str
+    """Its name in the configuration."""
     requests: int
+    """Under way now."""
     connections: int
+    """Open now."""
     waiting: int
+    """Requests without a connection now."""
     retries: int
+    """Under way now."""
     limits: Limits
+    """What there may be of these."""
     request_overflows: int
+    """How often the limit of requests refused one."""
     connection_overflows: int
+    """How often the limit of connections kept one from being made."""
     waiting_overflows: int
+    """How often the limit of waiting requests refused one."""
     retry_overflows: int
+    """How often the limit of retries kept one from being made."""
     ejection_overflows: int
+    """How often an endpoint stayed because too many were ejected already."""
     tripped: Trip | None
+    """What a limit refused last; null: nothing yet."""
 
 
 State = Literal["closed", "open", "half-open"]
@@ -101,22 +121,33 @@ class EndpointCircuit(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint of a cluster."""
 
     cluster: str
+    """Its cluster's name."""
     endpoint: str
+    """Its address."""
     state: State
+    """`closed` lets traffic through; `open`: it is left out; `half-open`: one request tries it."""
     open_seconds: float
     """For how long it stays open from now on."""
     active: int
     """Requests under way."""
     consecutive_5xx: int
+    """Failures in a row: answers of 500 to 599, and what counts as such."""
     consecutive_gateway: int
+    """Failures in a row: 502, 503, 504, and no answer."""
     consecutive_local: int
+    """Failures in a row: no connection, no answer in time."""
     ejections: int
     """How often it was ejected."""
     ejections_5xx: int
+    """For failures of the first kind."""
     ejections_gateway: int
+    """For failures of the second kind."""
     ejections_local: int
+    """For failures of the third kind."""
     ejections_probe: int
+    """Because the request that tried it while half open failed."""
     tripped: Trip | None
+    """What it was ejected for last; null: never yet."""
 
 
 class Circuits(msgspec.Struct, frozen=True, kw_only=True):

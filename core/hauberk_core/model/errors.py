@@ -33,6 +33,7 @@ class ConfigError(msgspec.Struct, frozen=True, kw_only=True):
     """One mistake."""
 
     message: str
+    """What is wrong."""
     hint: str
     """What to do about it."""
     origin: str = ""
@@ -44,6 +45,7 @@ class ConfigError(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
     """The value's place in the document, or empty for the document itself."""
     severity: Literal["error", "warning"] = "error"
+    """A warning keeps nothing from being in force."""
 
     def __str__(self) -> str:
         place = f"{self.origin}:{self.line}:{self.column}" if self.line else self.origin

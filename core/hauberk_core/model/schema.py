@@ -17,9 +17,11 @@ from msgspec.inspect import (
     Field,
     FloatType,
     IntType,
+    ListType,
     LiteralType,
     Metadata,
     NoneType,
+    RawType,
     StrType,
     StructType,
     TupleType,
@@ -105,7 +107,7 @@ def _value(wanted: Type, met: list[StructType]) -> dict[str, Any]:
             return {"$ref": f"#/$defs/{cls.__name__}"}
         case DictType(value_type=value_type):
             return {"type": "object", "additionalProperties": _value(value_type, met)}
-        case VarTupleType(item_type=item_type):
+        case VarTupleType(item_type=item_type) | ListType(item_type=item_type):
             return {"type": "array", "items": _value(item_type, met)}
         case TupleType(item_types=item_types):
             size = len(item_types)
@@ -129,6 +131,8 @@ def _value(wanted: Type, met: list[StructType]) -> dict[str, Any]:
             return {"type": "null"}
         case Metadata(type=inner):
             return _value(inner, met)
+        case RawType():
+            return {}
         case CustomType(cls=cls):
             return dict(_CUSTOM[cls])
     raise TypeError(f"the model has a type that no schema is known for: {wanted}")

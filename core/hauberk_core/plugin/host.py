@@ -6,9 +6,11 @@ be switched off by name.
 """
 
 from collections.abc import Iterable
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, Protocol
 
+import msgspec
 import pluggy
+from msgspec.structs import replace
 
 from hauberk_core.model.errors import quote
 from hauberk_core.model.suggest import suggest
@@ -35,18 +37,23 @@ class Entry(Protocol):
         """Import it. Raises: whatever its module does."""
 
 
-class Description(NamedTuple):
+class Description(msgspec.Struct, frozen=True):
     """One plugin's half, for people."""
 
     name: str
+    """As policies and configurations call it."""
     half: Literal["data", "control"]
+    """`data`: in the proxy; `control`: in control."""
     package: str
     """The distribution that brought it; empty where it was none."""
     version: str
+    """Of that distribution."""
     api: str
     """What it was written for; empty if it does not say."""
     hooks: tuple[str, ...]
+    """What it implements."""
     state: Literal["on", "off", "refused"]
+    """Whether it is used where a configuration names it."""
     reason: str
     """Why it is refused, or how it was switched off; empty while it is on."""
 
@@ -123,21 +130,21 @@ class PluginHost:
         version = "" if entry.dist is None else entry.dist.version
         found = Description(entry.name, self._half, package, version, "", (), "refused", "")
         if entry.name in self._off or "*" in self._off:
-            return found._replace(state="off", reason=f"by {OFF_VARIABLE}")
+            return replace(found, state="off", reason=f"by {OFF_VARIABLE}")
         known = self._described.get(entry.name)
         if known is not None:
-            return found._replace(reason=f"the package {known.package or 'before'} has a plugin of this name already")
+            return replace(found, reason=f"the package {known.package or 'before'} has a plugin of this name already")
         try:
             half = entry.load()
         except Exception as error:
             # Whatever a stranger's module does while it is imported.
-            return found._replace(reason=f"importing {entry.value} failed: {type(error).__name__}: {error}")
+            return replace(found, reason=f"importing {entry.value} failed: {type(error).__name__}: {error}")
         api = getattr(half, "HAUBERK_API", None)
         if not isinstance(api, str):
-            return found._replace(reason=f'it does not say for which API it was written; write HAUBERK_API = "{self._api}"')
-        found = found._replace(api=api[:32])
+            return replace(found, reason=f'it does not say for which API it was written; write HAUBERK_API = "{self._api}"')
+        found = replace(found, api=api[:32])
         if api != self._api:
-            return found._replace(reason=f"it was written for API {api[:32]}, this is API {self._api}")
+            return replace(found, reason=f"it was written for API {api[:32]}, this is API {self._api}")
         try:
             self._manager.register(half, entry.name)
             wrong = self._unknown_hooks(entry.name, half)
@@ -146,12 +153,12 @@ class PluginHost:
         if wrong:
             if self._manager.has_plugin(entry.name):
                 self._manager.unregister(name=entry.name)
-            return found._replace(reason=wrong)
+            return replace(found, reason=wrong)
         callers = self._manager.get_hookcallers(half) or []
         hooks = tuple(sorted([caller.name for caller in callers]))
         if not hooks:
-            return found._replace(reason="it implements no hook; mark implementations with @hookimpl")
-        return found._replace(hooks=hooks, state="on")
+            return replace(found, reason="it implements no hook; mark implementations with @hookimpl")
+        return replace(found, hooks=hooks, state="on")
 
     def _unknown_hooks(self, name: str, half: object) -> str:
         for caller in self._manager.get_hookcallers(half) or []:

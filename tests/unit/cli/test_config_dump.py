@@ -78,7 +78,7 @@ def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", ["reviews-v1", "default/reviews-v1", "sidecar/default/reviews-v1"])
 def test_a_configuration_is_shown_as_tables(mesh: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with admin_server("/config_dump", page()) as address:
+    with admin_server({"/config_dump": page()}) as address:
         write_proxy(mesh, "reviews-v1", address)
         assert main(["config", "dump", name]) == OK
     shown = capsys.readouterr()
@@ -87,7 +87,7 @@ def test_a_configuration_is_shown_as_tables(mesh: Path, name: str, capsys: pytes
 
 
 def test_parts_may_be_asked_for(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with admin_server("/config_dump", page()) as address:
+    with admin_server({"/config_dump": page()}) as address:
         write_proxy(mesh, "reviews-v1", address)
         assert main(["config", "dump", "reviews-v1", "--only", "clusters"]) == OK
     shown = capsys.readouterr().out
@@ -97,7 +97,7 @@ def test_parts_may_be_asked_for(mesh: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_as_json_it_is_the_admin_page(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with admin_server("/config_dump", page()) as address:
+    with admin_server({"/config_dump": page()}) as address:
         write_proxy(mesh, "reviews-v1", address)
         assert main(["config", "dump", "reviews-v1", "-o", "json"]) == OK
     shown = capsys.readouterr().out
@@ -107,20 +107,20 @@ def test_as_json_it_is_the_admin_page(mesh: Path, capsys: pytest.CaptureFixture[
 
 def test_any_proxy_with_an_admin_server_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
     empty = encode_snapshot(Snapshot()).decode()
-    with admin_server("/config_dump", page(empty, proxy="hauberk")) as address:
+    with admin_server({"/config_dump": page(empty, proxy="hauberk")}) as address:
         assert main(["config", "dump", "--admin", address]) == OK
     assert capsys.readouterr().out.startswith("hauberk: configuration -, number 3")
 
 
 def test_a_refusal_is_told_and_exits_with_1(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with admin_server("/config_dump", page(refused={"configuration": "port 80 is taken\n\x1b[2J"})) as address:
+    with admin_server({"/config_dump": page(refused={"configuration": "port 80 is taken\n\x1b[2J"})}) as address:
         write_proxy(mesh, "reviews-v1", address)
         assert main(["config", "dump", "reviews-v1"]) == CHECK_FAILED
     assert capsys.readouterr().err == "default/reviews-v1 refused a later configuration: port 80 is taken\n�[2J\n"
 
 
 def test_a_proxy_without_a_configuration_says_so(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with admin_server("/config_dump", page(None)) as address:
+    with admin_server({"/config_dump": page(None)}) as address:
         write_proxy(mesh, "reviews-v1", address)
         assert main(["config", "dump", "reviews-v1"]) == OK
     assert capsys.readouterr().out == "default/reviews-v1 has no configuration yet\n"
@@ -138,7 +138,7 @@ def test_a_proxy_without_a_configuration_says_so(mesh: Path, capsys: pytest.Capt
 def test_what_answers_may_be_another_program(
     mesh: Path, capsys: pytest.CaptureFixture[str], answer: bytes, status: int, words: str
 ) -> None:
-    with admin_server("/config_dump", answer, status) as address:
+    with admin_server({"/config_dump": answer}, status) as address:
         write_proxy(mesh, "reviews-v1", address)
         assert main(["config", "dump", "reviews-v1"]) == NOT_STARTED
     shown = capsys.readouterr().err

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hauberk_core.model.schema import snapshot_schema
+from hauberk_docs.output import shapes
 from hauberk_docs.pages import pages
 
 
@@ -18,6 +19,16 @@ def test_every_member_of_the_configuration_is_explained() -> None:
     bare = [
         f"{struct}.{member}"
         for struct, definition in snapshot_schema()["$defs"].items()
+        for member, schema in definition["properties"].items()
+        if not schema.get("description")
+    ]
+    assert not bare, "write a docstring below the member"
+
+
+def test_every_member_of_an_answer_is_explained() -> None:
+    bare = [
+        f"{struct}.{member}"
+        for struct, definition in shapes().items()
         for member, schema in definition["properties"].items()
         if not schema.get("description")
     ]

@@ -58,7 +58,7 @@ def encoded(*endpoints: EndpointCircuit) -> bytes:
 
 
 def test_the_table_has_states_counts_and_the_request_that_tripped(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with admin_server("/circuits", encoded(ENDPOINT)) as address:
+    with admin_server({"/circuits": encoded(ENDPOINT)}) as address:
         write_proxy(mesh, "reviews-v2", address)
         assert main(["circuits", "--mesh", str(mesh)]) == OK
     lines = capsys.readouterr().out.splitlines()
@@ -79,7 +79,7 @@ def test_the_table_has_states_counts_and_the_request_that_tripped(mesh: Path, ca
 
 
 def test_as_json_it_is_what_the_proxies_tell(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with admin_server("/circuits", encoded(ENDPOINT)) as first, admin_server("/circuits", encoded()) as second:
+    with admin_server({"/circuits": encoded(ENDPOINT)}) as first, admin_server({"/circuits": encoded()}) as second:
         write_proxy(mesh, "a", first)
         write_proxy(mesh, "b", second)
         assert main(["circuits", "-o", "json", "--mesh", str(mesh)]) == OK
@@ -90,16 +90,16 @@ def test_as_json_it_is_what_the_proxies_tell(mesh: Path, capsys: pytest.CaptureF
 
 
 def test_one_proxy_can_be_asked_by_its_address(capsys: pytest.CaptureFixture[str]) -> None:
-    with admin_server("/circuits", encoded()) as address:
+    with admin_server({"/circuits": encoded()}) as address:
         assert main(["circuits", "--admin", address]) == OK
         assert address in capsys.readouterr().out
 
 
 def test_a_proxy_that_has_ended_or_is_something_else_is_left_out(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with (
-        admin_server("/circuits", encoded()) as alive,
-        admin_server("/circuits", b"<html>") as other,
-        admin_server("/circuits", b"", 404) as old,
+        admin_server({"/circuits": encoded()}) as alive,
+        admin_server({"/circuits": b"<html>"}) as other,
+        admin_server({"/circuits": b""}, 404) as old,
     ):
         for name, address in (("alive", alive), ("other", other), ("old", old), ("ended", "127.0.0.1:1")):
             write_proxy(mesh, name, address)

@@ -95,7 +95,7 @@ async def test_slow_ratings(
     await _serve_admin(nursery, caller, _Sidecar(ratings, lambda: breaks and demo.folder.delay("ratings").exists(), why))
     state = demo.folder.root / FOLDER_NAME / "proxies" / "sidecar.default.reviews-v3"
     state.mkdir(parents=True)
-    document = {"role": "sidecar", "name": "reviews-v3", "admin": caller.admin}
+    document = {"role": "sidecar", "name": "reviews-v3", "node": {"namespace": "default"}, "admin": caller.admin}
     (state / "bootstrap.json").write_bytes(msgspec.json.encode(document))
     before = demo.folder.reviews_route.read_text()
     outcome = await check_slow_ratings(demo)
