@@ -8,7 +8,9 @@ from hauberk_cli.lazy_group import LazyCommand, LazyGroup
 
 _COMMANDS: Final = {
     "new": LazyCommand(
-        "hauberk_cli.plugin.new", "new_plugin", "Write a new plugin: an installable package that works, with tests and a README."
+        "hauberk_cli.plugin.new",
+        "new_plugin",
+        "Write a new plugin: an installable package that works, with both halves, tests and a README.",
     ),
     "list": LazyCommand(
         "hauberk_cli.plugin.listing",
