@@ -40,6 +40,9 @@ _COMMANDS: Final = {
     "rotate-root": LazyCommand(
         "hauberk_cli.mesh.command", "rotate_root", "Replace the root of the mesh's certificates, without a failed request."
     ),
+    "inject": LazyCommand(
+        "hauberk_cli.inject.command", "inject", "Inject sidecars into the pods of YAML files, as the webhook does in a cluster."
+    ),
     "config": LazyCommand(
         "hauberk_cli.config.command", "config", "Check configuration files; show a proxy's configuration; print the schema."
     ),

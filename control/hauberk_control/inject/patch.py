@@ -22,6 +22,10 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     """A JSON Pointer (RFC 6901)."""
     value: object = msgspec.UNSET
 
+    def steps(self) -> tuple[str, ...]:
+        """The path taken apart: names of members, and positions in lists."""
+        return tuple([step.replace("~1", "/").replace("~0", "~") for step in self.path.split("/")[1:]])
+
 
 def diff(before: JsonObject, after: JsonObject) -> list[Operation]:
     """The patch from one object to the other; empty if they are the same."""
