@@ -146,6 +146,31 @@ endure: $(READY) ## a mesh under load: rotation, edits, outages, for minutes
 bench: $(READY) ## hauberk beside Envoy, nginx and haproxy
 	$(BIN)/python -m bench
 
+# The Gateway API's own suite, which is a Go program; see tests/conformance/README.md.
+CONFORMANCE := build/conformance.test
+CONFORMANCE_CLASS ?= hauberk
+CONFORMANCE_ARGS ?=
+CONFORMANCE_RUN ?=
+CONFORMANCE_FEATURES = $(shell $(BIN)/python -c 'from hauberk_control.status.features import *; print(*GATEWAY_FEATURES, *MESH_FEATURES, sep=",")')
+CONFORMANCE_VERSION = $(shell $(BIN)/python -c 'from importlib.metadata import version; print(version("hauberk"))')
+
+$(CONFORMANCE): $(wildcard tests/conformance/*.go tests/conformance/go.*)
+	@mkdir -p build
+	cd tests/conformance
+	go test -c -o ../../$@ .
+
+.PHONY: conformance
+conformance: $(READY) $(CONFORMANCE) ## hauberk on the cluster of KUBECONFIG, held to the Gateway API's suite
+	@$(CONFORMANCE_RUN) $(CONFORMANCE) -test.run TestGatewayAPI -test.v -test.timeout 60m \
+	  -gateway-class=$(CONFORMANCE_CLASS) -conformance-profiles=GATEWAY-HTTP,MESH-HTTP \
+	  -supported-features=$(CONFORMANCE_FEATURES) -namespace-labels=istio-injection=enabled \
+	  -organization=hauberk -project=hauberk -url=https://hauberk.dev -contact=https://hauberk.dev \
+	  -version=$(CONFORMANCE_VERSION) -report-output=tests/conformance/report.yaml $(CONFORMANCE_ARGS)
+
+.PHONY: conformance-names
+conformance-names: $(CONFORMANCE) ## the tests of that suite, and the features for which they run
+	@$(CONFORMANCE) -test.run TestNames
+
 .PHONY: clean
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(COMPILED_VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
