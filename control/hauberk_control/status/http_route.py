@@ -11,10 +11,14 @@ def route_status(route: HTTPRoute, view: View) -> Status:
     """A route; parents that other controllers serve are left to them."""
     parents: list[ParentStatus] = []
     references = _references_condition(route, view)
+    partly = _partly(route, view)
     for parent in route.spec.parent_refs:
         accepted = _accepted_condition(route, parent, view)
         if accepted is not None:
-            parents.append(ParentStatus(parent_ref=parent, controller_name=CONTROLLER, conditions=(accepted, references)))
+            conditions = [accepted, references]
+            if partly is not None and accepted.status == "True":
+                conditions.append(partly)
+            parents.append(ParentStatus(parent_ref=parent, controller_name=CONTROLLER, conditions=tuple(conditions)))
     return Status(parents=tuple(parents))
 
 
@@ -59,3 +63,14 @@ def _references_condition(route: HTTPRoute, view: View) -> Condition:
         message = joined([f"{found.message}: {found.hint}" for found in unresolved])
         return fails("ResolvedRefs", unresolved[0].reason, generation, message)
     return holds("ResolvedRefs", "ResolvedRefs", generation)
+
+
+def _partly(route: HTTPRoute, view: View) -> Condition | None:
+    """That some rules are left out, if so."""
+    plan = view.plan(route)
+    if plan.refused or not plan.dropped:
+        return None
+    numbers = joined([str(index) for index in plan.dropped], ", ")
+    mistakes = [finding.message for finding in view.locate(view.plan_findings(route)) if finding.severity == "error"]
+    message = f"Dropped Rules {numbers} (counted from 0): {joined(mistakes)}"
+    return holds("PartiallyInvalid", "UnsupportedValue", route.metadata.generation, message)

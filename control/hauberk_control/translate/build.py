@@ -102,7 +102,7 @@ class Build:
         if rules is None:
             plan = self.view.plan(route)
             rules = tuple([bind(rule, lambda backend: self._reach(route, backend)) for rule in plan.rules])
-            rules = self.view.plugins.on_routes(route, rules)
+            rules = self.view.plugins.on_routes(route, rules, [rule.position for rule in plan.rules])
             rules = tuple([self._with_callers(route, rule, own) for rule, own in zip(plan.rules, rules, strict=True)])
             known.note_rules(key, shares, rules)
         return rules

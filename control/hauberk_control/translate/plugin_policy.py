@@ -109,12 +109,12 @@ class PluginPolicies:
         """Those for one listener of a Gateway alone."""
         return self._on(gateway, listener)
 
-    def on_routes(self, route: HTTPRoute, rules: tuple[Route, ...]) -> tuple[Route, ...]:
-        """The rules of a route with their plugins; `rules` are in the order of the resource's."""
+    def on_routes(self, route: HTTPRoute, rules: tuple[Route, ...], indices: Iterable[int]) -> tuple[Route, ...]:
+        """Rules of a route with their plugins. Args: indices - where each of them stands in the resource."""
         if not self._attached:
             return rules
         whole = self._on(route, None)
-        names = [rule.name for rule in route.spec.rules]
+        names = [route.spec.rules[index].name for index in indices]
         return tuple(
             [
                 msgspec.structs.replace(rule, plugins=merged(whole, self._on(route, name) if name is not None else ()))

@@ -59,6 +59,8 @@ class MirrorPlan(NamedTuple):
 class RulePlan(NamedTuple):
     """One rule."""
 
+    position: int
+    """In the resource, counted from 0."""
     route: Route
     """Without backends and mirrors."""
     backends: tuple[BackendPlan, ...]
@@ -74,21 +76,51 @@ class RoutePlan(NamedTuple):
     """All rules of a route, or why it is refused."""
 
     rules: tuple[RulePlan, ...]
+    """A rule with a mistake answers the requests that it matches with 500: they must neither go on without what it says nor reach
+    another rule. One whose matches are the mistake is left out."""
     mistakes: tuple[Mistake, ...]
-
-    @property
-    def refused(self) -> bool:
-        """Whether there is a mistake that keeps the route from being served."""
-        return any(mistake.severity == "error" for mistake in self.mistakes)
+    dropped: tuple[int, ...] = ()
+    """Positions of the rules that have mistakes."""
+    refused: bool = False
+    """Whether nothing of the route is served."""
 
 
 def plan_route(route: HTTPRoute) -> RoutePlan:
-    """Read a route. Everything that the proxy would refuse is found here, so that no other route suffers from it."""
+    """Read a route. Everything that the proxy would refuse is found here, so that no other rule or route suffers."""
     mistakes: list[Mistake] = []
-    rules = tuple([_plan_rule(route, rule, index, mistakes) for index, rule in enumerate(route.spec.rules)])
-    if not any(mistake.severity == "error" for mistake in mistakes):
-        mistakes += _refusals(rules)
-    return RoutePlan(rules, tuple(mistakes))
+    rules = [_plan_rule(route, rule, index, mistakes) for index, rule in enumerate(route.spec.rules)]
+    rules = _without(rules, mistakes)
+    for find in (_wrong_fields, _wrong_patterns):
+        found = find(rules)
+        mistakes += found
+        rules = _without(rules, found)
+    wrong = [mistake for mistake in mistakes if mistake.severity == "error"]
+    dropped = tuple(sorted({index for mistake in wrong if (index := _rule_of(mistake)) is not None}))
+    refused = len(dropped) == len(route.spec.rules) > 0 or any(_rule_of(mistake) is None for mistake in wrong)
+    return RoutePlan(() if refused else tuple(rules), tuple(mistakes), dropped, refused)
+
+
+def _without(rules: Sequence[RulePlan], mistakes: Sequence[Mistake]) -> list[RulePlan]:
+    """The rules after some mistakes were found in them."""
+    wrong = [mistake for mistake in mistakes if mistake.severity == "error"]
+    unmatched = {_rule_of(mistake) for mistake in wrong if mistake.path[3:4] == ("matches",)}
+    closed = {_rule_of(mistake) for mistake in wrong}
+    return [_closed(rule) if rule.position in closed else rule for rule in rules if rule.position not in unmatched]
+
+
+def _closed(rule: RulePlan) -> RulePlan:
+    """A rule that answers what it matches with 500."""
+    own = rule.route
+    return RulePlan(rule.position, Route(name=own.name, matches=own.matches, created=own.created), ())
+
+
+def _rule_of(mistake: Mistake) -> int | None:
+    """The position of the rule that a mistake is in."""
+    match mistake.path:
+        case ("spec", "rules", int(index), *_):
+            return index
+        case _:
+            return None
 
 
 def _plan_rule(route: HTTPRoute, rule: HttpRouteRule, index: int, mistakes: list[Mistake]) -> RulePlan:
@@ -121,7 +153,7 @@ def _plan_rule(route: HTTPRoute, rule: HttpRouteRule, index: int, mistakes: list
         retry=_retry(rule.retry, (*path, "retry"), mistakes),
         cors=filters.cors,
     )
-    return RulePlan(planned, tuple(backends), tuple(filters.mirrors))
+    return RulePlan(index, planned, tuple(backends), tuple(filters.mirrors))
 
 
 def _retry(told: HttpRouteRetry | None, path: Path, mistakes: list[Mistake]) -> Retry | None:
@@ -256,31 +288,36 @@ def _headers(headers: Sequence[HttpHeader]) -> tuple[tuple[str, str], ...]:
     return tuple(found.values())
 
 
-def _refusals(rules: Sequence[RulePlan]) -> list[Mistake]:
-    """What the proxy would refuse, with its place in the resource."""
-    table = RouteTable(virtual_hosts=(VirtualHost(name="all", hosts=("*",), routes=tuple([rule.route for rule in rules])),))
+def _wrong_fields(rules: Sequence[RulePlan]) -> list[Mistake]:
+    """What the proxy would refuse of the rules' fields, with its place in the resource."""
     found: list[Mistake] = []
-    check_route_table(table, (), (), found)
-    mistakes = [_in_resource(mistake) for mistake in found if mistake.severity == "error"]
-    if not mistakes:
-        try:
-            compile_table(table)
-        except RouteErrors as errors:
-            # Texts that are paths and names are right by now, so that these are regular expressions.
-            mistakes = [_in_resource(Mistake(error.path, error.message, error.hint)) for error in errors.errors]
-    return mistakes
+    check_route_table(_table(rules), (), (), found)
+    return [_in_resource(mistake, rules) for mistake in found if mistake.severity == "error"]
 
 
-def _in_resource(mistake: Mistake) -> Mistake:
+def _wrong_patterns(rules: Sequence[RulePlan]) -> list[Mistake]:
+    """Which regular expressions the proxy would refuse. Args: rules - their other fields are right."""
+    try:
+        compile_table(_table(rules))
+    except RouteErrors as errors:
+        return [_in_resource(Mistake(error.path, error.message, error.hint), rules) for error in errors.errors]
+    return []
+
+
+def _table(rules: Sequence[RulePlan]) -> RouteTable:
+    return RouteTable(virtual_hosts=(VirtualHost(name="all", hosts=("*",), routes=tuple([rule.route for rule in rules])),))
+
+
+def _in_resource(mistake: Mistake, rules: Sequence[RulePlan]) -> Mistake:
     """A mistake of the table with its place in the resource: down to the rule, and to the match where it is in one."""
     match mistake.path:
         case (_, _, "routes", int(rule), "matches", int(match), *rest):
             where = {"query": "queryParams"}.get(str(rest[0]), str(rest[0])) if rest else ""
-            path: Path = ("spec", "rules", rule, "matches", match, *([where] if where else []))
-        case (_, _, "routes", int(rule), "created", *_):
+            path: Path = ("spec", "rules", rules[rule].position, "matches", match, *([where] if where else []))
+        case (_, _, "routes", int(), "created", *_):
             path = ("metadata", "creationTimestamp")
         case (_, _, "routes", int(rule), *_):
-            path = ("spec", "rules", rule)
+            path = ("spec", "rules", rules[rule].position)
         case _:
             path = ()
     return mistake._replace(path=path)

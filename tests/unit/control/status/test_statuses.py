@@ -168,6 +168,17 @@ def test_a_route_that_is_refused_is_attached_nowhere() -> None:
     assert of_gateway(*texts).listeners[0].attached_routes == 0
 
 
+def test_a_route_of_which_some_rules_are_served() -> None:
+    auth = "{type: ExternalAuth, externalAuth: {protocol: HTTP, http: {}, backendRef: {name: reviews, port: 9080}}}"
+    rules = f"rules: [{{filters: [{auth}]}}, {{backendRefs: [{{name: reviews, port: 9080}}]}}]"
+    accepted, _, partly = of_parent(gateway(HTTP), route(spec=rules), SERVICES)
+    assert (accepted.status, accepted.reason) == ("True", "Accepted")
+    assert (partly.type, partly.status, partly.reason) == ("PartiallyInvalid", "True", "UnsupportedValue")
+    # Gateway API asks for this beginning.
+    assert partly.message.startswith("Dropped Rule")
+    assert "ExternalAuth" in partly.message
+
+
 @pytest.mark.parametrize(
     ("backend", "reason"),
     [
