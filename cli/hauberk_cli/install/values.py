@@ -72,6 +72,18 @@ class WebhookValues(Part, frozen=True, kw_only=True):
     """What becomes of a pod that should get a sidecar while no control can be asked: it is not made, or it has none."""
 
 
+class CniValues(Part, frozen=True, kw_only=True):
+    """Capture by the node (`inject.capture: cni`), for namespaces that forbid pods to set it up themselves."""
+
+    enabled: bool = False
+    """One agent on each node, in the namespace kube-system; one installation of a cluster has it."""
+    configuration_folder: str = "/etc/cni/net.d"
+    """Where the node has its chain of plugins."""
+    programs_folder: str = "/opt/cni/bin"
+    """Where the node has the plugins' programs."""
+    resources: Resources = Resources(requests={"cpu": "10m", "memory": "64Mi"}, limits={"memory": "256Mi"})
+
+
 class MonitoringValues(Part, frozen=True, kw_only=True):
     """Objects for the Prometheus operator; they need its resource definitions."""
 
@@ -100,6 +112,7 @@ class Values(Part, frozen=True, kw_only=True):
     gateway_classes: GatewayClassValues = GatewayClassValues()
     inject: InjectionSettings = InjectionSettings()
     webhook: WebhookValues = WebhookValues()
+    cni: CniValues = CniValues()
     disruption_budget: bool = True
     """One replica of control may be evicted at a time."""
     network_policy: bool = True

@@ -2,13 +2,14 @@
 
 from typing import Final
 
-from hauberk_cli.install.expressions import Digest, Helper, Json, Merged, Release, Text, Value
+from hauberk_cli.install.expressions import Digest, Helper, Json, Merged, Text, Value
 from hauberk_cli.install.objects.naming import (
     CONTROL_HOST,
     CONTROL_IMAGE,
     CONTROL_NAME,
     LABELS,
     PROXY_IMAGE,
+    PULL_SECRETS,
     REVISION,
     SELECTOR,
     SUFFIX,
@@ -48,21 +49,6 @@ _SETTINGS_JSON: Final = Json(
 )
 SETTINGS: Final = Helper("hauberk.settings", _SETTINGS_JSON.resolve, f"{{{{ {_SETTINGS_JSON.helm()} }}}}")
 """What control is told of proxies (`hauberk_control.proxy_settings`)."""
-
-
-def _pull_secrets(release: Release) -> object:
-    names = Value("image.pullSecrets").resolve(release)
-    assert isinstance(names, list)
-    return [{"name": name} for name in names]
-
-
-PULL_SECRETS: Final = Helper(
-    "hauberk.pullSecrets",
-    _pull_secrets,
-    '{{ $found := list }}{{ range .Values.image.pullSecrets }}{{ $found = append $found (dict "name" .) }}{{ end }}'
-    "{{ $found | toJson }}",
-    is_list=True,
-)
 
 
 def control_parts() -> list[Part]:

@@ -36,12 +36,25 @@ def _image_template(which: str) -> str:
     return f"{registry}{{{{ .Values.image.{which} }}}}:{{{{ .Values.image.tag }}}}"
 
 
+def _pull_secrets(release: Release) -> object:
+    names = Value("image.pullSecrets").resolve(release)
+    assert isinstance(names, list)
+    return [{"name": name} for name in names]
+
+
 SUFFIX: Final = Helper(
     "hauberk.suffix", _suffix, f'{{{{ if ne .Values.revision "{DEFAULT_REVISION}" }}}}-{{{{ .Values.revision }}}}{{{{ end }}}}'
 )
 CONTROL_IMAGE: Final = Helper("hauberk.controlImage", lambda release: _image(release, "control"), _image_template("control"))
 PROXY_IMAGE: Final = Helper("hauberk.proxyImage", lambda release: _image(release, "proxy"), _image_template("proxy"))
-HELPERS: Final = (SUFFIX, CONTROL_IMAGE, PROXY_IMAGE)
+PULL_SECRETS: Final = Helper(
+    "hauberk.pullSecrets",
+    _pull_secrets,
+    '{{ $found := list }}{{ range .Values.image.pullSecrets }}{{ $found = append $found (dict "name" .) }}{{ end }}'
+    "{{ $found | toJson }}",
+    is_list=True,
+)
+HELPERS: Final = (SUFFIX, CONTROL_IMAGE, PROXY_IMAGE, PULL_SECRETS)
 
 CONTROL_NAME: Final = Text(NAME, SUFFIX)
 CONTROL_HOST: Final = Text(CONTROL_NAME, ".", NAMESPACE, ".svc")

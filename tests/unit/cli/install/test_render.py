@@ -90,6 +90,18 @@ def test_monitors_are_made_when_asked_for() -> None:
     assert made["PodMonitor", "hauberk-control"]["spec"]["namespaceSelector"] == {"any": True}
 
 
+def test_the_nodes_part_in_capture_is_kept_out_of_controls_namespace() -> None:
+    assert "DaemonSet" not in {kind for kind, _ in _made()}
+    made = _made("cni.enabled=true", "cni.configurationFolder=/var/cni")
+    agents = made["DaemonSet", "hauberk-cni"]
+    assert agents["metadata"]["namespace"] == "kube-system"
+    spec = agents["spec"]["template"]["spec"]
+    paths = {volume["name"]: volume["hostPath"]["path"] for volume in spec["volumes"]}
+    assert paths["configuration"] == "/var/cni"
+    assert {mount["name"] for mount in spec["containers"][0]["volumeMounts"]} == set(paths)
+    assert made["ClusterRole", "hauberk-cni"]["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+
+
 def test_control_is_what_the_restricted_standard_allows() -> None:
     spec = _made()["Deployment", "hauberk-control"]["spec"]["template"]["spec"]
     assert spec["securityContext"]["runAsNonRoot"] is True
