@@ -231,3 +231,14 @@ def test_hop_by_hop_fields_stay_behind(any_proxy: "Scenario") -> None:
     assert b"Keep-Alive" not in request
     endpoint.connection().send(b"HTTP/1.1 200 OK\r\nConnection: X-Back\r\nX-Back: 1\r\nContent-Length: 0\r\n\r\n")
     assert b"X-Back" not in client.received()
+
+
+def test_a_redirect_names_the_port_that_clients_know(build: "Build") -> None:
+    scenario = build(route={"backends": (), "redirect": Redirect(path="/there")})
+    snapshot = scenario.snapshot
+    client = scenario.browser()
+    for public, location in ((0, "http://a.test:8080/there"), (80, "http://a.test/there"), (81, "http://a.test:81/there")):
+        listener = msgspec.structs.replace(snapshot.listeners["web"], public_port=public)
+        scenario.apply(msgspec.structs.replace(snapshot, listeners={"web": listener}))
+        scenario.get(client)
+        assert f"location: {location}\r\n".encode() in client.received()

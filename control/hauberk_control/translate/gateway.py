@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from hauberk_control.gateways.listening import pod_port
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.finding import findings
 from hauberk_control.translate.gateway_listener import ListenerState
@@ -44,14 +45,15 @@ def build_gateway(build: Build) -> None:
     hosts = _hosts_by_listener(build, gateway, states)
     taken: dict[int, int] = {}
     for port in sorted({state.spec.port for state in states if state.serves}):
-        actual = build.node.ports.get(port, port)
+        actual = pod_port(port) if build.node.pod else build.node.ports.get(port, port)
         first = taken.setdefault(actual, port)
         if first != port:
             message = f"port {port} would be {actual} on this machine, which is port {first}'s already"
             build.warn_about_node(message, "give the two ports different ones")
             continue
         serving = [state for state in states if state.serves and state.spec.port == port]
-        _add_port(build, gateway, serving, hosts, Address(build.node.address, actual))
+        public = port if build.node.pod and actual != port else 0
+        _add_port(build, gateway, serving, hosts, Address(build.node.address, actual), public)
 
 
 def _hosts_by_listener(
@@ -86,6 +88,7 @@ def _add_port(
     serving: Sequence[ListenerState],
     hosts: dict[str, dict[str, dict[str, tuple[Route, ...]]]],
     address: Address,
+    public_port: int,
 ) -> None:
     policies = build.view.plugins
     name = f"port-{serving[0].spec.port}"
@@ -119,7 +122,7 @@ def _add_port(
             server_names = (state.spec.hostname,) if state.spec.hostname else ()
             plugins = merged(policies.on_gateway(gateway), _of_listener(build, gateway, state))
             chains.append(FilterChain(route_table=table, server_names=server_names, transport=transport, plugins=plugins))
-    build.listeners[name] = Listener(address=str(address), filter_chains=tuple(chains))
+    build.listeners[name] = Listener(address=str(address), filter_chains=tuple(chains), public_port=public_port)
 
 
 def _of_listener(build: Build, gateway: Gateway, state: ListenerState) -> tuple[PluginConfig, ...]:

@@ -36,6 +36,6 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...] = ()
     """The pod's."""
     ports: dict[Port, Port] = {}
-    """Gateway: for a port of the resource, the one to listen on instead."""
+    """Gateway: for a port of the resource, the one to listen on instead; in a pod, control knows by itself."""
     plugins: dict[str, str] | None = None
     """Data halves that are installed beside it and not switched off, with their versions; None: it does not say."""

@@ -79,3 +79,6 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The most specific destination or server name decides which one takes a connection."""
     captured: bool = False
     """Rules of the kernel lead connections here, which were going elsewhere. One that was going nowhere else is reset."""
+    public_port: Port = 0
+    """The port under which clients know it, where another one leads here, as a Service's does; 0: the one in `address`.
+    Redirects go by it."""

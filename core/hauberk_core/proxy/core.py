@@ -265,7 +265,7 @@ class ProxyCore(ChainOwner):
     def _configure_listener(self, runtime: ListenerRuntime, name: str, config: Listener, update: ProxyUpdate) -> None:
         chains: list[Chain] = []
         security: Security | None = None
-        port = runtime.listening.port()
+        port = config.public_port or runtime.listening.port()
         for index, chain_config in enumerate(config.filter_chains):
             context = update.server_contexts.get((name, index))
             # What a plugin secures is secured between proxies; behind them, as before them, is what the client spoke.
@@ -297,7 +297,7 @@ class ProxyCore(ChainOwner):
     ) -> Chain:
         table = update.route_tables[config.route_table] if config.route_table else _NO_TABLE
         old = runtime.chains[index] if index < len(runtime.chains) else None
-        if old is not None and (old.config is config or (old.config == config and old.scheme == scheme)):
+        if old is not None and old.port == port and (old.config is config or (old.config == config and old.scheme == scheme)):
             # Connections hold on to their chain: those that are open follow the new table with their next request.
             old.table = table
             return old

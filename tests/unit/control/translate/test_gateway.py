@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import msgspec
 import pytest
 import trustme
 from resource_scenarios import ask, gateway_node, secret, service, store_of, workload
@@ -396,3 +397,13 @@ def test_a_redirect_leads_to_the_port_that_clients_reach_here(redirect: str, por
     found = ask(snapshot, "port-80").redirect
     assert found is not None
     assert found.port == expected
+
+
+def test_a_pod_listens_where_its_service_leads_and_knows_what_clients_call_it() -> None:
+    two = listener("  - {name: a, port: 80, protocol: HTTP}\n  - {name: b, port: 8080, protocol: HTTP}\n")
+    node = msgspec.structs.replace(gateway_node(ports={}), pod="web-hauberk-1", address="")
+    found = told(two, ROUTE, REVIEWS, node=node).snapshot.listeners
+    assert {name: (one.address, one.public_port) for name, one in found.items()} == {
+        "port-80": (":10080", 80),
+        "port-8080": (":8080", 0),
+    }
