@@ -15,6 +15,7 @@ from hauberk_control.local.messages import (
     AskObjects,
     AskProgress,
     AskProxies,
+    AskServices,
     AskStatus,
     Noted,
     Objects,
@@ -24,6 +25,7 @@ from hauberk_control.local.messages import (
     Refused,
     RegisterWorkload,
     Request,
+    Services,
     Status,
 )
 from hauberk_control.local.server import open_local_socket
@@ -40,12 +42,14 @@ class FakeControl:
         *,
         objects: Objects | None = None,
         progress: Sequence[Progress] = (),
+        services: Services | None = None,
     ) -> None:
         """Args: progress - one after the other, and the last one again and again."""
         self._status: Final = status
         self._proxies: Final = proxies
         self._refusal: Final = refusal
         self._objects: Final = objects
+        self._services: Final = services
         self._progress: Final = list(progress)
 
     def answer(self, request: Request) -> Answer:
@@ -57,6 +61,8 @@ class FakeControl:
             return self._proxies
         if isinstance(request, AskObjects) and self._objects is not None:
             return self._objects
+        if isinstance(request, AskServices) and self._services is not None:
+            return self._services
         if isinstance(request, AskProgress) and self._progress:
             return self._progress.pop(0) if len(self._progress) > 1 else self._progress[0]
         return Noted()

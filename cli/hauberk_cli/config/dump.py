@@ -6,13 +6,14 @@ from typing import Literal
 import click
 import msgspec
 
+from hauberk_cli.complete import proxy_names
 from hauberk_cli.errors import CommandError
 from hauberk_cli.exit_codes import CHECK_FAILED, OK
 from hauberk_cli.output import JSON, output_option
 
 
 @click.command()
-@click.argument("proxy", metavar="PROXY")
+@click.argument("proxy", metavar="PROXY", shell_complete=proxy_names)
 @click.option(
     "--mesh",
     type=click.Path(path_type=Path, exists=True, file_okay=False, readable=True),

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import click
 
+from hauberk_cli.complete import object_names, proxy_names, service_names, service_ports
 from hauberk_cli.mesh.needs import need
 from hauberk_cli.output import JSON, output_option
 
@@ -68,7 +69,7 @@ def up(folder: Path, validity: str, clock_leeway: str) -> int:
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--service", required=True, help="The Service that this process is an instance of.")
+@click.option("--service", required=True, shell_complete=service_names, help="The Service that this process is an instance of.")
 @click.option("--version", default="", help="Its version: the label `version`.")
 @click.option("--namespace", default="default", show_default=True, help="The namespace of service and workload.")
 @click.option("--service-account", default="", help="Who it is.  [default: as the service]")
@@ -78,6 +79,7 @@ def up(folder: Path, validity: str, clock_leeway: str) -> int:
     required=True,
     multiple=True,
     type=click.IntRange(1, 65535),
+    shell_complete=service_ports,
     help="The service's port that it serves; may be given several times.",
 )
 @_MESH
@@ -150,7 +152,7 @@ def proxies(mesh: Path | None, output: Literal["text", "json"]) -> int:
 
 
 @click.command()
-@click.argument("objects", nargs=-1, metavar="[OBJECT]...")
+@click.argument("objects", nargs=-1, metavar="[OBJECT]...", shell_complete=object_names)
 @click.option(
     "-f",
     "--file",
@@ -159,7 +161,14 @@ def proxies(mesh: Path | None, output: Literal["text", "json"]) -> int:
     type=click.Path(path_type=Path),
     help="Wait for what this file holds, or the files of this folder; it may have been deleted.",
 )
-@click.option("--proxy", "proxies", multiple=True, metavar="NAME", help="Wait for this proxy alone, which must be connected.")
+@click.option(
+    "--proxy",
+    "proxies",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=proxy_names,
+    help="Wait for this proxy alone, which must be connected.",
+)
 @click.option("--timeout", default="1m", show_default=True, metavar="SECONDS", help="Also as a duration, such as 2m30s.")
 @_MESH
 @output_option("hauberk_cli.mesh.wait:Waited")

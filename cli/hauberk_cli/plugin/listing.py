@@ -3,6 +3,8 @@
 import click
 import msgspec
 
+from hauberk_cli.complete import plugin_names
+from hauberk_cli.errors import CheckFailed
 from hauberk_cli.mesh.table import show_table
 from hauberk_cli.output import JSON, output_option, show_json
 from hauberk_core.plugin.host import Description, control_host, data_host
@@ -17,20 +19,25 @@ class Plugins(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command("list")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=plugin_names)
 @output_option("hauberk_cli.plugin.listing:Plugins")
-def list_plugins(output: str) -> None:
+def list_plugins(names: tuple[str, ...], output: str) -> None:
     """List the installed plugins: version, API, hooks, and whether each is on, off, or refused with its reason.
 
-    A plugin is a package installed beside hauberk. A proxy started from the same installation uses those that are on, where its
-    configuration names them. HAUBERK_PLUGINS_OFF=NAME,... switches plugins off; `*` stands for all.
+    With NAMEs, only these. A plugin is a package installed beside hauberk. A proxy started from the same installation uses those
+    that are on, where its configuration names them. HAUBERK_PLUGINS_OFF=NAME,... switches plugins off; `*` stands for all.
 
     \b
     Examples:
       hauberk plugin list
-      hauberk plugin list -o json
+      hauberk plugin list canary -o json
       HAUBERK_PLUGINS_OFF=tracing hauberk plugin list
     """
     plugins = sorted([*data_host().describe(), *control_host().describe()], key=lambda found: (found.name, found.half))
+    for name in names:
+        if name not in {found.name for found in plugins}:
+            raise CheckFailed(f"no plugin called {name!r} is installed", "hauberk plugin list")
+    plugins = [found for found in plugins if not names or found.name in names]
     if output == JSON:
         show_json(Plugins(plugins=plugins))
         return

@@ -78,3 +78,10 @@ def test_an_empty_list_says_what_a_plugin_is(
     install("none", {})
     assert main(["plugin", "list"]) == 0
     assert "No plugin is installed" in capsys.readouterr().out
+
+
+def test_plugins_may_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugin", "list", "canary", "-o", "json"]) == 0
+    assert {found["name"] for found in json.loads(capsys.readouterr().out)["plugins"]} == {"canary"}
+    assert main(["plugin", "list", "canari"]) == 1
+    assert capsys.readouterr().err == "error: no plugin called 'canari' is installed\n next: hauberk plugin list\n"
