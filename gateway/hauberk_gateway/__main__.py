@@ -1,8 +1,9 @@
-"""`python -m hauberk_gateway BOOTSTRAP`: runs the gateway that a bootstrap document describes."""
+"""`python -m hauberk_gateway [BOOTSTRAP]`: runs the gateway of a bootstrap document, or without one that of this pod."""
 
 import sys
 
 from hauberk_core.agent.mesh import run_role
+from hauberk_core.agent.pod.run import run_pod_agent
 
 if __name__ == "__main__":
-    sys.exit(run_role("hauberk_gateway"))
+    sys.exit(run_role("hauberk_gateway", lambda: run_pod_agent("gateway")))

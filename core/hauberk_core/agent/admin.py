@@ -29,12 +29,21 @@ _EXHAUSTED_PAUSE: Final = 0.1
 class AdminServer:
     """Answers GET and HEAD on one address."""
 
-    def __init__(self, address: str, pages: dict[str, Page], inherited: Inherited | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        pages: dict[str, Page],
+        inherited: Inherited | None = None,
+        name: str = "admin",
+        seconds: float = _EXCHANGE_SECONDS,
+    ) -> None:
         """Bind the address.
 
-        Args: pages - by path; inherited - where the socket may be. Raises: BindError.
+        Args: pages - by path; inherited - where the socket may be; name - for people; seconds - that one exchange may take.
+        Raises: BindError.
         """
-        self.bound: Final = bind_one("admin", address, ADMIN, inherited)
+        self._seconds: Final = seconds
+        self.bound: Final = bind_one(name, address, ADMIN, inherited)
         self.address: Final[Address] = self.bound.address
         self._listener: Final = trio.SocketListener(trio.socket.from_stdlib_socket(self.bound.sockets[0]))
         self._accepting: Final = trio.CancelScope()
@@ -67,7 +76,7 @@ class AdminServer:
 
     async def _serve_connection(self, stream: trio.SocketStream) -> None:
         try:
-            with trio.move_on_after(_EXCHANGE_SECONDS):
+            with trio.move_on_after(self._seconds):
                 await self._exchange(stream)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the client has gone
@@ -104,7 +113,8 @@ class AdminServer:
         page = self._pages.get(path)
         if page is None:
             return _text(404, "no such page; there are " + ", ".join(sorted(self._pages)))
-        return await page(PageRequest(query, fields.get(b"accept", b"").decode("latin-1")))
+        told = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields.items()}
+        return await page(PageRequest(query, told.get("accept", ""), told))
 
 
 async def _receive_request(connection: h11.Connection, stream: trio.SocketStream) -> h11.Request | None:

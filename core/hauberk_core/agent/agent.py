@@ -22,13 +22,13 @@ from hauberk_core.agent.file_watch import FileWatch
 from hauberk_core.agent.handover.handover import Handover, take_over
 from hauberk_core.agent.log_file import LogFileError, open_log_file
 from hauberk_core.agent.logs import LOG, configure_logging
-from hauberk_core.agent.options import AgentOptions
+from hauberk_core.agent.options import AgentOptions, Companion
 from hauberk_core.agent.pages import make_pages
 from hauberk_core.agent.process import UpdateRefused
 from hauberk_core.agent.secrets import read_secrets, secret_files
 from hauberk_core.agent.sockets import BindError, ListenerSockets
 from hauberk_core.agent.source import Source, SourceFailed
-from hauberk_core.agent.state import AgentState
+from hauberk_core.agent.state import AgentState, Check
 from hauberk_core.agent.supervisor import StartFailed, Supervisor
 from hauberk_core.agent.target import Target
 from hauberk_core.agent.tracing import why_not, with_tracing
@@ -129,9 +129,10 @@ async def _run_with_signals(
                     nursery.cancel_scope.cancel()
                 elif number == signal.SIGHUP and handover.is_succeeded and not agent.state.draining:
                     await agent.leave()
+                elif not agent.state.draining and number == signal.SIGINT:
+                    nursery.start_soon(agent.drain, options.quick_drain_seconds)
                 elif not agent.state.draining:
-                    seconds = options.quick_drain_seconds if number == signal.SIGINT else agent.drain_seconds()
-                    nursery.start_soon(agent.drain, seconds)
+                    nursery.start_soon(agent.drain_when_known)
     return status
 
 
@@ -162,7 +163,7 @@ class Agent:
         """Of its certificates' files, when they were read last."""
         self._secret_watch: Final = FileWatch()
         self._number = 0
-        self.state: Final = AgentState(self._counters, self._supervisor, source.checks, options.service_name)
+        self.state: Final = AgentState(self._counters, self._supervisor, self._all_checks, options.service_name)
         self.admin_address: Address | None = None
         """Where the admin server listens."""
         self._scope: Final = trio.CancelScope()
@@ -171,8 +172,15 @@ class Agent:
         """Where each listener listens, with the port that was chosen for port 0."""
         return dict(self.state.addresses)
 
+    def _all_checks(self) -> list[Check]:
+        """What readiness depends on beyond the agent itself."""
+        companion = self._options.companion
+        return [*self._source.checks(), *(() if companion is None else companion.checks())]
+
     def drain_seconds(self) -> float:
         """What exchanges in flight get when nobody is in a hurry."""
+        if self._options.drain_seconds is not None:
+            return self._options.drain_seconds
         target = self.state.target
         # Workers serve the first configuration a moment before it is called in force.
         snapshot = self._wanted if target is None else target.snapshot
@@ -216,6 +224,14 @@ class Agent:
             await self._exporter.finish(_LAST_SPANS_SECONDS)
         self._scope.cancel()
 
+    async def drain_when_known(self) -> None:
+        """Say that it is not ready, and drain when whoever sends new connections has had the time to hear that."""
+        self.state.draining = True
+        if self._options.linger_seconds > 0:
+            LOG.info("not ready any more; draining in %.0f s", self._options.linger_seconds)
+            await trio.sleep(self._options.linger_seconds)
+        await self.drain(self.drain_seconds())
+
     async def leave(self) -> NoReturn:
         """End this process at once, for another one that its manager starts; the workers serve on until that one's do."""
         LOG.info("leaving; the workers serve on until another agent's do")
@@ -233,6 +249,8 @@ class Agent:
                     raise AgentFailed(str(error)) from error
                 self.admin_address = self._admin.address
                 nursery.start_soon(self._serve_admin, self._admin)
+            if self._options.companion is not None:
+                nursery.start_soon(self._run_companion, self._options.companion)
             for warning in self._export_warnings:
                 LOG.warning("%s", warning)
             if self._export_settings is not None:
@@ -248,6 +266,15 @@ class Agent:
             nursery.start_soon(self._follow_source)
             nursery.start_soon(self._follow_secrets)
             nursery.start_soon(self._follow_manager)
+
+    async def _run_companion(self, companion: Companion) -> None:
+        try:
+            await companion.run(self.state)
+        except BaseExceptionGroup as group:
+            failed, others = group.split(BindError)
+            if failed is None or others is not None:
+                raise
+            raise AgentFailed(_first_message(failed)) from group
 
     async def _serve_admin(self, admin: AdminServer) -> None:
         if self._handover.inherited.names:

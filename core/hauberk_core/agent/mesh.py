@@ -10,7 +10,7 @@ from hauberk_core.agent.bootstrap import Bootstrap, BootstrapError, read_bootstr
 from hauberk_core.agent.discovery.source import DiscoverySettings, DiscoverySource
 from hauberk_core.agent.grpc_bridge import AsyncioThread
 from hauberk_core.agent.identity.client import GrpcCertificateClient
-from hauberk_core.agent.identity.keep import IdentitySettings, keep_identity
+from hauberk_core.agent.identity.keep import IdentitySettings, NewToken, keep_identity
 from hauberk_core.agent.identity.proof import ParentTokens
 from hauberk_core.agent.identity.workload import WorkloadIdentity
 from hauberk_core.agent.logs import LOG, configure_logging
@@ -18,14 +18,17 @@ from hauberk_core.agent.options import AgentOptions
 from hauberk_core.plugin.installed import DATA, find_entry_points, switched_off
 
 
-def run_role(module: str) -> int:
-    """Run the proxy whose bootstrap document the command line names: the main of a role.
+def run_role(module: str, run_in_pod: Callable[[], int]) -> int:
+    """Run the proxy whose bootstrap document the command line names, or without one that of this pod: the main of a role.
 
-    Args: module - how the role is started, for the usage line. Returns: the exit status.
+    Args: module - how the role is started, for the usage line; run_in_pod - runs a proxy that takes everything from its pod.
+    Returns: the exit status.
     """
-    if len(sys.argv) != 2:
-        sys.stderr.write(f"usage: python -m {module} BOOTSTRAP.json\n")
+    if len(sys.argv) > 2:
+        sys.stderr.write(f"usage: python -m {module} [BOOTSTRAP.json]\n")
         return 2
+    if len(sys.argv) < 2:
+        return run_in_pod()
     try:
         path = Path(sys.argv[1])
         bootstrap = read_bootstrap(path)
@@ -64,10 +67,10 @@ def mesh_options(bootstrap: Bootstrap) -> AgentOptions:
     return AgentOptions(workers=bootstrap.workers, admin=bootstrap.admin, service_name=bootstrap.name)
 
 
-def mesh_source(bootstrap: Bootstrap, path: Path | None = None) -> DiscoverySource:
+def mesh_source(bootstrap: Bootstrap, path: Path | None = None, new_token: NewToken | None = None) -> DiscoverySource:
     """The source of this proxy's configuration, and of its identity.
 
-    Args: path - of the document, where further join tokens appear; None: there are none.
+    Args: path - of the document, where further join tokens appear; None: there are none; new_token - gets them elsewhere.
     Raises: BootstrapError.
     """
     state = Path(bootstrap.state)
@@ -83,8 +86,10 @@ def mesh_source(bootstrap: Bootstrap, path: Path | None = None) -> DiscoverySour
 
     async def keep(thread: AsyncioThread, changed: Callable[[WorkloadIdentity], None]) -> None:
         client = GrpcCertificateClient(thread, bootstrap.control, bootstrap.join)
-        tokens = ParentTokens(path, state, bootstrap.join_token) if path is not None and bootstrap.attended else None
-        await keep_identity(settings, client, changed, tokens.get if tokens is not None else None)
+        further = new_token
+        if further is None and path is not None and bootstrap.attended:
+            further = ParentTokens(path, state, bootstrap.join_token).get
+        await keep_identity(settings, client, changed, further)
 
     return DiscoverySource(
         DiscoverySettings(

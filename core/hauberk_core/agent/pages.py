@@ -1,7 +1,8 @@
 """What the admin server shows, page by page."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -22,6 +23,8 @@ class PageRequest(NamedTuple):
 
     query: str
     accept: str
+    fields: Mapping[str, str] = MappingProxyType({})
+    """Header fields, by their names in lower case; of several of one name the last."""
 
 
 class PageResponse(NamedTuple):

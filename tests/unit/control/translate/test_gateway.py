@@ -81,6 +81,12 @@ def test_a_request_goes_from_the_listener_to_the_endpoint() -> None:
     assert snapshot.clusters[CLUSTER].transport.security == "plain"
 
 
+def test_a_gateway_in_a_pod_listens_where_its_service_leads() -> None:
+    node = msgspec.structs.replace(gateway_node(ports={}), pod="web-hauberk-x1", address="")
+    snapshot = told(GATEWAY, ROUTE, REVIEWS, node=node).snapshot
+    assert [(one.address, one.public_port) for one in snapshot.listeners.values()] == [(":10080", 80)]
+
+
 def test_labels_of_metrics_have_istios_names() -> None:
     labels = told(GATEWAY, ROUTE, REVIEWS).snapshot.clusters[CLUSTER].labels
     assert labels["destination_service"] == "reviews.default.svc.cluster.local"
