@@ -38,15 +38,24 @@ class Backend(NamedTuple):
 
 
 def resolve(
-    route: Route, reference: BackendObjectReference, store: Store, grants: Grants, backend_tls: BackendTlsPolicies
+    route: Route,
+    reference: BackendObjectReference,
+    store: Store,
+    grants: Grants,
+    backend_tls: BackendTlsPolicies,
+    in_mesh: bool,
 ) -> Backend | Unresolved:
-    """Look up one backend of a route."""
+    """Look up one backend of a route.
+
+    Args: in_mesh - for callers inside the mesh, who can reach every service anyhow: they need no ReferenceGrant (Gateway API,
+        GEP-1294).
+    """
     if (reference.group, reference.kind) != ("", "Service"):
         shown = f"{reference.group}/{reference.kind}" if reference.group else reference.kind
         return Unresolved("InvalidKind", f"{shown} is no backend here", "refer to a Service")
     own = route.metadata.namespace
     namespace = reference.namespace or own
-    if not grants.allow((route.GROUP, route.KIND, own), ("", "Service", namespace), reference.name):
+    if not in_mesh and not grants.allow((route.GROUP, route.KIND, own), ("", "Service", namespace), reference.name):
         message = f"the namespace {quote(namespace)} does not let routes of {quote(own)} refer to its services"
         return Unresolved("RefNotPermitted", message, f"add a ReferenceGrant in {namespace}")
     service = store.service(namespace, reference.name)

@@ -13,6 +13,8 @@ from hauberk_core.model.route import Route
 from hauberk_core.resources import Service
 from hauberk_core.resources.kubernetes.service import ServicePort
 
+RouteKey = tuple[str, str, bool]
+"""A route's namespace and name, and whether it is for callers inside the mesh, who may refer to more."""
 Shares = tuple[tuple[str, int], ...]
 """Among which clusters a destination's requests are divided, and how."""
 
@@ -31,22 +33,22 @@ class BoundRoutes:
     """Those of one store."""
 
     def __init__(self) -> None:
-        self._targets: Final[dict[tuple[str, str], Targets]] = {}
-        self._rules: Final[dict[tuple[tuple[str, str], tuple[Shares, ...]], tuple[Route, ...]]] = {}
+        self._targets: Final[dict[RouteKey, Targets]] = {}
+        self._rules: Final[dict[tuple[RouteKey, tuple[Shares, ...]], tuple[Route, ...]]] = {}
 
-    def targets(self, key: tuple[str, str]) -> Targets | None:
-        """What the route of this namespace and name leads to; None where nobody has looked yet."""
+    def targets(self, key: RouteKey) -> Targets | None:
+        """What a route leads to; None where nobody has looked yet."""
         return self._targets.get(key)
 
-    def note_targets(self, key: tuple[str, str], targets: Targets) -> None:
+    def note_targets(self, key: RouteKey, targets: Targets) -> None:
         """Remember it."""
         self._targets[key] = targets
 
-    def rules(self, key: tuple[str, str], shares: tuple[Shares, ...]) -> tuple[Route, ...] | None:
+    def rules(self, key: RouteKey, shares: tuple[Shares, ...]) -> tuple[Route, ...] | None:
         """A route's rules, for proxies that share requests for its destinations like this; None where nobody has bound them."""
         return self._rules.get((key, shares))
 
-    def note_rules(self, key: tuple[str, str], shares: tuple[Shares, ...], rules: tuple[Route, ...]) -> None:
+    def note_rules(self, key: RouteKey, shares: tuple[Shares, ...], rules: tuple[Route, ...]) -> None:
         """Remember them."""
         self._rules[key, shares] = rules
 

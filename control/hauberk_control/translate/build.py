@@ -7,7 +7,7 @@ import msgspec
 
 from hauberk_control.store import ObjectKey
 from hauberk_control.translate.backend import Backend, Unresolved, bind
-from hauberk_control.translate.bound_routes import Targets, destinations
+from hauberk_control.translate.bound_routes import RouteKey, Targets, destinations
 from hauberk_control.translate.certificate import Found
 from hauberk_control.translate.destination_rule import Caller
 from hauberk_control.translate.finding import Finding, findings
@@ -49,7 +49,8 @@ class Build:
         self._caller: Final = Caller(node.namespace, tuple(sorted(node.labels.items())))
         labels = source_labels(node.name, node.namespace, node.labels, node.identity)
         self.source: Final = Source(_trust_domain(node.identity), labels, self._client_certificate())
-        self._bound: Final[dict[tuple[str, str], tuple[Route, ...]]] = {}
+        self._in_mesh: Final = node.role == "sidecar"
+        self._bound: Final[dict[RouteKey, tuple[Route, ...]]] = {}
         self._destinations: Final[dict[tuple[str, str, int], Destination]] = {}
 
     def destination(self, service: Service, port: ServicePort) -> Destination:
@@ -81,13 +82,13 @@ class Build:
 
     def routes(self, route: HTTPRoute) -> tuple[Route, ...]:
         """The rules of an HTTPRoute with their backends; none if it is refused."""
-        key = (route.metadata.namespace, route.metadata.name)
+        key = (route.metadata.namespace, route.metadata.name, self._in_mesh)
         bound = self._bound.get(key)
         if bound is None:
             bound = self._bound[key] = self._bind(route, key)
         return bound
 
-    def _bind(self, route: HTTPRoute, key: tuple[str, str]) -> tuple[Route, ...]:
+    def _bind(self, route: HTTPRoute, key: RouteKey) -> tuple[Route, ...]:
         known = self.view.bound_routes
         targets = known.targets(key)
         if targets is None:
@@ -112,19 +113,21 @@ class Build:
         found = self.view.plan_findings(route)
         if plan.refused:
             return Targets((), found, True)
-        resolved = [(one, self.view.resolve(route, one.reference)) for rule in plan.rules for one in rule.references]
+        resolved = [
+            (one, self.view.resolve(route, one.reference, self._in_mesh)) for rule in plan.rules for one in rule.references
+        ]
         wrong = [(one, target) for one, target in resolved if isinstance(target, Unresolved)]
         return Targets(destinations(resolved), found + unresolved_findings(route, wrong), False)
 
     def _reach(self, route: HTTPRoute, reference: BackendObjectReference) -> Destination | None:
-        found = self.view.resolve(route, reference)
+        found = self.view.resolve(route, reference, self._in_mesh)
         return self.destination(found.service, found.port) if isinstance(found, Backend) else None
 
     def _with_callers(self, route: HTTPRoute, plan: RulePlan, rule: Route) -> Route:
         """A rule with what plugins do where its backends are called, behind its own."""
         plugins = rule.plugins
         for backend in plan.backends:
-            found = self.view.resolve(route, backend.reference)
+            found = self.view.resolve(route, backend.reference, self._in_mesh)
             if isinstance(found, Backend):
                 added = [one for one in self.view.plugins.at_callers(found.service, found.port) if one not in plugins]
                 plugins = merged(plugins, tuple(added)) if added else plugins

@@ -165,9 +165,9 @@ class View:
             return None
         return find_certificate(gateway, backend.client_certificate_ref, self.store, self.grants, self._pem)
 
-    def resolve(self, route: Route, reference: BackendObjectReference) -> Backend | Unresolved:
-        """What a backend of a route leads to."""
-        return resolve(route, reference, self.store, self.grants, self.backend_tls)
+    def resolve(self, route: Route, reference: BackendObjectReference, in_mesh: bool = False) -> Backend | Unresolved:
+        """What a backend of a route leads to. Args: in_mesh - for callers inside the mesh, those of a Service as parent."""
+        return resolve(route, reference, self.store, self.grants, self.backend_tls, in_mesh)
 
     def reached(self, service: Service, port: ServicePort) -> tuple[tuple[Reached, ...], tuple[Finding, ...]]:
         """The endpoints of a port, and what is wrong with others."""

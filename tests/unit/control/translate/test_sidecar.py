@@ -1,10 +1,10 @@
 """What a sidecar's proxy is told."""
 
 import pytest
-from resource_scenarios import ask, service, sidecar_node, store_of, workload
+from resource_scenarios import ask, gateway_node, service, sidecar_node, store_of, workload
 
 from hauberk_control.translate.node import Node
-from hauberk_control.translate.translate import Translation, translate
+from hauberk_control.translate.translate import Translation, Translator, translate
 from hauberk_core.config import check_whole
 from hauberk_core.model import Reason
 
@@ -197,20 +197,32 @@ def test_a_route_may_be_for_one_port(parent: str, cluster: str) -> None:
     assert ask(snapshot, "http-proxy", "/v", host="reviews").cluster == cluster
 
 
-def test_a_callers_own_route_goes_before_the_services() -> None:
-    grant = """
+def test_a_callers_own_route_goes_before_the_services_and_needs_no_grant() -> None:
+    texts = (REVIEWS, V2, service_route("theirs", "reviews"), service_route("ours", "reviews-v2", namespace="shop"))
+    shop = told(*texts, node=sidecar_node(namespace="shop", http_proxy_port=15099))
+    assert shop.problems == ()
+    assert ask(shop.snapshot, "http-proxy", "/v", host="reviews.default").cluster == V2_CLUSTER
+    assert ask(told(*texts, node=CALLING).snapshot, "http-proxy", "/v", host="reviews").cluster == CLUSTER
+
+
+def test_what_callers_in_the_mesh_may_refer_to_gateways_may_not() -> None:
+    gateway = """
 ---
 apiVersion: gateway.networking.k8s.io/v1
-kind: ReferenceGrant
-metadata: {name: open}
-spec:
-  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}]
-  to: [{group: "", kind: Service}]
+kind: Gateway
+metadata: {name: web, namespace: shop}
+spec: {gatewayClassName: hauberk, listeners: [{name: http, port: 80, protocol: HTTP}]}
 """
-    texts = (REVIEWS, V2, grant, service_route("theirs", "reviews"), service_route("ours", "reviews-v2", namespace="shop"))
-    shop = told(*texts, node=sidecar_node(namespace="shop", http_proxy_port=15099)).snapshot
-    assert ask(shop, "http-proxy", "/v", host="reviews.default").cluster == V2_CLUSTER
-    assert ask(told(*texts, node=CALLING).snapshot, "http-proxy", "/v", host="reviews").cluster == CLUSTER
+    both = service_route("ours", "reviews-v2", namespace="shop").replace("parentRefs: [", "parentRefs: [{name: web}, ")
+    store = store_of(REVIEWS, V2, gateway, both)
+    translator = Translator()
+    for node, cluster in (
+        (sidecar_node(namespace="shop", outbound={"reviews.default:9080": 15001}), V2_CLUSTER),
+        (gateway_node("shop/web"), ""),
+    ):
+        snapshot = translator.translate(store, node).snapshot
+        [table] = snapshot.route_tables
+        assert ask(snapshot, table, "/v").cluster == cluster
 
 
 def test_endpoint_slices_are_plain_and_only_the_ready_ones_count() -> None:
