@@ -3,7 +3,6 @@
 import datetime as dt
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +16,6 @@ from hauberk_control.ca.follow import follow_authority
 from hauberk_control.ca.server_tls import server_credentials
 from hauberk_control.ca.service import CertificateService
 from hauberk_control.ca.tokens import Grant, JoinTokens, TooManyTokens
-from hauberk_control.discovery.service import DiscoveryService
-from hauberk_control.discovery.snapshots import Configurations
 from hauberk_control.gateways.names import deployed_name
 from hauberk_control.local.kept_workloads import load_workloads, save_workloads
 from hauberk_control.local.messages import (
@@ -52,22 +49,19 @@ from hauberk_control.local.messages import (
 from hauberk_control.local.rows import absent_proxies, condition_rows, file_problems, object_rows, proxy_rows, shown_file
 from hauberk_control.local.server import open_local_socket
 from hauberk_control.local.workloads import Workloads, WorkloadTaken, account_of
-from hauberk_control.plugins import PluginTranslation
+from hauberk_control.pipeline import Pipeline
 from hauberk_control.ports import keep_ports
-from hauberk_control.secret import derived, keep_secret
+from hauberk_control.secret import keep_secret
 from hauberk_control.sources.folder import FolderSource
 from hauberk_control.sources.source import Loaded
 from hauberk_control.store import Store
-from hauberk_control.translate.translate import Translator
+from hauberk_control.translate.node import Node
 from hauberk_core.agent.grpc_bridge import open_asyncio_thread
 from hauberk_core.agent.identity.svid import CLOCK_LEEWAY
 from hauberk_core.agent.logs import LOG
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
 from hauberk_core.model.errors import ConfigError
-from hauberk_core.plugin.control_plugins import read_policy, with_plugin_kinds
-from hauberk_core.plugin.host import control_host
 from hauberk_core.resources import Gateway, Service
-from hauberk_core.resources.registry import CORE_KINDS
 
 COME_BACK_SECONDS: Final = 10.0
 """So long after its start control counts on workloads that ran before. They ask twice a second; a machine may be busy."""
@@ -94,11 +88,8 @@ class Control:
         self._folder: Final = mesh / FOLDER_NAME
         self._options: Final = options
         self._clock: Final = clock
-        plugins = control_host()
-        kinds, failures = with_plugin_kinds(plugins, CORE_KINDS)
-        self._plugin_failures: Final = tuple(failures)
-        """Of plugins whose kinds are not read."""
-        self._source: Final = FolderSource(mesh, kinds)
+        self._pipeline: Final = Pipeline(self, options.trust_domain)
+        self._source: Final = FolderSource(mesh, self._pipeline.kinds)
         self._files = Store()
         """What the folder holds."""
         self._store = Store()
@@ -107,12 +98,7 @@ class Control:
         self._workloads = Workloads()
         self._workloads_changed = trio.Event()
         self._tokens: Final = JoinTokens()
-        self._secret = b""
-        """The mesh's, once it serves."""
-        self._translator: Final = Translator(partial(read_policy, plugins))
-        translation = PluginTranslation(self._translator, plugins, lambda purpose: derived(self._secret, purpose))
-        self._configurations: Final = Configurations[Store](translation.translate)
-        self._discovery: Final = DiscoveryService(self._configurations, self, options.trust_domain)
+        self._discovery: Final = self._pipeline.discovery
         self._authority: Authority
         self._mesh_address = ""
         self._join_address = ""
@@ -128,12 +114,12 @@ class Control:
             self._discovery.close()
 
     async def _serve(self, options: ControlOptions, task_status: "trio.TaskStatus[None]") -> None:
-        for failure in self._plugin_failures:
+        for failure in self._pipeline.failures:
             LOG.error("%s", failure)
         async with open_local_socket(self._folder / SOCKET_NAME, self), open_asyncio_thread() as thread:
             ports = keep_ports(self._folder, options.host)
             self._authority = await trio.to_thread.run_sync(self._open_authority)
-            self._secret = await trio.to_thread.run_sync(keep_secret, self._folder)
+            self._pipeline.secret = await trio.to_thread.run_sync(keep_secret, self._folder)
             self._workloads = Workloads(await trio.to_thread.run_sync(load_workloads, self._folder))
             self._take(await self._source.next())
             certificates = CertificateService(self._authority, self._tokens)
@@ -172,12 +158,15 @@ class Control:
 
     # Directory.
 
-    def gateway_class(self, namespace: str, name: str) -> str | None:
+    def gateway_accounts(self, namespace: str, name: str) -> frozenset[str]:
         gateway = self._store.get(Gateway, namespace, name)
-        return None if gateway is None else gateway.spec.gateway_class_name
+        return frozenset(()) if gateway is None else frozenset((deployed_name(name, gateway.spec.gateway_class_name),))
 
-    def workload_account(self, namespace: str, name: str) -> str | None:
-        return self._workloads.account(namespace, name)
+    def workload_account(self, node: Node) -> str | None:
+        return self._workloads.account(node.namespace, node.name)
+
+    def completed(self, node: Node) -> Node:
+        return node
 
     # Inside.
 
@@ -217,7 +206,7 @@ class Control:
 
     def _publish(self) -> None:
         self._store = self._workloads.added_to(self._files)
-        self._configurations.publish(self._store)
+        self._pipeline.publish(self._store)
 
     def _fulfil(self, request: Request) -> Answer:
         match request:
@@ -286,15 +275,15 @@ class Control:
         )
 
     def _our_gateways(self) -> list[Gateway]:
-        view = self._translator.view(self._store)
+        view = self._pipeline.view(self._store)
         return [gateway for gateway in self._store.of(Gateway) if view.class_is_ours(gateway.spec.gateway_class_name)]
 
     def _status(self) -> Status:
         proxies = self._discovery.proxies()
-        problems = [*self._problems, *self._plugin_failures]
+        problems = [*self._problems, *self._pipeline.failures]
         problems += [problem for proxy in proxies for problem in proxy.notes.problems]
         return Status(
-            conditions=condition_rows(self._translator.view(self._store), proxies, self._mesh),
+            conditions=condition_rows(self._pipeline.view(self._store), proxies, self._mesh),
             problems=[
                 str(msgspec.structs.replace(problem, origin=shown_file(problem.origin, self._mesh)))
                 for problem in dict.fromkeys(problems)

@@ -106,6 +106,10 @@ class Store:
         assert value is None or isinstance(value, kind)
         return value
 
+    def counts(self) -> dict[str, int]:
+        """How many objects there are, by kind."""
+        return {kind: len(kept) for (_, kind), kept in self._by_kind.items()}
+
     def service(self, namespace: str, name: str) -> Service | None:
         """The service of this name."""
         return self.get(Service, namespace, name)

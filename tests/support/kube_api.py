@@ -180,7 +180,8 @@ class KubeApi:
                 scope = nursery.cancel_scope
                 self._streams.add(scope)
                 nursery.start_soon(_cancel_when_closed, stream, scope)
-                await self._tell(connection, stream, asked)
+                with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                    await self._tell(connection, stream, asked)
                 scope.cancel()
         finally:
             self._streams = {each for each in self._streams if not each.cancel_called}
@@ -239,8 +240,9 @@ class KubeApi:
         return _json(200, {"kind": "APIResourceList", "resources": listed})
 
     def _list(self, asked: Asked) -> Reply:
-        version, _, plural = asked.path.removeprefix("/apis/").removeprefix("/api/").rpartition("/")
-        if "/namespaces/" not in asked.path and plural not in self.served.get(version, {}):
+        _, root, *parts = asked.path.split("/")
+        version = parts[0] if root == "api" else "/".join(parts[:2])
+        if parts[-1] not in self.served.get(version, {}):
             return _status(404, "the server could not find the requested resource")
         items = [item for path, item in sorted(self.objects.items()) if _covers(asked.path, path)]
         start = int(asked.query.get("continue", "0"))

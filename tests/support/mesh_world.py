@@ -75,13 +75,18 @@ class People:
         self.gateways: Final[dict[tuple[str, str], str]] = {}
         self.workloads: Final[dict[tuple[str, str], str]] = {}
 
-    def gateway_class(self, namespace: str, name: str) -> str | None:
-        """The class of a Gateway."""
-        return self.gateways.get((namespace, name))
+    def gateway_accounts(self, namespace: str, name: str) -> frozenset[str]:
+        """The service account of a Gateway's proxies."""
+        known = self.gateways.get((namespace, name))
+        return frozenset(()) if known is None else frozenset((f"{name}-{known}",))
 
-    def workload_account(self, namespace: str, name: str) -> str | None:
+    def workload_account(self, node: Node) -> str | None:
         """The service account of a workload."""
-        return self.workloads.get((namespace, name))
+        return self.workloads.get((node.namespace, node.name))
+
+    def completed(self, node: Node) -> Node:
+        """Nothing else is known."""
+        return node
 
 
 class MeshWorld:

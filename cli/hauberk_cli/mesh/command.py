@@ -23,24 +23,46 @@ _LEEWAY: Final = click.option(
 
 
 @click.command()
-@click.argument("folder", type=_FOLDER, metavar="DIR")
+@click.argument("folder", type=_FOLDER, metavar="DIR", required=False)
+@click.option("--kubernetes", is_flag=True, help="Read resources from a cluster instead of a folder.")
+@click.option("--revision", default="default", show_default=True, help="With --kubernetes: which control this is.")
+@click.option("--kubeconfig", default="", metavar="FILE", help="With --kubernetes: the cluster.  [default: the one this runs in]")
 @click.option("--trust-domain", default="cluster.local", show_default=True, help="What identities begin with.")
 @click.option(
     "--validity", default="24h", show_default=True, metavar="DURATION", help="What certificates of workloads get at most."
 )
 @_LEEWAY
-def control(folder: Path, trust_domain: str, validity: str, clock_leeway: str) -> int:
-    """Run the control service of a mesh: a folder of YAML becomes what each proxy serves.
+def control(
+    *,
+    folder: Path | None,
+    kubernetes: bool,
+    revision: str,
+    kubeconfig: str,
+    trust_domain: str,
+    validity: str,
+    clock_leeway: str,
+) -> int:
+    """Run the control service of a mesh: a folder of YAML, or a cluster, becomes what each proxy serves.
 
     It watches the folder, tells mistakes with their places, and serves proxies and certificates on loopback. `hauberk up` runs it
     together with the gateways.
+
+    With --kubernetes it watches the API server instead, writes mistakes into the objects' status, and serves proxies on ports
+    15011 and 15012, and metrics and health on 15014. It runs in a pod of the namespace in POD_NAMESPACE, as POD_NAME.
 
     \b
     Examples:
       hauberk control shop
       hauberk control --validity 10m shop
+      hauberk control --kubernetes
     """
-    need(("control",))
+    if kubernetes == (folder is not None):
+        raise click.UsageError("name a folder, or say --kubernetes")
+    need(("control", "kubernetes") if kubernetes else ("control",))
+    if folder is None:
+        from hauberk_cli.mesh.cluster_control import run_cluster_control
+
+        return run_cluster_control(kubeconfig, revision, trust_domain, validity, clock_leeway)
     from hauberk_cli.mesh.control import run_control
 
     return run_control(folder, trust_domain, validity, clock_leeway)

@@ -1,6 +1,7 @@
 """Runs control in this process."""
 
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -62,9 +63,14 @@ def run_control(folder: Path, trust_domain: str, validity: str, clock_leeway: st
 
 
 async def _serve(folder: Path, options: ControlOptions) -> None:
+    await until_told_to_end(Control(folder, options).run)
+
+
+async def until_told_to_end(run: Callable[[], Awaitable[None]]) -> None:
+    """Run until it ends, or until SIGTERM or Ctrl-C, which cancel it."""
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(Control(folder, options).run)
+            nursery.start_soon(run)
             async for _ in signals:
                 nursery.cancel_scope.cancel()
                 break

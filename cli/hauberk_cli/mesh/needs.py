@@ -7,7 +7,11 @@ from typing import Final
 from hauberk_cli.errors import CommandError
 
 # By extra: what of it is imported, and cannot be done without.
-LIBRARIES: Final = {"mesh": ("grpc", "google.protobuf"), "control": ("grpc", "google.protobuf", "yaml")}
+LIBRARIES: Final = {
+    "mesh": ("grpc", "google.protobuf"),
+    "control": ("grpc", "google.protobuf", "yaml"),
+    "kubernetes": ("kubernetes",),
+}
 
 
 def need(extras: tuple[str, ...], is_there: Callable[[str], bool] | None = None) -> None:

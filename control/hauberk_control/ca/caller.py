@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import grpc
 
-from hauberk_control.ca.tokens import Grant, JoinTokens, TokenRefused
+from hauberk_control.ca.tokens import Grant, TokenRefused, Tokens, TokensUnavailable
 from hauberk_core.agent.identity.svid import SvidError, check_svid, read_pem, stamp
 from hauberk_core.agent.identity.wire_names import (
     AUTHORIZATION,
@@ -40,14 +40,15 @@ class Caller(NamedTuple):
 
     identity: SpiffeId
     token: str
-    """The join token to be used up, or empty for a caller with a certificate."""
+    """The token to be used up, or empty for a caller with a certificate."""
     grant: Grant | None
     """What that token is good for."""
 
     def __str__(self) -> str:
-        return (
-            str(self.identity) if self.grant is None else f"{self.identity} ({self.grant.role} {quote(self.grant.name)}, joining)"
-        )
+        if self.grant is None:
+            return str(self.identity)
+        what = f"{self.grant.role} {quote(self.grant.name)}".strip() if self.grant.name else "by its service account"
+        return f"{self.identity} ({what}, joining)"
 
 
 def peer_identity(auth_context: Mapping[str, Sequence[bytes]], trust_domain: str, now: dt.datetime) -> SpiffeId | None:
@@ -84,14 +85,14 @@ def peer_identity(auth_context: Mapping[str, Sequence[bytes]], trust_domain: str
     return identity
 
 
-def identify(
+async def identify(
     auth_context: Mapping[str, Sequence[bytes]],
     metadata: Iterable[tuple[str, str | bytes]],
-    tokens: JoinTokens,
+    tokens: Tokens,
     trust_domain: str,
     now: dt.datetime,
 ) -> Caller:
-    """Find out who calls; a join token is looked at and not used up yet.
+    """Find out who calls; a token is looked at and not used up yet.
 
     Raises: Refused for a caller who has proved nothing, or two things at once.
     """
@@ -102,20 +103,22 @@ def identify(
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT,
                 "two proofs",
-                "a client certificate and a join token at once; join over a connection without a certificate",
+                "a client certificate and a token at once; join over a connection without a certificate",
             )
         return Caller(identity, "", None)
     if len(given) != 1 or not isinstance(given[0], str) or not given[0].startswith(BEARER):
         raise Refused(
             grpc.StatusCode.UNAUTHENTICATED,
             "no proof",
-            f"present a certificate of this mesh, or one join token as '{AUTHORIZATION}: {BEARER}TOKEN'",
+            f"present a certificate of this mesh, or one token as '{AUTHORIZATION}: {BEARER}TOKEN'",
         )
     token = given[0].removeprefix(BEARER)
     try:
-        grant = tokens.look(token)
+        grant = await tokens.prove(token)
     except TokenRefused as error:
         raise Refused(grpc.StatusCode.UNAUTHENTICATED, error.reason, str(error)) from error
+    except TokensUnavailable as error:
+        raise Refused(grpc.StatusCode.UNAVAILABLE, "unchecked token", str(error)) from error
     if grant.identity.trust_domain != trust_domain:
         raise Refused(
             grpc.StatusCode.PERMISSION_DENIED,
@@ -137,7 +140,7 @@ def check_claims(claims: Mapping[str, object], caller: Caller) -> None:
             f"{caller.identity} may not have a certificate for another; each workload's own agent asks for it",
         )
     proved = {CLAIM_NAMESPACE: caller.identity.namespace, CLAIM_SERVICE_ACCOUNT: caller.identity.service_account}
-    if caller.grant is not None:
+    if caller.grant is not None and caller.grant.role:
         proved |= {CLAIM_ROLE: caller.grant.role, CLAIM_NAME: caller.grant.name}
     for claim, right in proved.items():
         claimed = claims.get(claim, right)

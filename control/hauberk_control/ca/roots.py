@@ -40,7 +40,7 @@ ROOT_LIFETIME: Final = dt.timedelta(days=3650)
 RENEW_BEFORE: Final = dt.timedelta(days=365)
 # More would mean that somebody rotates faster than certificates end; every handshake carries the cost of each.
 MOST_ROOTS: Final = 8
-_PATTERN: Final = "root-*.pem"
+ROOTS: Final = "root-*.pem"
 
 
 class Root(NamedTuple):
@@ -122,7 +122,7 @@ def load_roots(folder: Path) -> tuple[Root, ...]:
 
     Raises: AuthorityError if any of them cannot be used: going on without it could break the trust of half a mesh.
     """
-    roots = sorted([_load(path) for path in folder.glob(_PATTERN)], key=lambda root: (root.announced, root.path.name))
+    roots = sorted([_load(path) for path in folder.glob(ROOTS)], key=lambda root: (root.announced, root.path.name))
     if len(roots) > MOST_ROOTS:
         raise AuthorityError(f"{folder} holds {len(roots)} roots; at most {MOST_ROOTS} are used: remove the oldest")
     return tuple(roots)

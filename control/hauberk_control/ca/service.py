@@ -1,7 +1,7 @@
 """The certificate authority as gRPC service, compatible on the wire with Istio's: `IstioCertificateService/CreateCertificate`.
 
-A call takes less than a millisecond and never waits, so that calls follow one another on the loop and none holds up the others
-for long; how many are taken in a second is bounded, and whoever comes too often is told to come later.
+A call takes less than a millisecond, and waits only where somebody else has to be asked about its token, so that none holds up
+the others for long; how many are taken in a second is bounded, and whoever comes too often is told to come later.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ from hauberk_control.ca.caller import Caller, Refused, check_claims, identify
 from hauberk_control.ca.errors import AuthorityError
 from hauberk_control.ca.rates import Rate, Rates
 from hauberk_control.ca.signing_request import RequestRefused, SigningRequest, read_request
-from hauberk_control.ca.tokens import JoinTokens, TokenRefused
+from hauberk_control.ca.tokens import TokenRefused, Tokens
 from hauberk_core.agent.identity.svid import stamp
 from hauberk_core.agent.identity.wire_names import CLOCK, LARGEST_MESSAGE, METHOD, SERVICE
 from hauberk_core.agent.logs import LOG
@@ -54,7 +54,7 @@ class CertificateService:
     def __init__(
         self,
         authority: Authority,
-        tokens: JoinTokens,
+        tokens: Tokens,
         limits: Limits = Limits(),  # noqa: B008 - immutable
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,16 +78,18 @@ class CertificateService:
         # Whoever is refused for a clock that is wrong sees from it by how much.
         context.set_trailing_metadata(((CLOCK, f"{now.timestamp():.3f}"),))
         try:
-            return self._answer(data, context, now)
+            return await self._answer(data, context, now)
         except Refused as error:
             self._note_refusal(error, context.peer())
             await context.abort(error.code, str(error))
             raise AssertionError("unreachable: abort raises") from error
 
-    def _answer(self, data: bytes, context: Any, now: dt.datetime) -> bytes:
+    async def _answer(self, data: bytes, context: Any, now: dt.datetime) -> bytes:
         if not self._rate.take():
             raise _busy("control signs certificates for many at the moment")
-        caller = identify(context.auth_context(), context.invocation_metadata(), self._tokens, self._authority.trust_domain, now)
+        caller = await identify(
+            context.auth_context(), context.invocation_metadata(), self._tokens, self._authority.trust_domain, now
+        )
         if not self._rates.take(str(caller.identity)):
             raise _busy(f"too many certificates are asked for as {caller.identity}")
         wanted = _read_message(data)

@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from hauberk_core.identity import SpiffeId
 
@@ -32,9 +32,9 @@ class Grant(NamedTuple):
 
     identity: SpiffeId
     role: str
-    """`sidecar` or `gateway`."""
+    """`sidecar` or `gateway`; empty: the token does not say, and its bearer may be either."""
     name: str
-    """Of the workload or the gateway."""
+    """Of the workload or the gateway; empty as the role."""
 
 
 class TokenRefused(Exception):
@@ -44,6 +44,22 @@ class TokenRefused(Exception):
         super().__init__(message)
         self.reason: Final = reason
         """A word for counters and logs."""
+
+
+class TokensUnavailable(Exception):
+    """What a token is good for cannot be found out at the moment; the message says why."""
+
+
+class Tokens(Protocol):
+    """Whoever knows what tokens are good for."""
+
+    async def prove(self, token: str) -> Grant:
+        """What `token` is good for, without using it up. Raises: TokenRefused, TokensUnavailable."""
+        ...
+
+    def redeem(self, token: str) -> Grant | None:
+        """Use it up, where a token is good for once only. Raises: TokenRefused."""
+        ...
 
 
 class TooManyTokens(Exception):
@@ -89,6 +105,9 @@ class JoinTokens:
         """What `token` is good for, without using it up. Raises: TokenRefused."""
         with self._lock:
             return self._find(token)[1].grant
+
+    async def prove(self, token: str) -> Grant:
+        return self.look(token)
 
     def redeem(self, token: str) -> Grant:
         """What `token` is good for, once: afterwards for nothing. Raises: TokenRefused."""

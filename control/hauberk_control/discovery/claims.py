@@ -4,7 +4,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from hauberk_control.gateways.names import deployed_name, name_prefix
+from hauberk_control.gateways.names import name_prefix
 from hauberk_control.translate.node import Node
 from hauberk_core.identity import SpiffeId
 from hauberk_core.wire_proto.discovery_pb2 import Node as NodeMessage
@@ -21,19 +21,28 @@ _LONGEST_QUOTE: Final = 200
 class Directory(Protocol):
     """What the store knows of those who may claim something."""
 
-    def gateway_class(self, namespace: str, name: str) -> str | None:
-        """The class of a Gateway; None if there is no such Gateway."""
+    def gateway_accounts(self, namespace: str, name: str) -> frozenset[str]:
+        """The service accounts that a Gateway's proxies may have; none if there is no such Gateway."""
+        ...
 
-    def workload_account(self, namespace: str, name: str) -> str | None:
-        """The service account of a workload; None if no such workload was registered."""
+    def workload_account(self, node: Node) -> str | None:
+        """The service account of the workload, or of the pod, that a node says it is; None if no such workload was registered.
+
+        Raises: UnknownProxy where every one is known, and there is none of this name.
+        """
+        ...
+
+    def completed(self, node: Node) -> Node:
+        """A node whose claims hold, with what is known of it here and does not depend on its word."""
+        ...
 
 
 class ClaimRefused(Exception):
     """The proxy claims to be something that its certificate does not bear out. The message says what."""
 
 
-class UnknownGateway(Exception):
-    """There is no Gateway of that name, perhaps not yet."""
+class UnknownProxy(Exception):
+    """There is no Gateway, or no workload, of that name, perhaps not yet."""
 
 
 class WrongNode(Exception):
@@ -75,10 +84,10 @@ def check_claims(caller: SpiffeId, node: Node, directory: Directory) -> None:
     """Hold what a proxy says of itself against who it is.
 
     Everybody is of the certificate's namespace. A sidecar's workload, where one of that name was registered, has the
-    certificate's service account. A gateway is the one whose service account it has: `GATEWAY-CLASS` in the Gateway's namespace.
+    certificate's service account. A gateway is the one whose service account it has, which is made of the Gateway's name.
 
     Args: caller - from the client certificate.
-    Raises: ClaimRefused; UnknownGateway.
+    Raises: ClaimRefused; UnknownProxy.
     """
     if node.identity and node.identity != str(caller):
         raise ClaimRefused(f"it calls itself {_quote(node.identity)}")
@@ -86,24 +95,24 @@ def check_claims(caller: SpiffeId, node: Node, directory: Directory) -> None:
         raise ClaimRefused(f"it claims the namespace {_quote(node.namespace)}, its certificate is of {_quote(caller.namespace)}")
     if node.role == "gateway":
         _check_gateway(caller, node, directory)
-    else:
-        account = directory.workload_account(node.namespace, node.name)
+    if node.role != "gateway" or node.pod:
+        account = directory.workload_account(node)
         if account not in {None, caller.service_account}:
-            raise ClaimRefused(f"it claims to be the workload {_quote(node.name)}, which has another service account")
+            name = _quote(node.pod or node.name)
+            raise ClaimRefused(f"it claims to be the workload {name}, which has another service account")
 
 
 def _check_gateway(caller: SpiffeId, node: Node, directory: Directory) -> None:
     namespace, slash, name = node.name.partition("/")
     if not slash or namespace != caller.namespace:
         raise ClaimRefused(f"it claims to be the gateway {_quote(node.name)}, which is not of its namespace")
-    # Before the Gateway is looked up: whether another one exists is nobody's business.
-    if not caller.service_account.startswith(f"{name_prefix(name)}-"):
-        raise ClaimRefused(_wrong_account(caller, node))
-    known = directory.gateway_class(namespace, name)
-    if known is None:
-        raise UnknownGateway(f"there is no Gateway {_quote(node.name)}")
-    if caller.service_account != deployed_name(name, known):
-        raise ClaimRefused(_wrong_account(caller, node))
+    accounts = directory.gateway_accounts(namespace, name)
+    if caller.service_account in accounts:
+        return
+    # Whether another one exists is nobody's business.
+    if not accounts and caller.service_account.startswith(f"{name_prefix(name)}-"):
+        raise UnknownProxy(f"there is no Gateway {_quote(node.name)}")
+    raise ClaimRefused(_wrong_account(caller, node))
 
 
 def _wrong_account(caller: SpiffeId, node: Node) -> str:

@@ -22,7 +22,7 @@ from hauberk_control.ca.rates import Rate
 from hauberk_control.discovery.claims import (
     ClaimRefused,
     Directory,
-    UnknownGateway,
+    UnknownProxy,
     WrongNode,
     check_claims,
     read_in_force_since,
@@ -170,9 +170,9 @@ class DiscoveryService:
             raise _Refused(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
         except ClaimRefused as error:
             raise _Refused(grpc.StatusCode.PERMISSION_DENIED, f"{identity} may not have this configuration: {error}") from error
-        except UnknownGateway as error:
+        except UnknownProxy as error:
             raise _Refused(grpc.StatusCode.NOT_FOUND, str(error)) from error
-        return msgspec.structs.replace(node, identity=str(identity))
+        return msgspec.structs.replace(self._directory.completed(node), identity=str(identity))
 
     def _enter(self, stream: "_Stream") -> None:
         with self._lock:
@@ -197,6 +197,10 @@ class DiscoveryService:
             raise _Refused(grpc.StatusCode.UNAUTHENTICATED, "the client certificate has ended; come back with the next one")
         for task in done:
             task.result()
+
+    def completed(self, node: Node) -> Node:
+        """A node with what is known of it here."""
+        return self._directory.completed(node)
 
     async def configuration_for(self, node: Node) -> tuple[int, Configuration | None]:
         """The latest configuration and its generation; None if it cannot be made, which the log then tells."""
@@ -342,7 +346,7 @@ class _Stream:
 
     def _check_same_node(self, request: DeltaDiscoveryRequest) -> None:
         try:
-            node = msgspec.structs.replace(read_node(request.node), identity=self.node.identity)
+            node = msgspec.structs.replace(self._service.completed(read_node(request.node)), identity=self.node.identity)
         except WrongNode as error:
             raise _Refused(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
         if node != self.node:

@@ -9,7 +9,7 @@ from mesh_world import TRUST_DOMAIN, People, make_node, node_document
 from hauberk_control.discovery.claims import (
     LARGEST_NODE,
     ClaimRefused,
-    UnknownGateway,
+    UnknownProxy,
     WrongNode,
     check_claims,
     read_in_force_since,
@@ -77,7 +77,7 @@ def test_a_sidecars_certificate_makes_no_gateway(people: People) -> None:
 
 def test_a_gateway_that_is_not_there_may_come_yet(people: People) -> None:
     people.gateways.clear()
-    with pytest.raises(UnknownGateway):
+    with pytest.raises(UnknownProxy):
         check_claims(GATEWAY, make_node("shop/front", "shop", "gateway"), people)
 
 

@@ -1,0 +1,46 @@
+"""Runs control of a cluster in this process."""
+
+import os
+from typing import Final
+
+import trio
+
+from hauberk_cli.errors import CommandError
+from hauberk_cli.exit_codes import OK
+from hauberk_cli.mesh.control import read_leeway, read_validity, until_told_to_end
+from hauberk_cli.mesh.first_error import first_error
+from hauberk_control.bridge import BindFailed
+from hauberk_control.ca.errors import AuthorityError
+from hauberk_control.cluster.control import ClusterOptions, open_cluster
+from hauberk_control.kubernetes.errors import NoCluster
+from hauberk_core.agent.identity.private_file import PrivateFileError
+from hauberk_core.agent.logs import configure_logging
+from hauberk_core.agent.sockets import BindError
+from hauberk_core.pod import CONTROL_NAMESPACE, POD_NAME, POD_NAMESPACE
+
+# What keeps control from starting, and what its user can do something about.
+_MISTAKES: Final = (NoCluster, BindFailed, BindError, AuthorityError, PrivateFileError, OSError)
+
+
+def run_cluster_control(kubeconfig: str, revision: str, trust_domain: str, validity: str, clock_leeway: str) -> int:
+    """Serve until SIGTERM or Ctrl-C. Returns: the exit code."""
+    options = ClusterOptions(
+        kubeconfig=kubeconfig,
+        namespace=os.environ.get(POD_NAMESPACE, CONTROL_NAMESPACE),
+        replica=os.environ.get(POD_NAME, ""),
+        revision=revision,
+        trust_domain=trust_domain,
+        validity_seconds=read_validity(validity),
+        clock_leeway_seconds=read_leeway(clock_leeway),
+    )
+    configure_logging()
+    try:
+        trio.run(_serve, options)
+    except* _MISTAKES as group:
+        raise CommandError(str(first_error(group, _MISTAKES)), "kubectl auth whoami") from None
+    return OK
+
+
+async def _serve(options: ClusterOptions) -> None:
+    control = await open_cluster(options)
+    await until_told_to_end(control.run)

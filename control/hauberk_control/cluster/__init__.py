@@ -1,0 +1,1 @@
+"""Control on a Kubernetes cluster: what is there and not on a laptop."""

@@ -1,0 +1,202 @@
+"""Control on a cluster: from the API server's objects to what every proxy serves, and the authority that says who each one is."""
+
+import contextlib
+import datetime as dt
+import os
+import random
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import trio
+
+from hauberk_control.bridge import open_grpc_server
+from hauberk_control.ca.authority import LONGEST_VALIDITY, Authority
+from hauberk_control.ca.in_secret import AuthoritySecret
+from hauberk_control.ca.reviewed_tokens import ReviewedTokens
+from hauberk_control.ca.server_tls import server_credentials
+from hauberk_control.ca.service import CertificateService
+from hauberk_control.ca.tokens import TokensUnavailable
+from hauberk_control.cluster.directory import ClusterDirectory
+from hauberk_control.cluster.pages import State, make_pages
+from hauberk_control.cluster.trust_bundles import TrustBundles
+from hauberk_control.kubernetes.client import Client, open_client
+from hauberk_control.kubernetes.errors import ApiError
+from hauberk_control.kubernetes.follow import Collection, Follower
+from hauberk_control.kubernetes.lease import Lease
+from hauberk_control.kubernetes.objects import Objects
+from hauberk_control.pipeline import Pipeline
+from hauberk_control.secret import keep_secret
+from hauberk_control.sources.cluster import ClusterSource
+from hauberk_control.sources.source import Loaded
+from hauberk_control.store import Store
+from hauberk_core.agent.admin import AdminServer
+from hauberk_core.agent.backoff import Backoff
+from hauberk_core.agent.grpc_bridge import AsyncioThread, BridgeClosed, open_asyncio_thread
+from hauberk_core.agent.identity.svid import CLOCK_LEEWAY
+from hauberk_core.agent.logs import LOG
+from hauberk_core.identity import DEFAULT_TRUST_DOMAIN
+from hauberk_core.model.errors import ConfigError
+from hauberk_core.pod import CERTIFICATE_PORT, CONTROL_METRICS_PORT, CONTROL_NAMESPACE, DISCOVERY_PORT, TOKEN_AUDIENCE
+
+SERVICE: Final = "hauberk-control"
+"""Control's Service; that of a revision has its name behind a dash."""
+DEFAULT_REVISION: Final = "default"
+
+
+class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of one replica of control, fixed for its life."""
+
+    kubeconfig: str = ""
+    """Empty: $KUBECONFIG, else the pod's service account."""
+    namespace: str = CONTROL_NAMESPACE
+    """Where control's own Secrets and Leases are."""
+    replica: str = ""
+    """The pod's name; no other replica has the same."""
+    revision: str = DEFAULT_REVISION
+    host: str = "0.0.0.0"  # noqa: S104 - proxies come from everywhere in the cluster
+    certificate_port: int = CERTIFICATE_PORT
+    discovery_port: int = DISCOVERY_PORT
+    metrics_port: int = CONTROL_METRICS_PORT
+    trust_domain: str = DEFAULT_TRUST_DOMAIN
+    validity_seconds: float = LONGEST_VALIDITY.total_seconds()
+    clock_leeway_seconds: float = CLOCK_LEEWAY.total_seconds()
+
+    @property
+    def service(self) -> str:
+        """The name of the Service that leads here."""
+        return SERVICE if self.revision == DEFAULT_REVISION else f"{SERVICE}-{self.revision}"
+
+    @property
+    def names(self) -> list[str]:
+        """By which proxies, and the API server, call control."""
+        hosts = [self.service, f"{self.service}.{self.namespace}", f"{self.service}.{self.namespace}.svc"]
+        return [*hosts, f"{hosts[-1]}.cluster.local"]
+
+
+class ClusterControl:
+    """Everything one replica does, behind one `run`."""
+
+    def __init__(self, options: ClusterOptions, client: Client) -> None:
+        self._options: Final = options
+        self._client: Final = client
+        self._objects: Final = Objects(client)
+        self._store = Store()
+        self._problems: tuple[ConfigError, ...] = ()
+        self._pipeline: Final = Pipeline(ClusterDirectory(lambda: self._store), options.trust_domain)
+        self._source: Final = ClusterSource(client, self._pipeline.kinds, random.random)
+        self._state: Final = State(self._pipeline.discovery.proxies)
+        replica = options.replica or f"{os.uname().nodename}-{os.getpid()}"
+        self._lease: Final = Lease(self._objects, options.namespace, options.service, replica, random.random)
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled. Started once proxies are served. An API server that is away is waited for.
+
+        Raises: BindFailed, BindError, AuthorityError, PrivateFileError, OSError: it cannot start.
+        """
+        try:
+            with tempfile.TemporaryDirectory(prefix="hauberk-ca-") as folder:
+                await self._serve(Path(folder), task_status)
+        finally:
+            self._pipeline.discovery.close()
+
+    async def _serve(self, folder: Path, task_status: "trio.TaskStatus[None]") -> None:
+        options = self._options
+        for failure in self._pipeline.failures:
+            LOG.error("%s", failure)
+        metrics = AdminServer(f"{options.host}:{options.metrics_port}", make_pages(self._state))
+        async with open_asyncio_thread() as thread, trio.open_nursery() as nursery:
+            nursery.start_soon(metrics.serve)
+            nursery.start_soon(self._source.run)
+            secret = AuthoritySecret(self._client, options.namespace, options.trust_domain, folder)
+            authority = await self._open_authority(secret, folder)
+            self._pipeline.secret = await trio.to_thread.run_sync(keep_secret, folder)
+            self._state.missing = "not everything is known yet that the API server has"
+            self._take(await self._source.next())
+            async with self._listening(thread, authority):
+                nursery.start_soon(secret.follow, authority)
+                nursery.start_soon(Follower(self._client, Collection(secret.secrets), secret, random.random).run)
+                nursery.start_soon(self._lease.run, self._lead(authority))
+                self._state.missing = ""
+                task_status.started()
+                while True:
+                    self._take(await self._source.next())
+
+    @contextlib.asynccontextmanager
+    async def _listening(self, thread: AsyncioThread, authority: Authority) -> AsyncGenerator[None, None]:
+        """Serve proxies: those that have a certificate, and those that come for one."""
+        options = self._options
+        tokens = ReviewedTokens(_Review(thread, self._client).post, TOKEN_AUDIENCE, options.trust_domain)
+        certificates = CertificateService(authority, tokens)
+        self._state.certificates = certificates
+        of_mesh = server_credentials(authority, options.names, require_certificate=True)
+        of_joiners = server_credentials(authority, options.names, require_certificate=False)
+        handlers = [self._pipeline.discovery.handler(), certificates.handler()]
+        async with (
+            open_grpc_server(thread, handlers, (options.host, options.discovery_port), of_mesh) as mesh,
+            open_grpc_server(thread, handlers[1:], (options.host, options.certificate_port), of_joiners) as joining,
+        ):
+            LOG.info("control serves proxies on %s and takes those that join on %s", mesh.address, joining.address)
+            yield
+
+    async def _open_authority(self, secret: AuthoritySecret, folder: Path) -> Authority:
+        options = self._options
+        backoff = Backoff(random.random)
+        while True:
+            try:
+                await trio.to_thread.run_sync(secret.open)
+                break
+            except ApiError as error:
+                self._state.missing = f"the authority's Secret cannot be read: {error}"
+                LOG.warning("%s", self._state.missing)
+                await trio.sleep(backoff.next_pause())
+        validity, leeway = (dt.timedelta(seconds=given) for given in (options.validity_seconds, options.clock_leeway_seconds))
+        return await trio.to_thread.run_sync(
+            lambda: Authority(folder, options.trust_domain, validity, leeway=leeway),
+        )
+
+    def _lead(self, authority: Authority) -> Callable[[], Awaitable[None]]:
+        async def lead() -> None:
+            self._state.leading = True
+            try:
+                async with trio.open_nursery() as nursery:
+                    bundles = TrustBundles(self._client, self._objects, authority.trust_pem, random.random)
+                    nursery.start_soon(bundles.run)
+            finally:
+                self._state.leading = False
+
+        return lead
+
+    def _take(self, loaded: Loaded) -> None:
+        """Work from what the API server has now."""
+        for error in loaded.errors:
+            if error not in self._problems:
+                LOG.warning("%s", error)
+        self._problems = loaded.errors
+        self._state.problems = len(loaded.errors)
+        self._store = self._state.store = loaded.store
+        self._pipeline.publish(loaded.store)
+
+
+class _Review:
+    """Carries reviews of tokens from the asyncio thread to the API server."""
+
+    def __init__(self, thread: AsyncioThread, client: Client) -> None:
+        self._thread: Final = thread
+        self._client: Final = client
+
+    async def post(self, path: str, body: bytes) -> bytes:
+        try:
+            return await self._thread.call_trio(self._ask, path, body)
+        except (ApiError, BridgeClosed) as error:
+            raise TokensUnavailable(f"the API server cannot review a token now: {error}; come again") from error
+
+    async def _ask(self, path: str, body: bytes) -> bytes:
+        return await self._client.request("POST", path, None, body)
+
+
+async def open_cluster(options: ClusterOptions) -> ClusterControl:
+    """Prepare one replica. Raises: NoCluster."""
+    return ClusterControl(options, await trio.to_thread.run_sync(open_client, options.kubeconfig))

@@ -1,0 +1,130 @@
+"""The authority's Secret: made once whoever comes at the same time, followed, and never lost."""
+
+import base64
+import datetime as dt
+from pathlib import Path
+
+import pytest
+import trio
+from eventually import eventually
+from kube_api import KubeApi
+
+from hauberk_control.ca.authority import Authority
+from hauberk_control.ca.cacerts import CERTIFICATE_FILE, CHAIN_FILE, KEY_FILE, ROOT_FILE
+from hauberk_control.ca.in_secret import AuthoritySecret
+from hauberk_control.ca.roots import make_root
+from hauberk_control.kubernetes.follow import Collection, Follower
+from hauberk_core.agent.identity.key import make_key
+from hauberk_core.agent.identity.svid import read_pem, write_pem
+from hauberk_core.identity import SpiffeId
+
+PATH = "/api/v1/namespaces/hauberk-system/secrets/hauberk-ca"
+REVIEWS = SpiffeId("cluster.local", "shop", "reviews")
+
+
+def replica(api: KubeApi, folder: Path) -> AuthoritySecret:
+    folder.mkdir(exist_ok=True)
+    return AuthoritySecret(api.client(), "hauberk-system", "cluster.local", folder)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*")}
+
+
+def stored(api: KubeApi) -> dict[str, bytes]:
+    return {name: base64.b64decode(text) for name, text in api.objects[PATH]["data"].items()}
+
+
+async def test_the_first_replica_makes_it_and_the_next_takes_it(tmp_path: Path) -> None:
+    api = KubeApi()
+    async with api.serving():
+        await trio.to_thread.run_sync(replica(api, tmp_path / "a").open)
+        await trio.to_thread.run_sync(replica(api, tmp_path / "b").open)
+
+    assert files(tmp_path / "a") == files(tmp_path / "b") == stored(api)
+    assert len(stored(api)) == 2
+    first = Authority(tmp_path / "a", "cluster.local")
+    assert first.trust_pem() == Authority(tmp_path / "b", "cluster.local").trust_pem()
+
+
+async def test_replicas_that_come_at_the_same_moment_agree(tmp_path: Path) -> None:
+    api = KubeApi()
+    async with api.serving(), trio.open_nursery() as nursery:
+        for name in "abcdef":
+            nursery.start_soon(trio.to_thread.run_sync, replica(api, tmp_path / name).open)
+
+    assert all(files(tmp_path / name) == stored(api) for name in "abcdef")
+    assert len([one for one in api.asked if one.method == "POST"]) > 1
+
+
+async def test_cacerts_in_istios_form_signs_instead(tmp_path: Path) -> None:
+    api = KubeApi()
+    (tmp_path / "given").mkdir()
+    root = make_root(tmp_path / "given", "cluster.local", dt.datetime.now(dt.UTC))
+    pem = write_pem([root.certificate])
+    key = root.path.read_bytes().removeprefix(pem)
+    given = {CERTIFICATE_FILE: pem, KEY_FILE: key, CHAIN_FILE: pem, ROOT_FILE: pem}
+    data = {name: base64.b64encode(entry).decode() for name, entry in given.items()}
+    api.put("v1", "secrets", "cacerts", "hauberk-system", data=data)
+    async with api.serving():
+        await trio.to_thread.run_sync(replica(api, tmp_path / "a").open)
+
+    authority = Authority(tmp_path / "a", "cluster.local")
+    assert authority.trust_pem() == pem
+    assert read_pem(authority.sign_workload(make_key().public_key(), REVIEWS, dt.timedelta(hours=1)).chain[0].encode())
+    # Only what plugins need is kept of our own.
+    assert list(stored(api)) == ["plugins.secret"]
+
+
+async def test_changes_are_taken_over_and_a_deleted_secret_is_written_again(tmp_path: Path) -> None:
+    api = KubeApi()
+    async with api.serving(), trio.open_nursery() as nursery:
+        secret = replica(api, tmp_path / "a")
+        await trio.to_thread.run_sync(secret.open)
+        authority = Authority(tmp_path / "a", "cluster.local")
+        nursery.start_soon(Follower(api.client(), Collection(secret.secrets), secret, lambda: 0.0).run)
+        nursery.start_soon(secret.follow, authority)
+        await api.wait_watching(1)
+        (tmp_path / "new").mkdir()
+        root = make_root(tmp_path / "new", "cluster.local", dt.datetime.now(dt.UTC))
+        entries = {**api.objects[PATH]["data"], root.path.name: base64.b64encode(root.path.read_bytes()).decode()}
+        api.put("v1", "secrets", "hauberk-ca", "hauberk-system", data=entries)
+        await eventually(lambda: authority.trust_pem().count(b"BEGIN CERTIFICATE") == 2)
+        trusted = authority.trust_pem()
+        before = stored(api)
+        api.remove("v1", "secrets", "hauberk-ca", "hauberk-system")
+        await eventually(lambda: PATH in api.objects)
+        assert stored(api) == before
+        assert authority.trust_pem() == trusted
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_root_that_is_announced_here_is_added(tmp_path: Path) -> None:
+    api = KubeApi()
+    async with api.serving():
+        secret = replica(api, tmp_path / "a")
+        await trio.to_thread.run_sync(secret.open)
+        root = Authority(tmp_path / "a", "cluster.local").rotate()
+        await trio.to_thread.run_sync(secret.push)
+        other = replica(api, tmp_path / "b")
+        await trio.to_thread.run_sync(other.open)
+
+    assert root.path.name in stored(api)
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+async def test_a_broken_secret_changes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    api = KubeApi()
+    async with api.serving(), trio.open_nursery() as nursery:
+        secret = replica(api, tmp_path / "a")
+        await trio.to_thread.run_sync(secret.open)
+        authority = Authority(tmp_path / "a", "cluster.local")
+        trusted = authority.trust_pem()
+        nursery.start_soon(Follower(api.client(), Collection(secret.secrets), secret, lambda: 0.0).run)
+        nursery.start_soon(secret.follow, authority)
+        await api.wait_watching(1)
+        broken = dict.fromkeys(api.objects[PATH]["data"], "bm8gcm9vdA==")
+        api.put("v1", "secrets", "hauberk-ca", "hauberk-system", data=broken)
+        await eventually(lambda: "stays in use" in caplog.text)
+        assert authority.trust_pem() == trusted
+        nursery.cancel_scope.cancel()
