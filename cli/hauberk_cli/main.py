@@ -35,7 +35,7 @@ _COMMANDS: Final = {
     "control": LazyCommand(
         "hauberk_cli.mesh.command",
         "control",
-        "Run the control service of a mesh: a folder of YAML becomes what each proxy serves.",
+        "Run the control service of a mesh: a folder of YAML, or a cluster, becomes what each proxy serves.",
     ),
     "rotate-root": LazyCommand(
         "hauberk_cli.mesh.command", "rotate_root", "Replace the root of the mesh's certificates, without a failed request."

@@ -37,7 +37,6 @@ class Lease:
         self._random: Final = random
         self._seen: tuple[object, ...] = ()
         self._seen_at = 0.0
-        self._held: Manifest | None = None
         self.leading = False
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -91,12 +90,12 @@ class Lease:
         lease = await self._objects.get(API_VERSION, "Lease", self._namespace, self._name)
         try:
             if lease is None:
-                self._held = await self._objects.create(self._manifest({}, {}))
+                await self._objects.create(self._manifest({}, {}))
                 return True
             spec: dict[str, Any] = lease.get("spec") or {}
             if spec.get("holderIdentity") not in (self._identity, "", None) and not self._is_over(spec):
                 return False
-            self._held = await self._objects.update(self._manifest(lease["metadata"], spec))
+            await self._objects.update(self._manifest(lease["metadata"], spec))
             return True
         except ApiError as error:
             if error.status == CONFLICT:
@@ -131,12 +130,19 @@ class Lease:
 
     async def _give_back(self) -> None:
         """Leave it to the others, who need not wait then. Whatever goes wrong: it ends by itself."""
-        held, self._held = self._held, None
-        if held is None:
-            return
-        held["spec"] = {**held["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
         with trio.CancelScope(shield=True), trio.move_on_after(_FAREWELL_SECONDS):
             try:
-                await self._objects.update(held)
+                while True:
+                    lease = await self._objects.get(API_VERSION, "Lease", self._namespace, self._name)
+                    if lease is None or lease["spec"].get("holderIdentity") != self._identity:
+                        return
+                    lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
+                    try:
+                        await self._objects.update(lease)
+                        return
+                    except ApiError as error:
+                        # A renewal of ours that was under way when we were cancelled has just taken effect.
+                        if error.status != CONFLICT:
+                            raise
             except ApiError as error:
                 LOG.info("the lease %s is not given back: %s", self._name, error)
