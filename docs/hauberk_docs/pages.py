@@ -3,6 +3,7 @@
 from hauberk_docs.chart_values import chart_values_page
 from hauberk_docs.commands import commands_page
 from hauberk_docs.configuration import configuration_page
+from hauberk_docs.injection import injection_page
 from hauberk_docs.metrics import metrics_page
 from hauberk_docs.output import output_page
 from hauberk_docs.reasons import reasons_page
@@ -14,6 +15,7 @@ def pages() -> dict[str, str]:
         "chart-values.md": chart_values_page(),
         "commands.md": commands_page(),
         "configuration.md": configuration_page(),
+        "injection.md": injection_page(),
         "output.md": output_page(),
         "metrics.md": metrics_page(),
         "reasons.md": reasons_page(),

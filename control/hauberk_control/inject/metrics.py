@@ -14,6 +14,11 @@ _BY_OUTCOME: Final[dict[Outcome, tuple[str, str]]] = {
     "malformed": ("sidecar_injection_malformed_total", "Questions that are none."),
     "failed": ("sidecar_injection_failure_total", "Questions that could not be answered."),
 }
+_REQUESTS: Final = ("sidecar_injection_requests_total", "Questions about pods.")
+_SECONDS: Final = ("sidecar_injection_time_seconds", "How long an answer took.")
+
+METRICS: Final = (_REQUESTS, *_BY_OUTCOME.values(), _SECONDS)
+"""Names, and what each counts."""
 
 
 class WebhookMetrics:
@@ -21,13 +26,11 @@ class WebhookMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register them."""
-        self._requests: Final = Counter("sidecar_injection_requests_total", "Questions about pods.", registry=registry)
+        self._requests: Final = Counter(*_REQUESTS, registry=registry)
         self._by_outcome: Final = {
             outcome: Counter(name, description, registry=registry) for outcome, (name, description) in _BY_OUTCOME.items()
         }
-        self._seconds: Final = Histogram(
-            "sidecar_injection_time_seconds", "How long an answer took.", buckets=_BUCKETS, registry=registry
-        )
+        self._seconds: Final = Histogram(*_SECONDS, buckets=_BUCKETS, registry=registry)
 
     def note(self, outcome: Outcome, seconds: float) -> None:
         """Count one question."""

@@ -8,6 +8,8 @@ import pytest
 from hauberk_core.resources.read import read_file
 
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$|^cat >+ \S+\.yaml <<'END'\n(.*?)^END$", re.MULTILINE | re.DOTALL)
+# What runs the workloads is Kubernetes' own.
+FOR_KUBERNETES = "because a mesh does not read them: Deployment"
 # Of a plugin that the page itself makes.
 FOREIGN = "apiVersion: doorman.example.com/"
 
@@ -23,10 +25,10 @@ def resources(page: Path) -> list[str]:
 
 def test_resources_are_read_without_a_mistake(repository: Path) -> None:
     mistakes = {
-        str(page.relative_to(repository)): [str(error) for error in errors]
+        str(page.relative_to(repository)): errors
         for page in pages(repository)
         for text in resources(page)
-        if (errors := read_file(text.encode(), page.name).errors)
+        if (errors := [str(error) for error in read_file(text.encode(), page.name).errors if FOR_KUBERNETES not in error.message])
     }
     assert mistakes == {}
 
