@@ -13,6 +13,11 @@ from hauberk_cli.lazy_group import LazyCommand
 from hauberk_cli.plugin.group import ExtensibleGroup
 
 _COMMANDS: Final = {
+    "demo": LazyCommand(
+        "hauberk_cli.demo.command",
+        "demo",
+        "Run a whole mesh: a bookshop of six processes, a sidecar beside each, a gateway, control, and some traffic.",
+    ),
     "proxy": LazyCommand("hauberk_cli.proxy.command", "proxy", "Run a proxy, from one line or from a configuration file."),
     "up": LazyCommand(
         "hauberk_cli.mesh.command", "up", "Run a mesh from a folder of YAML: control, and a proxy for each Gateway."
@@ -49,11 +54,6 @@ _COMMANDS: Final = {
     "plugin": LazyCommand(
         "hauberk_cli.plugin.command", "plugin", "Write a plugin; show which are installed, and which can be used."
     ),
-    "demo": LazyCommand(
-        "hauberk_cli.demo.command",
-        "demo",
-        "Run a whole mesh: a bookshop of six processes, a sidecar beside each, a gateway, control, and some traffic.",
-    ),
     "version": LazyCommand("hauberk_cli.version", "version", "Tell what is installed: version, compiled or plain, platform."),
     "completion": LazyCommand("hauberk_cli.completion", "completion", "Print the completion script of a shell."),
 }
@@ -70,9 +70,9 @@ def cli() -> None:
 
     \b
     Examples:
-      hauberk proxy --from :8080 --to :9000
-      hauberk config check gateway.json
       hauberk demo
+      hauberk up shop
+      hauberk proxy --from :8080 --to :9000
     """
 
 

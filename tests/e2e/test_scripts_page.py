@@ -28,7 +28,7 @@ def test_a_script_knows_when_its_change_is_in_force_and_why_it_is_not(reader: Re
     assert reader.types(CHANGE).stdout.endswith(" s: default/bookshop\n")
     broken = reader.types(BREAK)
     assert broken.returncode == 1
-    assert broken.stderr.startswith("reviews-route.yaml: reviews-route.yaml:")
+    assert broken.stderr.startswith("reviews-route.yaml:15:1: did not find expected node content")
     assert broken.stderr.endswith(" next: correct reviews-route.yaml, then: hauberk wait\n")
     assert reader.types(REPAIR).returncode == 0
     dumped = reader.types(DUMP)

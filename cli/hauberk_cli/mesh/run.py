@@ -10,6 +10,7 @@ import trio
 
 from hauberk_cli.errors import CommandError
 from hauberk_cli.mesh.first_error import first_error
+from hauberk_cli.mesh.free_ports import LOOPBACK
 from hauberk_cli.mesh.hangup import Terminal
 from hauberk_cli.mesh.joining import CONTROL_START_SECONDS, connect_to_control
 from hauberk_cli.mesh.processes import StartFailed, run_program
@@ -51,7 +52,7 @@ class _Run:
         member = await join(connection, self._mesh, self._workload)
         async with trio.open_nursery() as nursery:
             await nursery.start(member.keep, connection)
-            click.echo(f"{member.name} joins as {member.identity}; the sidecar's log: {member.sidecar.log}", err=True)
+            click.echo(f"{member.name} joins as {member.identity}; {_sidecar(member)}", err=True)
             nursery.start_soon(self._run_program, member, nursery.cancel_scope)
         return self._status
 
@@ -73,6 +74,14 @@ class _Run:
                 self._status = await run_program(self._command, member.ports.variables())
                 nursery.cancel_scope.cancel()
         scope.cancel()
+
+
+def _sidecar(member: Member) -> str:
+    """Where the sidecar is, for people."""
+    ports = member.ports
+    inbound = ", ".join([f"port {port} is {LOOPBACK}:{ours} to the mesh" for port, (ours, _) in ports.inbound.items()])
+    metrics = f"http://{LOOPBACK}:{ports.admin}/stats/prometheus"
+    return f"{inbound}; its sidecar's metrics are {metrics}, its log {member.sidecar.log}"
 
 
 async def _connect(mesh: Path) -> ControlConnection:

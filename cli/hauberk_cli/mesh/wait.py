@@ -107,7 +107,9 @@ def wait_for(mesh: Path | None, wanted: Wanted, seconds: float, as_json: bool) -
         return OK
     for lag in waited.lagging:
         why = "\n".join([printable(line) for line in lag.why.splitlines()])
-        click.secho(f"{printable(lag.what)}: {why}", fg="red", err=True)
+        # A mistake in a file names its place itself, and with it the file.
+        told = why if why.startswith(f"{lag.what}:") else f"{printable(lag.what)}: {why}"
+        click.secho(told, fg="red", err=True)
     raise CheckFailed(f"not done after {waited.waited_seconds:.1f} s", waited.lagging[0].next)
 
 

@@ -92,7 +92,7 @@ def test_without_a_command_the_help_is_shown_and_nothing_done(capsys: pytest.Cap
     ("arguments", "message", "next_step"),
     [
         (["prxy"], "no command is called 'prxy'; did you mean 'proxy'?", "hauberk --help"),
-        (["qqq"], "there are proxy, ", "hauberk --help"),
+        (["qqq"], "there are demo, ", "hauberk --help"),
         (["--verison"], "No such option", "hauberk --help"),
         (["config", "chek"], "did you mean 'check'?", "hauberk config --help"),
         (["config", "check"], "FILE", "hauberk config check --help"),
