@@ -25,7 +25,7 @@ from hauberk_core.resources import Gateway
 
 
 def condition_rows(view: View, proxies: Sequence[ProxyStatus], folder: Path) -> list[ConditionRow]:
-    """One row for each condition of each object, of each listener of a Gateway and of each parent of a route.
+    """One row for each condition of each object, of each of its listeners, of each parent of a route and ancestor of a policy.
 
     Args: folder - what places are told relative to.
     """
@@ -37,6 +37,8 @@ def condition_rows(view: View, proxies: Sequence[ProxyStatus], folder: Path) -> 
             rows += _rows(key, place, listener.name, listener.conditions)
         for parent in status.parents:
             rows += _rows(key, place, parent.parent_ref.name, parent.conditions)
+        for ancestor in status.ancestors:
+            rows += _rows(key, place, ancestor.ancestor_ref.name, ancestor.conditions)
     return rows
 
 

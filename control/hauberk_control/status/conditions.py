@@ -25,7 +25,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ListenerStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How a listener of a Gateway stands."""
+    """How a listener of a Gateway or of a ListenerSet stands."""
 
     name: str
     supported_kinds: tuple[RouteGroupKind, ...]
@@ -41,14 +41,43 @@ class ParentStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     conditions: tuple[Condition, ...]
 
 
+class AncestorStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What came of a policy where it is in force: at a Gateway, or at its very target."""
+
+    ancestor_ref: ParentReference
+    controller_name: str
+    conditions: tuple[Condition, ...]
+
+
+class AddressStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a Gateway is reached."""
+
+    type: Literal["IPAddress", "Hostname"]
+    value: str
+
+
+class SupportedFeature(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """What Gateways of a class can do, as Gateway API's conformance suite calls it."""
+
+    name: str
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What there is to say of an object."""
 
     conditions: tuple[Condition, ...] = ()
     listeners: tuple[ListenerStatus, ...] = ()
+    """A Gateway's, or a ListenerSet's."""
+    addresses: tuple[AddressStatus, ...] = ()
+    """A Gateway's."""
+    attached_listener_sets: int | None = None
     """A Gateway's."""
     parents: tuple[ParentStatus, ...] = ()
     """A route's."""
+    ancestors: tuple[AncestorStatus, ...] = ()
+    """A policy's of Gateway API."""
+    supported_features: tuple[SupportedFeature, ...] = ()
+    """A GatewayClass's."""
 
 
 def holds(type_: str, reason: str, generation: int, message: str = "") -> Condition:

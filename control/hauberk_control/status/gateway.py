@@ -1,115 +1,110 @@
-"""Conditions of GatewayClasses, Gateways and their listeners."""
+"""Conditions of Gateways."""
 
 from collections.abc import Sequence
 
 from hauberk_control.discovery.status import ProxyStatus
-from hauberk_control.status.conditions import Condition, ListenerStatus, Status, fails, holds, joined, told
+from hauberk_control.status.cluster import Deployed
+from hauberk_control.status.conditions import AddressStatus, Condition, Status, fails, holds, joined, told
+from hauberk_control.status.listeners import listener_statuses
 from hauberk_control.status.rollout import PROGRAMMED, gateway_programmed
+from hauberk_control.status.route import attached_routes
 from hauberk_control.store import key_of
+from hauberk_control.translate.certificate import Unfound
+from hauberk_control.translate.frontend_tls import is_insecure
 from hauberk_control.translate.gateway_listener import ListenerState
-from hauberk_control.translate.hostnames import covers
 from hauberk_control.translate.view import View
-from hauberk_core.resources import Gateway, GatewayClass, HTTPRoute
-from hauberk_core.resources.gateway_api.gateway import RouteGroupKind
+from hauberk_core.resources import Gateway, ListenerSet
 
 
-def class_status(own: GatewayClass) -> Status:
-    """A class of ours."""
-    generation = own.metadata.generation
-    if own.spec.parameters_ref is not None:
-        message = "parameters of classes are not read here; remove parametersRef"
-        return Status(conditions=(fails("Accepted", "InvalidParameters", generation, message),))
-    return Status(conditions=(holds("Accepted", "Accepted", generation),))
+class GatewayFacts:
+    """One Gateway of ours with all that its status, and that of its ListenerSets, says of it."""
+
+    def __init__(
+        self, gateway: Gateway, view: View, proxies: Sequence[ProxyStatus] | None = None, deployed: Deployed | None = None
+    ) -> None:
+        """Look at it.
+
+        Args: proxies - all that are connected; None: they are taken to have what they are told; deployed - what a cluster has
+            for it; None: there is no cluster.
+        """
+        generation = gateway.metadata.generation
+        self.gateway = gateway
+        self.states = view.listeners(gateway)
+        """Of all its listeners, those of ListenerSets among them."""
+        self.attached = attached_routes(gateway, view)
+        """The number of routes at each listener, by its name among all."""
+        self.accepted = _accepted(gateway, view, self.states, deployed)
+        self.configured = holds(PROGRAMMED, "Programmed", generation) if proxies is None else gateway_programmed(gateway, proxies)
+        """Whether its proxies have what they should."""
+        self.programmed = _programmed(generation, self.accepted, self.configured, deployed)
+        """Whether it can be used: its proxies have what they should, and it has an address."""
+
+    def of(self, owner: Gateway | ListenerSet) -> list[ListenerState]:
+        """The listeners of one object."""
+        return [state for state in self.states if state.owner is owner]
 
 
-def gateway_status(gateway: Gateway, view: View, proxies: Sequence[ProxyStatus] | None = None) -> Status:
-    """A Gateway of a class of ours. Args: proxies - all that are connected; None: they are taken to have what they are told."""
+def gateway_status(facts: GatewayFacts, view: View, deployed: Deployed | None = None) -> Status:
+    """A Gateway of a class of ours."""
+    gateway = facts.gateway
     generation = gateway.metadata.generation
-    programmed = holds(PROGRAMMED, "Programmed", generation) if proxies is None else gateway_programmed(gateway, proxies)
-    states = [state for state in view.listeners(gateway) if state.owner is gateway]
-    routes = _attached_routes(gateway, view)
-    listeners = tuple(
-        [
-            ListenerStatus(
-                name=state.spec.name,
-                supported_kinds=(RouteGroupKind(kind=HTTPRoute.KIND),) if state.takes_routes else (),
-                attached_routes=len(routes.get(state.name, ())),
-                conditions=tuple(_listener_conditions(state, states, generation, programmed)),
-            )
-            for state in states
-        ]
+    conditions = [facts.accepted, facts.programmed, _references(gateway, view, facts.states)]
+    if is_insecure(gateway):
+        message = "clients are let in that show no valid certificate, as spec.tls.frontend allows"
+        conditions.append(holds("InsecureFrontendValidationMode", "ConfigurationChanged", generation, message))
+    addresses = deployed.addresses.addresses if deployed is not None else ()
+    accepted_sets = [
+        own
+        for own in view.listener_sets.of(gateway)
+        if facts.accepted.status == "True" and any(state.serves for state in facts.of(own))
+    ]
+    return Status(
+        conditions=tuple(conditions),
+        listeners=listener_statuses(facts.of(gateway), facts.states, facts.attached, generation, facts.configured),
+        addresses=tuple([AddressStatus(type=one.type, value=one.value) for one in addresses]),
+        attached_listener_sets=len(accepted_sets),
     )
-    troubled = [state.spec.name for state in states if state.troubles]
-    messages = [f"listeners with trouble: {', '.join(troubled)}"] if troubled else []
+
+
+def _accepted(gateway: Gateway, view: View, states: Sequence[ListenerState], deployed: Deployed | None) -> Condition:
+    generation = gateway.metadata.generation
+    if deployed is not None and deployed.trouble:
+        return fails("Accepted", "InvalidParameters", generation, deployed.trouble)
+    if deployed is not None and deployed.addresses.unsupported:
+        types = joined(deployed.addresses.unsupported, ", ")
+        message = f"addresses of the type {types} cannot be given; write IPAddress, or the Hostname of a Service"
+        return fails("Accepted", "UnsupportedAddress", generation, message)
+    troubled = [state.spec.name for state in states if state.troubles and state.owner is gateway]
+    messages = [f"listeners with trouble: {joined(troubled, ', ')}"] if troubled else []
     own = [finding for finding in view.undone if finding.key == key_of(gateway)]
     message = joined([*messages, *[told(error) for error in view.locate(own)]])
     if not any(state.serves for state in states):
-        conditions = (
-            fails("Accepted", "ListenersNotValid", generation, message),
-            fails(PROGRAMMED, "Invalid", generation, "no listener can serve"),
-        )
-    else:
-        conditions = (
-            holds("Accepted", "ListenersNotValid" if troubled else "Accepted", generation, message),
-            programmed,
-        )
-    return Status(conditions=conditions, listeners=listeners)
+        return fails("Accepted", "ListenersNotValid", generation, message)
+    return holds("Accepted", "ListenersNotValid" if troubled else "Accepted", generation, message)
 
 
-def _attached_routes(gateway: Gateway, view: View) -> dict[str, set[tuple[str, str]]]:
-    """The routes that each listener takes."""
-    attached: dict[str, set[tuple[str, str]]] = {}
-    for route, parent in view.gateway_routes(gateway):
-        if not view.plan(route).refused:
-            for listener, _ in view.attachment(route, parent, gateway).listeners:
-                attached.setdefault(listener, set()).add((route.metadata.namespace, route.metadata.name))
-    return attached
+def _programmed(generation: int, accepted: Condition, configured: Condition, deployed: Deployed | None) -> Condition:
+    if accepted.status != "True":
+        message = "no listener can serve" if accepted.reason == "ListenersNotValid" else accepted.message
+        return fails(PROGRAMMED, "Invalid", generation, message)
+    if deployed is not None and deployed.addresses.unusable:
+        message = f"these addresses cannot be had: {joined(deployed.addresses.unusable, ', ')}; choose others, or leave them out"
+        return fails(PROGRAMMED, "AddressNotUsable", generation, message)
+    if deployed is not None and not deployed.addresses.addresses:
+        message = "it has no address yet: its Service waits for one of the cluster's load balancer"
+        return fails(PROGRAMMED, "AddressNotAssigned", generation, message)
+    return configured
 
 
-def _listener_conditions(
-    state: ListenerState, states: Sequence[ListenerState], generation: int, programmed: Condition
-) -> list[Condition]:
-    conflict, refused, unresolved = [
-        [trouble for trouble in state.troubles if trouble.aspect == aspect]
-        for aspect in ("Conflicted", "Accepted", "ResolvedRefs")
-    ]
-    conditions: list[Condition] = []
-    if refused or conflict:
-        # A listener that conflicts is refused for that very reason.
-        first, *_ = [*refused, *conflict]
-        conditions.append(fails("Accepted", first.reason, generation, first.message))
-    else:
-        conditions.append(holds("Accepted", "Accepted", generation))
-    if conflict:
-        conditions.append(holds("Conflicted", conflict[0].reason, generation, conflict[0].message))
-    else:
-        conditions.append(fails("Conflicted", "NoConflicts", generation, ""))
+def _references(gateway: Gateway, view: View, states: Sequence[ListenerState]) -> Condition:
+    """What the Gateway itself refers to, and its listeners."""
+    generation = gateway.metadata.generation
+    shown = view.client_certificate(gateway)
+    if isinstance(shown, Unfound):
+        reason = "InvalidClientCertificateRef" if shown.permitted else "RefNotPermitted"
+        return fails("ResolvedRefs", reason, generation, f"{shown.message}: {shown.hint}")
+    own = [state for state in states if state.owner is gateway]
+    unresolved = [state.spec.name for state in own if any(trouble.aspect == "ResolvedRefs" for trouble in state.troubles)]
     if unresolved:
-        message = joined([f"{trouble.message}: {trouble.hint}" for trouble in unresolved])
-        conditions.append(fails("ResolvedRefs", unresolved[0].reason, generation, message))
-    else:
-        conditions.append(holds("ResolvedRefs", "ResolvedRefs", generation))
-    overlapping = _overlapping(state, states)
-    if overlapping:
-        message = f"host names overlap with those of {', '.join(overlapping)}"
-        conditions.append(holds("OverlappingTLSConfig", "OverlappingHostnames", generation, message))
-    if state.serves:
-        conditions.append(programmed)
-    else:
-        conditions.append(fails(PROGRAMMED, "Invalid", generation, "see the other conditions"))
-    return conditions
-
-
-def _overlapping(state: ListenerState, states: Sequence[ListenerState]) -> list[str]:
-    """The other listeners inside TLS whose host names a client could take for this one's."""
-    own = state.spec
-    if own.protocol != "HTTPS":
-        return []
-    others = [
-        other.spec for other in states if other is not state and (other.spec.protocol, other.spec.port) == ("HTTPS", own.port)
-    ]
-    return [
-        other.name
-        for other in others
-        if covers(own.hostname, other.hostname or "*") or covers(other.hostname, own.hostname or "*")
-    ]
+        return fails("ResolvedRefs", "ListenersNotResolved", generation, f"see the listeners {joined(unresolved, ', ')}")
+    return holds("ResolvedRefs", "ResolvedRefs", generation)

@@ -4,19 +4,26 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from hauberk_control.discovery.status import ProxyStatus
+from hauberk_control.status.backend_tls_policy import CallingGateways, backend_tls_policy_status
+from hauberk_control.status.cluster import Cluster
 from hauberk_control.status.conditions import Condition, Status, fails, holds, joined, told
-from hauberk_control.status.gateway import class_status, gateway_status
-from hauberk_control.status.http_route import route_status
+from hauberk_control.status.gateway import GatewayFacts, gateway_status
+from hauberk_control.status.gateway_class import class_status
+from hauberk_control.status.listener_set import listener_set_status, refused_set
 from hauberk_control.status.rollout import policy_programmed
+from hauberk_control.status.route import route_status
 from hauberk_control.store import ObjectKey, Store, key_of
 from hauberk_control.translate.finding import Finding
+from hauberk_control.translate.listener_sets import gateway_name
+from hauberk_control.translate.route_kinds import ROUTE_KINDS
 from hauberk_control.translate.view import CONTROLLER, Memories, View
 from hauberk_core.resources import (
+    BackendTLSPolicy,
     DestinationRule,
     EndpointSlice,
     Gateway,
     GatewayClass,
-    HTTPRoute,
+    ListenerSet,
     PeerAuthentication,
     PluginPolicy,
     Service,
@@ -34,28 +41,65 @@ def statuses(store: Store) -> dict[ObjectKey, Status]:
     return view_statuses(View(store, Memories()))
 
 
-def view_statuses(view: View, proxies: Sequence[ProxyStatus] | None = None) -> dict[ObjectKey, Status]:
+def view_statuses(
+    view: View, proxies: Sequence[ProxyStatus] | None = None, cluster: Cluster | None = None
+) -> dict[ObjectKey, Status]:
     """The same for a store that is looked at already.
 
-    Args: proxies - those that are connected; None: nothing is known of them, and all are taken to have what they are told.
+    Args: proxies - those that are connected; None: nothing is known of them, and all are taken to have what they are told;
+        cluster - None: there is none, and nothing is made for Gateways.
     """
+    found = _gateway_statuses(view, proxies, cluster)
+    for kind in ROUTE_KINDS:
+        for route in view.store.of(kind):
+            found[key_of(route)] = route_status(route, view)
+    policies = list(view.store.of(BackendTLSPolicy))
+    if policies:
+        callers = CallingGateways(view)
+        found |= {key_of(policy): backend_tls_policy_status(policy, view, callers) for policy in policies}
+    return found | _other_statuses(view, proxies)
+
+
+def _gateway_statuses(view: View, proxies: Sequence[ProxyStatus] | None, cluster: Cluster | None) -> dict[ObjectKey, Status]:
+    """Of GatewayClasses, of Gateways and of ListenerSets."""
     store = view.store
     found: dict[ObjectKey, Status] = {}
     for own in store.of(GatewayClass):
         if own.spec.controller_name == CONTROLLER:
-            found[key_of(own)] = class_status(own)
+            found[key_of(own)] = class_status(own, cluster.api_versions if cluster is not None else None)
+    facts: dict[tuple[str, str], GatewayFacts] = {}
     for gateway in store.of(Gateway):
         if view.class_is_ours(gateway.spec.gateway_class_name):
-            found[key_of(gateway)] = gateway_status(gateway, view, proxies)
-    for route in store.of(HTTPRoute):
-        found[key_of(route)] = route_status(route, view)
+            deployed = cluster.deployed(gateway) if cluster is not None else None
+            one = GatewayFacts(gateway, view, proxies, deployed)
+            facts[gateway.metadata.namespace, gateway.metadata.name] = one
+            found[key_of(gateway)] = gateway_status(one, view, deployed)
+    for listener_set in store.of(ListenerSet):
+        name = gateway_name(listener_set)
+        parent = facts.get(name)
+        if parent is None:
+            if store.get(Gateway, *name) is None:
+                found[key_of(listener_set)] = refused_set(
+                    listener_set, "ParentNotAccepted", f"there is no Gateway {'/'.join(name)}"
+                )
+        elif not view.listener_sets.allows(parent.gateway, listener_set):
+            message = f"the allowedListeners of the Gateway {'/'.join(name)} leave this set out"
+            found[key_of(listener_set)] = refused_set(listener_set, "NotAllowed", message)
+        else:
+            found[key_of(listener_set)] = listener_set_status(listener_set, parent)
+    return found
+
+
+def _other_statuses(view: View, proxies: Sequence[ProxyStatus] | None) -> dict[ObjectKey, Status]:
+    """Of objects that have a condition of ours."""
+    found: dict[ObjectKey, Status] = {}
     mistakes = _by_object(view, [finding for proxy in proxies or () for finding in proxy.notes.findings])
     several: list[Resource] = [
         resource
         for kind in (PeerAuthentication, DestinationRule, PluginPolicy, WorkloadEntry, Service, EndpointSlice)
-        for resource in store.of(kind)
+        for resource in view.store.of(kind)
     ]
-    several += [item.value for item in store.objects.values() if type(item.value) not in RESOURCES]
+    several += [item.value for item in view.store.objects.values() if type(item.value) not in RESOURCES]
     for resource in several:
         key = key_of(resource)
         accepted = _accepted(resource.metadata.generation, mistakes.get(key, []), view)

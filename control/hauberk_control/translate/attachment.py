@@ -6,7 +6,6 @@ from typing import NamedTuple
 from hauberk_control.translate.chosen_namespaces import chooses
 from hauberk_control.translate.gateway_listener import ListenerState
 from hauberk_control.translate.hostnames import intersect
-from hauberk_core.resources import HTTPRoute
 from hauberk_core.resources.gateway_api.references import ParentReference
 from hauberk_core.resources.gateway_api.route import Route
 
@@ -44,8 +43,7 @@ def attach(
     allowed = [
         state
         for state in named
-        if state.takes_routes
-        and isinstance(route, HTTPRoute)
+        if route.KIND in state.kinds
         and chooses(state.spec.allowed_routes.namespaces, state.owner.metadata.namespace, own, namespaces)
     ]
     if not allowed:

@@ -16,7 +16,7 @@ from hauberk_core.model.errors import quote
 from hauberk_core.model.mirror import Mirror
 from hauberk_core.model.route import Route as Rule
 from hauberk_core.model.route import WeightedCluster
-from hauberk_core.resources import Service
+from hauberk_core.resources import HTTPRoute, Service, UDPRoute
 from hauberk_core.resources.gateway_api.references import BackendObjectReference
 from hauberk_core.resources.gateway_api.route import Route
 from hauberk_core.resources.kubernetes.service import ServicePort
@@ -68,12 +68,23 @@ def resolve(
         known = ", ".join([str(own.port) for own in service.spec.ports]) or "none"
         message = f"the Service {namespace}/{reference.name} has no port {reference.port}"
         return Unresolved("BackendNotFound", message, f"write one of its ports: {known}")
+    if not isinstance(route, HTTPRoute):
+        return _carried(route, service, port)
     protocol = other_protocol(port)
     if protocol in INSIDE_TLS and backend_tls.find(service, port) is not None:
         return Backend(service, port)
     if protocol:
         message = f"port {port.port} of the Service {namespace}/{reference.name} speaks {protocol}, the proxy only HTTP/1.1"
         return Unresolved("UnsupportedProtocol", message, "refer to a port that speaks http")
+    return Backend(service, port)
+
+
+def _carried(route: Route, service: Service, port: ServicePort) -> Backend | Unresolved:
+    """The backend of a route that minds no more of it than that datagrams go to UDP, and everything else to TCP."""
+    wanted = "UDP" if isinstance(route, UDPRoute) else "TCP"
+    if port.protocol != wanted:
+        message = f"port {port.port} of the Service {service.metadata.namespace}/{service.metadata.name} is {port.protocol}"
+        return Unresolved("UnsupportedProtocol", message, f"refer to a port of the protocol {wanted}")
     return Backend(service, port)
 
 

@@ -21,7 +21,7 @@ from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import Route, RouteTable, VirtualHost
 from hauberk_core.model.transport import TransportConfig
-from hauberk_core.resources import Gateway
+from hauberk_core.resources import Gateway, HTTPRoute
 
 # Of a redirect that names a scheme and no port (Gateway API, HTTPRequestRedirectFilter).
 _WELL_KNOWN_PORTS: Final = {"http": 80, "https": 443}
@@ -62,6 +62,8 @@ def _hosts_by_listener(
     """For each listener, by host, the rules of each route that is attached there for that host."""
     by_listener: dict[str, dict[str, dict[str, tuple[Route, ...]]]] = {state.name: {} for state in states}
     for route, parent in build.view.gateway_routes(gateway):
+        if not isinstance(route, HTTPRoute):
+            continue
         attachment = build.view.attachment(route, parent, gateway)
         for listener, hosts in attachment.listeners:
             rules = tuple([_on_this_machine(rule, build.node.ports) for rule in build.routes(route)])

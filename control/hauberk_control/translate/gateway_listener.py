@@ -8,18 +8,24 @@ from hauberk_control.store import Store
 from hauberk_control.translate.certificate import Unfound, find_certificate
 from hauberk_control.translate.frontend_tls import Validation, frontend_validation
 from hauberk_control.translate.reference import Grants
+from hauberk_control.translate.route_kinds import route_kinds, served_protocols
 from hauberk_control.translate.trouble import Trouble
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.errors import quote
-from hauberk_core.resources import Gateway, HTTPRoute, ListenerSet, Secret
+from hauberk_core.resources import Gateway, ListenerSet, Secret
 from hauberk_core.resources.gateway_api.gateway import GatewayListener
 from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP
 
 # Listeners of one port must be told apart: by Host after HTTP, by SNI inside TLS, and TCP not at all.
 _FAMILIES: Final = {"HTTP": "HTTP", "HTTPS": "TLS", "TLS": "TLS", "TCP": "TCP", "UDP": "UDP"}
 
+MOST_LISTENERS: Final = 512
+"""Of one Gateway, with those of its ListenerSets: each is a chain of filters, and perhaps a socket, in every worker. Whoever may
+make objects must not be able to make proxies work without end."""
 
 Owner = Gateway | ListenerSet
+# The number of a port, and TCP or UDP, which have ports of their own each.
+_Port = tuple[int, str]
 
 
 class ListenerState(NamedTuple):
@@ -30,8 +36,8 @@ class ListenerState(NamedTuple):
     """Among its owner's."""
     spec: GatewayListener
     troubles: tuple[Trouble, ...]
-    takes_routes: bool
-    """Whether HTTPRoutes are among the kinds that may attach."""
+    kinds: tuple[str, ...]
+    """Of routes that may attach."""
     certificates: tuple[tuple[str, CertificatePem], ...]
     """By the names that the snapshot has for them."""
     client_authorities: str = ""
@@ -42,7 +48,7 @@ class ListenerState(NamedTuple):
         """Whether the proxy can listen."""
         if any(trouble.aspect != "ResolvedRefs" for trouble in self.troubles):
             return False
-        return self.spec.protocol == "HTTP" or bool(self.certificates)
+        return not _ends_tls(self.spec) or bool(self.certificates)
 
     @property
     def name(self) -> str:
@@ -55,19 +61,19 @@ class _Taken:
     """The ports that listeners have taken, in the order of their precedence."""
 
     def __init__(self) -> None:
-        self._families: Final[dict[int, str]] = {}
-        self._hosts: Final[set[tuple[int, str | None]]] = set()
+        self._families: Final[dict[_Port, str]] = {}
+        self._hosts: Final[set[tuple[_Port, str | None]]] = set()
 
     def take(self, one: GatewayListener) -> Trouble | None:
         """Give a listener its port, or say who has it."""
-        family = _family(one)
-        if family != "UDP" and self._families.setdefault(one.port, family) != family:
+        port = _port(one)
+        if self._families.setdefault(port, _family(one)) != _family(one):
             message = f"a listener that goes before this one makes port {one.port} speak another protocol"
             return Trouble("Conflicted", "ProtocolConflict", message, "choose another port, or the same protocol")
-        if (one.port, one.hostname) in self._hosts:
+        if (port, one.hostname) in self._hosts:
             message = f"a listener that goes before this one has port {one.port} and {_shown(one.hostname)}"
             return Trouble("Conflicted", "HostnameConflict", message, "choose another port or host name")
-        self._hosts.add((one.port, one.hostname))
+        self._hosts.add((port, one.hostname))
         return None
 
 
@@ -98,36 +104,40 @@ def examine(
     states: list[ListenerState] = []
     for owner, index, one, conflict in owned:
         troubles: list[Trouble] = [conflict] if conflict is not None else []
-        if one.protocol not in ("HTTP", "HTTPS"):
+        if not route_kinds(one.protocol):
             message = f"the protocol {one.protocol} is not served here"
-            troubles.append(Trouble("Accepted", "UnsupportedProtocol", message, "write HTTP or HTTPS"))
-        takes_routes = _check_kinds(one, troubles)
+            troubles.append(Trouble("Accepted", "UnsupportedProtocol", message, f"write {' or '.join(served_protocols())}"))
+        if len(states) >= MOST_LISTENERS:
+            message = f"the Gateway and its ListenerSets have more than {MOST_LISTENERS} listeners"
+            troubles.append(Trouble("Accepted", "TooManyListeners", message, "divide them among several Gateways"))
+        kinds = _kinds(one, troubles)
         certificates: tuple[tuple[str, CertificatePem], ...] = ()
         authorities = ""
-        if one.protocol == "HTTPS":
+        if _ends_tls(one):
             certificates = _certificates(owner, one, store, grants, pem, troubles)
+        if one.protocol == "HTTPS":
             if one.port not in validations:
                 validations[one.port] = frontend_validation(gateway, one.port, store, grants)
             authorities = validations[one.port].authorities
             troubles += validations[one.port].troubles
-        states.append(ListenerState(owner, index, one, tuple(troubles), takes_routes, certificates, authorities))
+        states.append(ListenerState(owner, index, one, tuple(troubles), kinds, certificates, authorities))
     return tuple(states)
 
 
 def _conflicts(listeners: Sequence[GatewayListener]) -> list[Trouble | None]:
     """What is in the way of each of a Gateway's own listeners."""
-    families: dict[int, set[str]] = {}
+    families: dict[_Port, set[str]] = {}
     for one in listeners:
-        families.setdefault(one.port, set()).add(_family(one))
-    hosts = Counter([(one.port, one.hostname) for one in listeners])
+        families.setdefault(_port(one), set()).add(_family(one))
+    hosts = Counter([(_port(one), one.hostname) for one in listeners])
     found: list[Trouble | None] = []
     for one in listeners:
         trouble: Trouble | None = None
-        if len(families[one.port] - {"UDP"}) > 1 and _family(one) != "UDP":
-            protocols = " and ".join(sorted({other.protocol for other in listeners if other.port == one.port}))
+        if len(families[_port(one)]) > 1:
+            protocols = " and ".join(sorted({other.protocol for other in listeners if _port(other) == _port(one)}))
             message = f"port {one.port} cannot speak {protocols} at once"
             trouble = Trouble("Conflicted", "ProtocolConflict", message, "give one of them another port")
-        elif hosts[one.port, one.hostname] > 1:
+        elif hosts[_port(one), one.hostname] > 1:
             message = f"several listeners have port {one.port} and {_shown(one.hostname)}"
             trouble = Trouble("Conflicted", "HostnameConflict", message, "give each a port or host name of its own")
         found.append(trouble)
@@ -142,14 +152,29 @@ def _family(listener: GatewayListener) -> str:
     return _FAMILIES.get(listener.protocol, listener.protocol)
 
 
-def _check_kinds(listener: GatewayListener, troubles: list[Trouble]) -> bool:
-    kinds = listener.allowed_routes.kinds
-    known = [kind for kind in kinds if (kind.group, kind.kind) == (GATEWAY_GROUP, HTTPRoute.KIND)]
-    if len(known) != len(kinds):
-        unknown = next(kind.kind for kind in kinds if kind not in known)
-        message = f"routes of the kind {quote(unknown)} are not known here"
-        troubles.append(Trouble("ResolvedRefs", "InvalidRouteKinds", message, "allow HTTPRoute, or leave kinds out"))
-    return listener.protocol in ("HTTP", "HTTPS") and (bool(known) or not kinds)
+def _port(listener: GatewayListener) -> _Port:
+    return listener.port, "UDP" if listener.protocol == "UDP" else "TCP"
+
+
+def _ends_tls(listener: GatewayListener) -> bool:
+    return listener.protocol == "HTTPS" or (
+        listener.protocol == "TLS" and (listener.tls is None or listener.tls.mode == "Terminate")
+    )
+
+
+def _kinds(listener: GatewayListener, troubles: list[Trouble]) -> tuple[str, ...]:
+    """The kinds of routes that the listener takes; what it says of others goes to `troubles`."""
+    possible = route_kinds(listener.protocol)
+    allowed = listener.allowed_routes.kinds
+    if not allowed:
+        return possible
+    known = [kind.kind for kind in allowed if kind.group == GATEWAY_GROUP and kind.kind in possible]
+    if len(known) != len(allowed):
+        unknown = next(kind.kind for kind in allowed if kind.group != GATEWAY_GROUP or kind.kind not in possible)
+        message = f"routes of the kind {quote(unknown)} cannot be taken by a listener of the protocol {listener.protocol} here"
+        hint = f"allow {' or '.join(possible)}, or leave kinds out" if possible else "choose another protocol"
+        troubles.append(Trouble("ResolvedRefs", "InvalidRouteKinds", message, hint))
+    return tuple(dict.fromkeys(known))
 
 
 def _certificates(

@@ -37,12 +37,13 @@ class _Undone(NamedTuple):
     severity: Literal["error", "warning"] = "warning"
 
 
+_WHOLE: Final = ("kind",)
 _LATER: Final = "leave it out until it is supported"
 
 
 def _whole(what: str) -> tuple[_Undone, ...]:
     """A kind that is read, and nothing more."""
-    return (_Undone(("kind",), what, "remove it until it is supported, so that nobody counts on it", "error"),)
+    return (_Undone(_WHOLE, what, "remove it until it is supported, so that nobody counts on it", "error"),)
 
 
 UNDONE: Final[dict[type[Resource], tuple[_Undone, ...]]] = {
@@ -76,6 +77,11 @@ UNDONE: Final[dict[type[Resource], tuple[_Undone, ...]]] = {
         _Undone(("spec", "locality"), "endpoints are chosen wherever they are", _LATER),
     ),
 }
+
+
+def is_served(kind: type[Resource]) -> bool:
+    """Whether objects of a kind have any effect."""
+    return not any(undone.path == _WHOLE for undone in UNDONE.get(kind, ()))
 
 
 def undone_findings(store: Store) -> tuple[Finding, ...]:

@@ -17,6 +17,7 @@ from hauberk_control.translate.listener_sets import ListenerSets, gateway_name
 from hauberk_control.translate.memory import Memory
 from hauberk_control.translate.plugin_policy import PluginPolicies, ReadPolicy, read_nothing
 from hauberk_control.translate.reference import Grants
+from hauberk_control.translate.route_kinds import ROUTE_KINDS
 from hauberk_control.translate.route_plan import RoutePlan, plan_route
 from hauberk_control.translate.security import Policies
 from hauberk_control.translate.service import Destination, Source, destination, host_name
@@ -72,19 +73,19 @@ class View:
         self._endpoints: Final = Endpoints(store, self.policies)
         self._reached: Final[dict[tuple[str, str, int], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}
         self._listeners: Final[dict[ObjectKey, tuple[ListenerState, ...]]] = {}
-        self._gateway_routes: Final[dict[tuple[str, str], list[tuple[HTTPRoute, ParentReference]]]] = {}
-        self._set_routes: Final[dict[tuple[str, str], list[tuple[HTTPRoute, ParentReference]]]] = {}
+        self._gateway_routes: Final[dict[tuple[str, str], list[tuple[Route, ParentReference]]]] = {}
+        self._set_routes: Final[dict[tuple[str, str], list[tuple[Route, ParentReference]]]] = {}
         self._service_routes: Final[dict[tuple[str, str], list[tuple[HTTPRoute, ParentReference]]]] = {}
         self.namespaces: Final = {one.metadata.name: one.metadata.labels for one in store.of(Namespace)}
         self.listener_sets: Final = ListenerSets(store, self.namespaces)
-        for route in store.of(HTTPRoute):
+        for route in [route for kind in ROUTE_KINDS for route in store.of(kind)]:
             for parent in route.spec.parent_refs:
                 name = (parent.namespace or route.metadata.namespace, parent.name)
                 if is_gateway(parent):
                     self._gateway_routes.setdefault(name, []).append((route, parent))
                 elif is_listener_set(parent):
                     self._set_routes.setdefault(name, []).append((route, parent))
-                elif is_service(parent):
+                elif is_service(parent) and isinstance(route, HTTPRoute):
                     self._service_routes.setdefault(name, []).append((route, parent))
 
     def locate(self, found: Iterable[Finding]) -> tuple[ConfigError, ...]:
@@ -120,8 +121,8 @@ class View:
             raise kept
         return kept
 
-    def gateway_routes(self, gateway: Gateway) -> list[tuple[HTTPRoute, ParentReference]]:
-        """The routes that name a Gateway, or a ListenerSet of it, as parent, and how."""
+    def gateway_routes(self, gateway: Gateway) -> list[tuple[Route, ParentReference]]:
+        """The routes of all kinds that name a Gateway, or a ListenerSet of it, as parent, and how."""
         found = self._gateway_routes.get((gateway.metadata.namespace, gateway.metadata.name), [])
         for own in self.listener_sets.of(gateway):
             found = found + self._set_routes.get((own.metadata.namespace, own.metadata.name), [])
@@ -142,7 +143,7 @@ class View:
             ]
         )
         # What an attachment depends on, without the listeners' troubles and certificates.
-        shown = tuple([(state.owner, state.position, state.takes_routes) for state in states])
+        shown = tuple([(state.owner, state.position, state.kinds) for state in states])
         labels = self.namespaces.get(route.metadata.namespace)
         return self._memories.attachments.get(
             (key_of(route), parent),

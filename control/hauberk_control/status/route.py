@@ -1,0 +1,143 @@
+"""Conditions of routes of all kinds, for each of their parents."""
+
+from typing import NamedTuple
+
+from hauberk_control.status.conditions import Condition, ParentStatus, Status, fails, holds, joined, told
+from hauberk_control.store import key_of
+from hauberk_control.translate.backend import Unresolved
+from hauberk_control.translate.listener_sets import gateway_name
+from hauberk_control.translate.view import CONTROLLER, View, is_gateway, is_listener_set, is_service
+from hauberk_core.resources import Gateway, GRPCRoute, HTTPRoute, ListenerSet
+from hauberk_core.resources.gateway_api.references import BackendObjectReference, ParentReference
+from hauberk_core.resources.gateway_api.route import Route
+
+MESH_KINDS = (HTTPRoute, GRPCRoute)
+"""Kinds that may have a Service for a parent: these are for callers inside the mesh."""
+
+
+class Refusal(NamedTuple):
+    """Why a route is not accepted, as Gateway API calls it and for a person."""
+
+    reason: str
+    message: str
+
+
+def route_status(route: Route, view: View) -> Status:
+    """A route; parents that other controllers serve are left to them."""
+    parents: list[ParentStatus] = []
+    found = _of_route(route, view)
+    for parent in route.spec.parent_refs:
+        accepted = _accepted(route, parent, view)
+        if accepted is not None:
+            conditions = (accepted, *found) if accepted.status == "True" else (accepted, found[0])
+            parents.append(ParentStatus(parent_ref=parent, controller_name=CONTROLLER, conditions=conditions))
+    return Status(parents=tuple(parents))
+
+
+def attached_routes(gateway: Gateway, view: View) -> dict[str, int]:
+    """How many routes each listener of a Gateway takes, by its name among all; only those that are accepted count."""
+    attached: dict[str, set[object]] = {}
+    for route, parent in view.gateway_routes(gateway):
+        if _own_refusal(route, view) is None:
+            for listener, _ in view.attachment(route, parent, gateway).listeners:
+                attached.setdefault(listener, set()).add(key_of(route))
+    return {listener: len(routes) for listener, routes in attached.items()}
+
+
+def _of_route(route: Route, view: View) -> tuple[Condition, ...]:
+    """What is so at every parent."""
+    references = _references(route, view)
+    partly = _partly(route, view)
+    return (references,) if partly is None else (references, partly)
+
+
+def _accepted(route: Route, parent: ParentReference, view: View) -> Condition | None:
+    """Whether a parent takes the route; None where that is not ours to say."""
+    generation = route.metadata.generation
+    namespace = parent.namespace or route.metadata.namespace
+    if is_gateway(parent):
+        gateway = view.store.get(Gateway, namespace, parent.name)
+        if gateway is None:
+            return fails("Accepted", "NoMatchingParent", generation, f"there is no Gateway {namespace}/{parent.name}")
+        if not view.class_is_ours(gateway.spec.gateway_class_name):
+            return None
+        refusal = _refused_by_listeners(route, parent, gateway, view)
+    elif is_listener_set(parent):
+        own = view.store.get(ListenerSet, namespace, parent.name)
+        if own is None:
+            return fails("Accepted", "NoMatchingParent", generation, f"there is no ListenerSet {namespace}/{parent.name}")
+        gateway = view.store.get(Gateway, *gateway_name(own))
+        if gateway is not None and not view.class_is_ours(gateway.spec.gateway_class_name):
+            return None
+        if gateway is None or not view.listener_sets.allows(gateway, own):
+            message = f"the ListenerSet {namespace}/{parent.name} is not accepted by its Gateway"
+            return fails("Accepted", "Pending", generation, message)
+        refusal = _refused_by_listeners(route, parent, gateway, view)
+    elif is_service(parent) and isinstance(route, MESH_KINDS):
+        refusal = _refused_by_service(namespace, parent, view)
+    else:
+        return None
+    refusal = refusal or _own_refusal(route, view)
+    if refusal is not None:
+        return fails("Accepted", refusal.reason, generation, refusal.message)
+    return holds("Accepted", "Accepted", generation)
+
+
+def _refused_by_listeners(route: Route, parent: ParentReference, gateway: Gateway, view: View) -> Refusal | None:
+    attachment = view.attachment(route, parent, gateway)
+    return None if attachment.listeners else Refusal(attachment.reason, attachment.message)
+
+
+def _refused_by_service(namespace: str, parent: ParentReference, view: View) -> Refusal | None:
+    service = view.store.service(namespace, parent.name)
+    if service is None:
+        return Refusal("NoMatchingParent", f"there is no Service {namespace}/{parent.name}")
+    ports = [port for port in service.spec.ports if parent.port in (None, port.port)]
+    if not [port for port in ports if parent.section_name in (None, port.name)]:
+        return Refusal("NoMatchingParent", f"the Service {namespace}/{parent.name} has no such port")
+    return None
+
+
+def _own_refusal(route: Route, view: View) -> Refusal | None:
+    """What of the route itself keeps it from being served, whoever its parents are."""
+    if isinstance(route, HTTPRoute):
+        plan = view.plan(route)
+        if not plan.refused:
+            return None
+        mistakes = [told(finding) for finding in view.locate(view.plan_findings(route)) if finding.severity == "error"]
+        return Refusal("UnsupportedValue", joined(mistakes))
+    undone = [finding.mistake for finding in view.undone if finding.key == key_of(route) and finding.mistake.severity == "error"]
+    return Refusal("UnsupportedValue", joined([mistake.message for mistake in undone])) if undone else None
+
+
+def _references(route: Route, view: View) -> Condition:
+    generation = route.metadata.generation
+    unresolved = [found for one in _referred(route, view) if isinstance(found := view.resolve(route, one), Unresolved)]
+    if unresolved:
+        message = joined([f"{found.message}: {found.hint}" for found in unresolved])
+        return fails("ResolvedRefs", unresolved[0].reason, generation, message)
+    return holds("ResolvedRefs", "ResolvedRefs", generation)
+
+
+def _referred(route: Route, view: View) -> list[BackendObjectReference]:
+    """All backends that a route names."""
+    if isinstance(route, HTTPRoute):
+        return [one.reference for rule in view.plan(route).rules for one in rule.references]
+    found: list[BackendObjectReference] = list(route.backends())
+    if isinstance(route, GRPCRoute):
+        filters = [one for rule in route.spec.rules for one in rule.filters]
+        found += [one.request_mirror.backend_ref for one in filters if one.request_mirror is not None]
+    return found
+
+
+def _partly(route: Route, view: View) -> Condition | None:
+    """That some rules are left out, if so."""
+    if not isinstance(route, HTTPRoute):
+        return None
+    plan = view.plan(route)
+    if plan.refused or not plan.dropped:
+        return None
+    numbers = joined([str(index) for index in plan.dropped], ", ")
+    mistakes = [told(finding) for finding in view.locate(view.plan_findings(route)) if finding.severity == "error"]
+    message = f"Dropped Rules {numbers} (counted from 0): {joined(mistakes)}"
+    return holds("PartiallyInvalid", "UnsupportedValue", route.metadata.generation, message)

@@ -1,0 +1,124 @@
+"""Conditions of Gateways: what they refer to, and what a cluster makes of them."""
+
+import pytest
+from condition_scenarios import ACCEPTED, PROGRAMMED, RESOLVED, gateway, listeners_of, status_of, told
+from resource_scenarios import config_map, secret, service, store_of
+from trustme import CA
+
+from hauberk_control.gateways.addresses import GatewayAddresses, StatusAddress
+from hauberk_control.status.cluster import Cluster, Deployed
+from hauberk_control.status.conditions import AddressStatus, Status
+from hauberk_control.status.statuses import view_statuses
+from hauberk_control.store import ObjectKey
+from hauberk_control.translate.translate import Translator
+
+KEY = ObjectKey("gateway.networking.k8s.io", "Gateway", "default", "web")
+AN_ADDRESS = StatusAddress("IPAddress", "192.0.2.7")
+HTTPS = "{name: NAME, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: gone}]}}"
+
+
+def on_cluster(deployed: Deployed, more: str = "") -> Status:
+    view = Translator().view(store_of(gateway(more=more)))
+    return view_statuses(view, None, Cluster(lambda _: deployed, frozenset()))[KEY]
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [
+        ("{name: gone}", "InvalidClientCertificateRef"),
+        ("{name: gone, kind: Thing}", "InvalidClientCertificateRef"),
+        ("{name: gone, group: example.com}", "InvalidClientCertificateRef"),
+        ("{name: gone, namespace: other}", "RefNotPermitted"),
+    ],
+)
+def test_a_certificate_for_backends_that_cannot_be_had(reference: str, reason: str) -> None:
+    status = status_of("Gateway", "web", gateway(more=f"tls: {{backend: {{clientCertificateRef: {reference}}}}}"))
+    assert told(status.conditions)["ResolvedRefs"] == ("False", reason)
+    assert told(status.conditions)["Accepted"] == ACCEPTED
+    # It is the Gateway's own reference, no listener's.
+    assert listeners_of(status)["http"]["ResolvedRefs"] == RESOLVED
+
+
+def test_references_of_listeners_are_summed_up() -> None:
+    both = f"{{name: http, port: 80, protocol: HTTP}}, {HTTPS.replace('NAME', 'https')}"
+    conditions = status_of("Gateway", "web", gateway(both)).conditions
+    (one,) = [condition for condition in conditions if condition.type == "ResolvedRefs"]
+    assert (one.status, one.reason, one.observed_generation) == ("False", "ListenersNotResolved", 7)
+    assert "https" in one.message
+
+
+def test_clients_that_are_let_in_without_proof_are_told() -> None:
+    frontend = (
+        "tls: {frontend: {default: {validation: {mode: MODE, caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}}}}"
+    )
+    bundle = config_map("ca", CA().cert_pem.bytes().decode())
+    insecure = status_of("Gateway", "web", gateway(more=frontend.replace("MODE", "AllowInsecureFallback")), bundle)
+    assert told(insecure.conditions)["InsecureFrontendValidationMode"] == ("True", "ConfigurationChanged")
+    strict = status_of("Gateway", "web", gateway(more=frontend.replace("MODE", "AllowValidOnly")), bundle)
+    assert "InsecureFrontendValidationMode" not in told(strict.conditions)
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [
+        ("{group: '', kind: ConfigMap, name: gone}", "InvalidCACertificateRef"),
+        ("{group: '', kind: Service, name: ca}", "InvalidCACertificateKind"),
+        ("{group: '', kind: ConfigMap, name: ca, namespace: other}", "RefNotPermitted"),
+    ],
+)
+def test_authorities_that_cannot_be_had_touch_their_port_alone(reference: str, reason: str) -> None:
+    frontend = f"tls: {{frontend: {{default: {{validation: {{caCertificateRefs: [{reference}]}}}}}}}}"
+    both = f"{{name: http, port: 80, protocol: HTTP}}, {HTTPS.replace('NAME', 'https').replace('gone', 'shop')}"
+    issued = CA().issue_cert("shop.test")
+    shown = secret("shop", issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes())
+    listeners = listeners_of(status_of("Gateway", "web", gateway(both, frontend), shown))
+    assert listeners["https"]["Accepted"] == ("False", "NoValidCACertificate")
+    assert listeners["https"]["ResolvedRefs"] == ("False", reason)
+    assert listeners["https"]["Programmed"] == ("False", "Invalid")
+    assert listeners["http"]["Accepted"] == ACCEPTED
+    assert listeners["http"]["Programmed"] == PROGRAMMED
+
+
+def test_a_gateway_with_its_address() -> None:
+    status = on_cluster(Deployed(GatewayAddresses((AN_ADDRESS,))))
+    assert told(status.conditions)["Programmed"] == PROGRAMMED
+    assert status.addresses == (AddressStatus(type="IPAddress", value="192.0.2.7"),)
+
+
+@pytest.mark.parametrize(
+    ("deployed", "accepted", "programmed"),
+    [
+        (Deployed(GatewayAddresses()), ACCEPTED, ("False", "AddressNotAssigned")),
+        (Deployed(GatewayAddresses((AN_ADDRESS,), (), ("192.0.2.9",))), ACCEPTED, ("False", "AddressNotUsable")),
+        (Deployed(GatewayAddresses((), ("a.test/b",))), ("False", "UnsupportedAddress"), ("False", "Invalid")),
+        (Deployed(GatewayAddresses(), "there is no ConfigMap x"), ("False", "InvalidParameters"), ("False", "Invalid")),
+    ],
+)
+def test_what_keeps_a_gateway_from_being_reached(
+    deployed: Deployed, accepted: tuple[str, str], programmed: tuple[str, str]
+) -> None:
+    status = on_cluster(deployed)
+    assert told(status.conditions)["Accepted"] == accepted
+    assert told(status.conditions)["Programmed"] == programmed
+    # Its listeners are what they are, wherever they are reached.
+    assert listeners_of(status)["http"]["Programmed"] == PROGRAMMED
+
+
+def test_an_address_that_cannot_be_had_is_named() -> None:
+    status = on_cluster(Deployed(GatewayAddresses((AN_ADDRESS,), (), ("192.0.2.9",))))
+    (message,) = [condition.message for condition in status.conditions if condition.type == "Programmed"]
+    assert "192.0.2.9" in message
+
+
+def test_the_class_of_istio_is_ours_where_nobody_owns_it() -> None:
+    istio = gateway(class_="istio")
+    assert told(status_of("Gateway", "web", istio).conditions)["Accepted"] == ACCEPTED
+    owned = """
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: istio}
+spec: {controllerName: istio.io/gateway-controller}
+"""
+    view = Translator().view(store_of(istio, owned, service("reviews")))
+    assert KEY not in view_statuses(view)

@@ -1,0 +1,132 @@
+"""Conditions of routes of all kinds."""
+
+import pytest
+from condition_scenarios import ACCEPTED, RESOLVED, gateway, listeners_of, route, status_of, told
+from resource_scenarios import service, workload
+
+from hauberk_control.translate.undone import UNDONE
+from hauberk_core.resources import GRPCRoute, Resource, TCPRoute, TLSRoute, UDPRoute
+
+REVIEWS = service("reviews") + workload("reviews-v1", 20001, app="reviews")
+DNS = """
+---
+apiVersion: v1
+kind: Service
+metadata: {name: dns}
+spec: {selector: {app: dns}, ports: [{name: dns, port: 53, protocol: UDP}]}
+"""
+TO_REVIEWS = "rules: [{backendRefs: [{name: reviews, port: 9080}]}]"
+TO_DNS = "rules: [{backendRefs: [{name: dns, port: 53}]}]"
+# A listener for each kind of route, with the kind's own rules.
+CARRIED = [
+    ("GRPCRoute", "{name: a, port: 80, protocol: HTTP}", TO_REVIEWS),
+    ("TLSRoute", "{name: a, port: 443, protocol: TLS, tls: {mode: Passthrough}}", f"hostnames: [shop.test], {TO_REVIEWS}"),
+    ("TCPRoute", "{name: a, port: 6379, protocol: TCP}", TO_REVIEWS),
+    ("UDPRoute", "{name: a, port: 53, protocol: UDP}", TO_DNS),
+]
+KINDS: dict[str, type[Resource]] = {kind.KIND: kind for kind in (GRPCRoute, TLSRoute, TCPRoute, UDPRoute)}
+
+
+@pytest.fixture
+def all_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every kind of route had its data path: only the table of what has none says otherwise."""
+    for kind in KINDS.values():
+        monkeypatch.setitem(UNDONE, kind, ())
+
+
+def accepted(*texts: str, kind: str) -> tuple[str, str]:
+    (parent,) = status_of(kind, "shop", *texts, REVIEWS, DNS).parents
+    assert {condition.observed_generation for condition in parent.conditions} == {3}
+    return told(parent.conditions)["Accepted"]
+
+
+@pytest.mark.parametrize(("kind", "listener", "spec"), CARRIED)
+def test_kinds_that_nothing_serves_yet_are_not_accepted(kind: str, listener: str, spec: str) -> None:
+    assert accepted(gateway(listener), route(kind, spec), kind=kind) == ("False", "NotAllowedByListeners")
+    status = status_of("Gateway", "web", gateway(listener), route(kind, spec), REVIEWS, DNS)
+    (only,) = status.listeners
+    assert only.attached_routes == 0
+    assert kind not in [one.kind for one in only.supported_kinds]
+
+
+@pytest.mark.usefixtures("all_served")
+@pytest.mark.parametrize(("kind", "listener", "spec"), CARRIED)
+def test_each_kind_attaches_to_listeners_of_its_protocol(kind: str, listener: str, spec: str) -> None:
+    texts = (gateway(listener), route(kind, spec), REVIEWS, DNS)
+    (parent,) = status_of(kind, "shop", *texts).parents
+    assert told(parent.conditions) == {"Accepted": ACCEPTED, "ResolvedRefs": RESOLVED}
+    status = status_of("Gateway", "web", *texts)
+    (only,) = status.listeners
+    assert only.attached_routes == 1
+    assert kind in [one.kind for one in only.supported_kinds]
+    assert listeners_of(status)["a"]["Programmed"] == ("True", "Programmed")
+
+
+@pytest.mark.usefixtures("all_served")
+@pytest.mark.parametrize(
+    ("kind", "listener", "spec", "reason"),
+    [
+        ("TLSRoute", "{name: a, port: 80, protocol: HTTP}", f"hostnames: [a.test], {TO_REVIEWS}", "NotAllowedByListeners"),
+        ("TCPRoute", "{name: a, port: 443, protocol: TLS, tls: {mode: Passthrough}}", TO_REVIEWS, "NotAllowedByListeners"),
+        ("UDPRoute", "{name: a, port: 53, protocol: TCP}", TO_DNS, "NotAllowedByListeners"),
+        ("GRPCRoute", "{name: a, port: 53, protocol: TCP}", TO_REVIEWS, "NotAllowedByListeners"),
+        (
+            "TLSRoute",
+            "{name: a, port: 443, protocol: TLS, hostname: b.test, tls: {mode: Passthrough}}",
+            f"hostnames: [a.test], {TO_REVIEWS}",
+            "NoMatchingListenerHostname",
+        ),
+        (
+            "GRPCRoute",
+            "{name: a, port: 80, protocol: HTTP, hostname: b.test}",
+            f"hostnames: [a.test], {TO_REVIEWS}",
+            "NoMatchingListenerHostname",
+        ),
+        (
+            "GRPCRoute",
+            "{name: a, port: 80, protocol: HTTP, allowedRoutes: {kinds: [{kind: HTTPRoute}]}}",
+            TO_REVIEWS,
+            "NotAllowedByListeners",
+        ),
+    ],
+)
+def test_why_a_listener_does_not_take_a_route(kind: str, listener: str, spec: str, reason: str) -> None:
+    assert accepted(gateway(listener), route(kind, spec), kind=kind) == ("False", reason)
+
+
+@pytest.mark.parametrize("parent", ["{name: gone}", "{name: web, sectionName: gone}", "{name: web, port: 99}"])
+@pytest.mark.parametrize(("kind", "listener", "spec"), CARRIED)
+def test_parents_that_are_not_there(kind: str, listener: str, spec: str, parent: str) -> None:
+    assert accepted(gateway(listener), route(kind, spec, parents=parent), kind=kind) == ("False", "NoMatchingParent")
+
+
+@pytest.mark.parametrize(
+    ("kind", "backend", "reason"),
+    [
+        ("TCPRoute", "{name: gone, port: 1}", "BackendNotFound"),
+        ("TCPRoute", "{name: reviews, namespace: other, port: 9080}", "RefNotPermitted"),
+        ("TCPRoute", "{name: x, kind: Thing, group: example.com}", "InvalidKind"),
+        ("TCPRoute", "{name: dns, port: 53}", "UnsupportedProtocol"),
+        ("UDPRoute", "{name: reviews, port: 9080}", "UnsupportedProtocol"),
+        ("GRPCRoute", "{name: gone, port: 1}", "BackendNotFound"),
+    ],
+)
+def test_backends_that_lead_nowhere(kind: str, backend: str, reason: str) -> None:
+    texts = (gateway(), route(kind, f"rules: [{{backendRefs: [{backend}]}}]"), REVIEWS, DNS)
+    (parent,) = status_of(kind, "shop", *texts).parents
+    assert told(parent.conditions)["ResolvedRefs"] == ("False", reason)
+
+
+def test_a_mirror_that_leads_nowhere() -> None:
+    mirror = "{type: RequestMirror, requestMirror: {backendRef: {name: gone, port: 1}}}"
+    for kind in ("HTTPRoute", "GRPCRoute"):
+        spec = f"rules: [{{filters: [{mirror}], backendRefs: [{{name: reviews, port: 9080}}]}}]"
+        (parent,) = status_of(kind, "shop", gateway(), route(kind, spec), REVIEWS).parents
+        assert told(parent.conditions)["ResolvedRefs"] == ("False", "BackendNotFound")
+
+
+def test_services_are_parents_of_routes_for_requests_alone() -> None:
+    parent = "{name: reviews, kind: Service, group: ''}"
+    assert status_of("TCPRoute", "shop", route("TCPRoute", TO_REVIEWS, parents=parent), REVIEWS).parents == ()
+    # What a GRPCRoute asks for is not done yet, and it says so.
+    assert accepted(route("GRPCRoute", TO_REVIEWS, parents=parent), kind="GRPCRoute") == ("False", "UnsupportedValue")
