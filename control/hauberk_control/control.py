@@ -53,6 +53,7 @@ from hauberk_control.pipeline import Pipeline
 from hauberk_control.ports import keep_ports
 from hauberk_control.secret import keep_secret
 from hauberk_control.sources.folder import FolderSource
+from hauberk_control.sources.kept_files import KeptFiles
 from hauberk_control.sources.source import Loaded
 from hauberk_control.store import Store
 from hauberk_control.translate.node import Node
@@ -89,7 +90,8 @@ class Control:
         self._options: Final = options
         self._clock: Final = clock
         self._pipeline: Final = Pipeline(self, options.trust_domain)
-        self._source: Final = FolderSource(mesh, self._pipeline.kinds)
+        kept = KeptFiles(self._folder, mesh, self._pipeline.kinds)
+        self._source: Final = FolderSource(mesh, self._pipeline.kinds, kept)
         self._files = Store()
         """What the folder holds."""
         self._store = Store()
@@ -133,6 +135,7 @@ class Control:
             ):
                 nursery.start_soon(follow_authority, self._authority)
                 nursery.start_soon(self._keep_workloads)
+                nursery.start_soon(self._source.keep)
                 nursery.start_soon(self._expect_workloads)
                 self._mesh_address = mesh_server.address
                 self._join_address = join_server.address

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from bookshop_mesh import bookshop_mesh, route, write_bookshop
-from laptop_mesh import LOOK_SECONDS, Mesh, wait_until
+from bookshop_mesh import bookshop_mesh, route, service, write_bookshop
+from laptop_mesh import LOOK_SECONDS, Mesh, kill, wait_until
 from load_client import Load
 from mesh_authority import MeshAuthority
 
@@ -205,3 +205,39 @@ def test_the_command_tells_the_place_the_reason_and_what_to_write(mesh: Mesh) ->
     assert "did you mean 'backendRefs'?" in told
     path.write_text(GOOD)
     wait_until(lambda: mesh.hauberk("status").returncode == 0, "a status without mistakes")
+
+
+def test_control_that_is_killed_while_files_are_broken_comes_back_with_what_they_were(mesh: Mesh, load: Load) -> None:
+    broken = {name: (mesh.folder / name).read_bytes() for name in ("gateway.yaml", "reviews-route.yaml", "policy.yaml")}
+    gateway = mesh.proxy("gateway", "bookshop")
+    agent = gateway.agent()
+    # What is kept of these files is on disk by now, because later edits of others are.
+    path = mesh.folder / "zz-marker.yaml"
+    kept = mesh.folder / ".hauberk" / "last-good"
+    before = len(list(kept.iterdir()))
+    path.write_text(service("marker"))
+    wait_until(lambda: len(list(kept.iterdir())) == before + 1, "the marker to be kept")
+    for name in broken:
+        (mesh.folder / name).write_text("kind: [\n")
+        _wait_told(mesh, re.compile(rf"{name}:\d+:\d+: "))
+    path.unlink()
+    control = mesh.control()
+    kill(control)
+    try:
+        wait_until(lambda: mesh.control() not in (0, control) and _answers(mesh), "another control")
+        for name in broken:
+            _wait_told(mesh, re.compile(rf"{name}:\d+:\d+: "))
+        seen = load.total()
+        assert mesh.hauberk("wait", "--timeout", "60", "--file", "ratings.yaml").returncode == 0
+        wait_until(lambda: load.total() >= seen + 50, "requests by what control has made of it")
+        assert gateway.agent() == agent
+        assert "marker" not in mesh.hauberk("status").stdout
+    finally:
+        for name, content in broken.items():
+            (mesh.folder / name).write_bytes(content)
+    wait_until(lambda: mesh.refusals() == [], "a mesh without mistakes")
+    assert load.failed() == []
+
+
+def _answers(mesh: Mesh) -> bool:
+    return mesh.hauberk("status", "-o", "json").returncode in (0, 1)

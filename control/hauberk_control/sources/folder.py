@@ -2,7 +2,8 @@
 
 The danger is in the middle of an edit. Half a YAML file is mostly YAML as well, so that a file is read once it has been left
 alone for two looks; and what looks like an accident, a file that is broken, emptied or gone, or that has lost objects, must stay
-that way for longer before it is believed. Even then a broken file takes nothing away: its objects stay as they last were.
+that way for longer before it is believed. Even then a broken file takes nothing away: its objects stay as they last were, also
+when control is started again meanwhile.
 """
 
 import os
@@ -12,10 +13,13 @@ from typing import Final, NamedTuple
 
 import trio
 
+from hauberk_control.sources.kept_files import KeptFiles
 from hauberk_control.sources.scan import Scan, scan_folder
 from hauberk_control.sources.source import Loaded, Source
 from hauberk_control.store import Object, Place, gather, key_of
 from hauberk_core.agent.file_watch import FileWatch
+from hauberk_core.agent.kept_file import KeptFileError
+from hauberk_core.agent.logs import LOG
 from hauberk_core.agent.watch import POLL_SECONDS, Stamp, stamp_of
 from hauberk_core.bounded_read import read_bounded
 from hauberk_core.model.document import MOST_ERRORS
@@ -89,9 +93,15 @@ class FolderSource(Source):
     A change is visible some 50 ms after it was written, in a folder of at most a hundred files.
     """
 
-    def __init__(self, path: Path, kinds: Kinds = CORE_KINDS) -> None:
+    def __init__(self, path: Path, kinds: Kinds = CORE_KINDS, kept: KeptFiles | None = None) -> None:
+        """Prepare. Args: kinds - what may be in files; kept - what files stood for before, for those that are broken now."""
         self.path: Final = path
         self._kinds: Final = kinds
+        self._kept: Final = kept
+        self._unsaved: Final[set[str]] = set()
+        """Files of which something else is to be kept."""
+        self._changed = trio.Event()
+        self._restored = False
         self._files: Final[dict[str, _File]] = {}
         self._scan_errors: tuple[ConfigError, ...] = ()
         self._told: Loaded | None = None
@@ -106,6 +116,9 @@ class FolderSource(Source):
         while True:
             scan = scan_folder(self.path)
             now = trio.current_time()
+            if not self._restored and self._kept is not None:
+                self._restored = True
+                await self._restore(scan, self._kept)
             settling = self._look(scan, now)
             if await self._take_over(now, trusting=first) and self._changed_at is None:
                 self._changed_at = now
@@ -122,6 +135,28 @@ class FolderSource(Source):
                 await trio.sleep(POLL_SECONDS)
             elif not self._watch.follow(scan.links, (*scan.folders, *scan.unreadable)):
                 await self._watch.wait_change()
+
+    async def keep(self) -> None:
+        """Keep what files stand for, for the next start, whenever that changes. Runs until cancelled."""
+        kept = self._kept
+        assert kept is not None
+        while True:
+            await self._changed.wait()
+            self._changed = trio.Event()
+            for path in sorted(self._unsaved):
+                file = self._files.get(path)
+                self._unsaved.discard(path)
+                await trio.to_thread.run_sync(kept.save, path, () if file is None else file.objects)
+
+    async def _restore(self, scan: Scan, kept: KeptFiles) -> None:
+        """Begin with what is kept of files that cannot be looked at, and forget what is kept of files that are gone."""
+        hidden: dict[str, tuple[Object, ...]] = {}
+        if scan.unreadable:
+            hidden = await trio.to_thread.run_sync(kept.load_below, scan.unreadable)
+        for path, objects in hidden.items():
+            if path not in scan.stamps:
+                self._files.setdefault(path, _File()).objects = objects
+        await trio.to_thread.run_sync(kept.forget_others, [*scan.stamps, *hidden])
 
     def unread(self) -> list[str]:
         """What differs on disk, at this moment, from what `next` has told: files that were changed, added or deleted."""
@@ -153,16 +188,24 @@ class FolderSource(Source):
             if file.seen is None:
                 if now - file.since >= PATIENCE_SECONDS:
                     del self._files[path]
+                    self._note_unsaved(path)
                     changed = True
                 continue
-            if file.content is None:
+            if file.content is None and file.stamp is None:
+                file.content = await trio.to_thread.run_sync(_read_first, path, file.seen, self._kinds, self._kept)
+            elif file.content is None:
                 file.content = await trio.to_thread.run_sync(_read, path, file.seen, file.objects, file.pieces, self._kinds)
             if file.content is not None and (trusting or now - file.since >= file.content.wait):
                 file.objects, file.errors, file.pieces, _ = file.content
                 file.stamp = file.seen
                 file.content = None
+                self._note_unsaved(path)
                 changed = True
         return changed
+
+    def _note_unsaved(self, path: str) -> None:
+        self._unsaved.add(path)
+        self._changed.set()
 
     def _load_files(self) -> Loaded:
         # A file that has just gone may have been renamed: what it held is then elsewhere, and no duplicate.
@@ -211,6 +254,21 @@ def _read(path: str, stamp: Stamp, before: tuple[Object, ...], known: Pieces, ki
         return _Content(before, (refusal,), known, PATIENCE_SECONDS)
     wait = 0.0 if data.endswith(b"\n") or path.endswith(".json") else DOUBT_SECONDS
     return _compare(read_file(data, path, known, kinds), before, path, wait)
+
+
+def _read_first(path: str, stamp: Stamp, kinds: Kinds, kept: KeptFiles | None) -> _Content | None:
+    """Read a file that nothing is known of yet; one that is not right stands for what is kept of it."""
+    content = _read(path, stamp, (), {}, kinds)
+    wrong = content is not None and any(error.severity == "error" for error in content.errors)
+    if kept is None or content is None or (content.objects and not wrong):
+        return content
+    try:
+        return _read(path, stamp, kept.load(path), {}, kinds)
+    except KeptFileError as error:
+        LOG.warning("what %s held when it was right is not known: %s", path, error)
+        hint = "correct the file; what was wrong in it is not in force until then"
+        told = ConfigError(origin=path, message=f"what it held before is not known: {error}", hint=hint, severity="warning")
+        return content._replace(errors=(*content.errors, told)) if wrong else content
 
 
 def _compare(read: ReadFile, before: tuple[Object, ...], origin: str, wait: float) -> _Content:

@@ -64,11 +64,18 @@ def scan_folder(root: Path) -> Scan:
         seen.add((status.st_dev, status.st_ino))
         folders.append(folder)
         for entry in found:
-            if entry.name.endswith(SUFFIXES) or entry.is_dir():
+            if entry.name.endswith(SUFFIXES) or _is_folder(entry):
                 _visit(entry, depth, files, waiting, errors)
                 if entry.is_symlink():
                     links.append(entry.path)
     return Scan(_within_bounds(root, files, errors), tuple(folders), tuple(links), tuple(unreadable), tuple(errors))
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links that lead to each other
+        return False
 
 
 def _visit(

@@ -1,8 +1,8 @@
 """The last configuration that served, on disk, so that a proxy can start while control is away.
 
-One file: a line that tells what it is, the digest of the rest, and the rest as MessagePack. It is replaced as a whole, it is
-readable to its owner alone because certificates' keys are in it, and one that is damaged, of another version, of another identity
-or for another node is not used: a proxy without a configuration waits, one with a wrong one would serve it.
+One file, with the configuration as MessagePack. It is readable to its owner alone because certificates' keys are in it, and one
+that is damaged, of another version, of another identity or for another node is not used: a proxy without a configuration waits,
+one with a wrong one would serve it.
 """
 
 import hashlib
@@ -12,14 +12,14 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from hauberk_core.agent.identity.private_file import PrivateFileError, read_private, write_private
+from hauberk_core.agent.kept_file import KeptFileError, read_kept, write_kept
 from hauberk_core.wire_proto.configuration import Resources, Versioned
 
 FILE_NAME: Final = "last-good"
 # To be raised whenever what follows is laid out otherwise, or resources of older versions could be misread.
 FORMAT: Final = 1
-_FIRST_LINE: Final = b"hauberk last good configuration %d\n"
-_DIGEST_OCTETS: Final = 32
+_FIRST_LINE: Final = b"hauberk last good configuration %d\n" % FORMAT
+_NODE_DIGEST_OCTETS: Final = 32
 # A step may have 64 MiB, and a whole configuration no more (a new proxy gets it in one step); names and versions come on top.
 LARGEST_STATE: Final = 80 * 1024 * 1024
 
@@ -56,7 +56,7 @@ class LastGoodFile:
         """
         self.path: Final = folder / FILE_NAME
         self._identity: Final = identity
-        self._node: Final = hashlib.blake2b(node, digest_size=_DIGEST_OCTETS).digest()
+        self._node: Final = hashlib.blake2b(node, digest_size=_NODE_DIGEST_OCTETS).digest()
 
     def save(self, version: str, resources: Resources, in_force_since: float) -> None:
         """Replace what is there. Blocks.
@@ -69,8 +69,8 @@ class LastGoodFile:
         }
         state = msgspec.msgpack.encode(_State(self._identity, self._node, version, in_force_since, dict(bodies)))
         try:
-            write_private(self.path, b"".join([_FIRST_LINE % FORMAT, _digest(state), state]))
-        except PrivateFileError as error:
+            write_kept(self.path, _FIRST_LINE, state)
+        except KeptFileError as error:
             raise LastGoodError(f"the configuration is not kept for a restart without control: {error}") from error
 
     def load(self) -> LastGood | None:
@@ -79,18 +79,11 @@ class LastGoodFile:
         Raises: LastGoodError if it cannot be used; the next `save` replaces it.
         """
         try:
-            data = read_private(self.path, largest=LARGEST_STATE)
-        except FileNotFoundError:
-            return None
-        except PrivateFileError as error:
+            state = read_kept(self.path, _FIRST_LINE, LARGEST_STATE)
+        except KeptFileError as error:
             raise LastGoodError(f"the configuration kept on disk is not used: {error}") from error
-        first_line = _FIRST_LINE % FORMAT
-        if not data.startswith(first_line):
-            shown = data.partition(b"\n")[0][:80].decode("ascii", "replace")
-            raise self._unusable(f"it begins with {shown!r}, which is not what this version of hauberk writes")
-        digest, state = data[len(first_line) :][:_DIGEST_OCTETS], data[len(first_line) + _DIGEST_OCTETS :]
-        if _digest(state) != digest:
-            raise self._unusable("it is damaged: its digest is another one")
+        if state is None:
+            return None
         try:
             decoded = msgspec.msgpack.decode(state, type=_State)
         except msgspec.MsgspecError as error:
@@ -106,7 +99,3 @@ class LastGoodFile:
         return LastGoodError(
             f"the configuration kept in {self.path} is not used: {why}; it is replaced by the next one from control"
         )
-
-
-def _digest(state: bytes) -> bytes:
-    return hashlib.blake2b(state, digest_size=_DIGEST_OCTETS).digest()

@@ -62,3 +62,11 @@ def test_a_folder_that_cannot_be_read_is_told_apart_from_an_empty_one(tmp_path: 
     assert scan.unreadable == (str(tmp_path / "missing"),)
     (error,) = scan.errors
     assert "No such file or directory" in error.message
+
+
+def test_links_that_lead_to_each_other_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / "one")
+    (tmp_path / "a.yaml").write_text("")
+    scan = scan_folder(tmp_path)
+    assert (list(scan.stamps), scan.errors) == ([str(tmp_path / "a.yaml")], ())
