@@ -42,6 +42,11 @@ _COMMANDS: Final = {
         "control",
         "Run the control service of a mesh: a folder of YAML, or a cluster, becomes what each proxy serves.",
     ),
+    "install": LazyCommand("hauberk_cli.install.command", "install", "Install control in a Kubernetes cluster."),
+    "upgrade": LazyCommand(
+        "hauberk_cli.install.command", "upgrade", "Bring an installation to this version, or tell what would change."
+    ),
+    "uninstall": LazyCommand("hauberk_cli.install.command", "uninstall", "Remove control from a cluster."),
     "rotate-root": LazyCommand(
         "hauberk_cli.mesh.command", "rotate_root", "Replace the root of the mesh's certificates, without a failed request."
     ),

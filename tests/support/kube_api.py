@@ -22,11 +22,14 @@ KINDS: Final = {
     "v1": {
         "namespaces": ("Namespace", False),
         "services": ("Service", True),
+        "serviceaccounts": ("ServiceAccount", True),
         "secrets": ("Secret", True),
         "configmaps": ("ConfigMap", True),
         "pods": ("Pod", True),
     },
     "apps/v1": {"deployments": ("Deployment", True)},
+    "policy/v1": {"poddisruptionbudgets": ("PodDisruptionBudget", True)},
+    "autoscaling/v2": {"horizontalpodautoscalers": ("HorizontalPodAutoscaler", True)},
     "coordination.k8s.io/v1": {"leases": ("Lease", True)},
     "apiextensions.k8s.io/v1": {"customresourcedefinitions": ("CustomResourceDefinition", False)},
     "gateway.networking.k8s.io/v1": {
@@ -193,7 +196,11 @@ class KubeApi:
         raw = len(self._raw)
         while True:
             changed = self._changed
-            lines = [_event(type_, item) for at, path, type_, item in self._history if at > told and _covers(asked.path, path)]
+            lines = [
+                _event(type_, item)
+                for at, path, type_, item in self._history
+                if at > told and _covers(asked.path, path) and _selected(asked, item)
+            ]
             said = self._raw[raw:]
             told, raw = max(told, self._version), len(self._raw)
             for line in [*lines, *said]:
@@ -229,7 +236,10 @@ class KubeApi:
         if asked.path != path:
             assert before is not None
             return _json(200, self._store(path, {**before, "status": body["status"]}))
-        return _json(200 if before else 201, self._store(path, {**(before or {}), **body}))
+        merged = {**(before or {}), **body}
+        if asked.query.get("dryRun"):
+            return _json(200, {**merged, "metadata": {**(before or {}).get("metadata", {}), **body["metadata"]}})
+        return _json(200 if before else 201, self._store(path, merged))
 
     def _discovery(self, version: str) -> Reply:
         kinds = self.served.get(version)
@@ -244,7 +254,7 @@ class KubeApi:
         version = parts[0] if root == "api" else "/".join(parts[:2])
         if parts[-1] not in self.served.get(version, {}):
             return _status(404, "the server could not find the requested resource")
-        items = [item for path, item in sorted(self.objects.items()) if _covers(asked.path, path)]
+        items = [item for path, item in sorted(self.objects.items()) if _covers(asked.path, path) and _selected(asked, item)]
         start = int(asked.query.get("continue", "0"))
         size = int(asked.query.get("limit", "0")) or math.inf
         page = items[start : int(min(start + size, len(items)))]
@@ -313,6 +323,16 @@ def _covers(collection: str, path: str) -> bool:
         return True
     head, spaced, tail = folder.partition("/namespaces/")
     return bool(spaced) and f"{head}/{tail.partition('/')[2]}" == collection
+
+
+def _selected(asked: Asked, item: Json) -> bool:
+    """Whether an object has the labels that were asked for: `NAME` or `NAME=VALUE`, with commas between."""
+    labels = item["metadata"].get("labels", {})
+    for wanted in filter(None, asked.query.get("labelSelector", "").split(",")):
+        name, equals, value = wanted.partition("=")
+        if name not in labels or (equals and labels[name] != value):
+            return False
+    return True
 
 
 async def _cancel_when_closed(stream: trio.SocketStream, scope: trio.CancelScope) -> None:

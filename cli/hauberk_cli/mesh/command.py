@@ -26,6 +26,12 @@ _LEEWAY: Final = click.option(
 @click.argument("folder", type=_FOLDER, metavar="DIR", required=False)
 @click.option("--kubernetes", is_flag=True, help="Read resources from a cluster instead of a folder.")
 @click.option("--revision", default="default", show_default=True, help="With --kubernetes: which control this is.")
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="With --kubernetes: how proxies are run, as the Helm chart writes it.",
+)
 @click.option("--kubeconfig", default="", metavar="FILE", help="With --kubernetes: the cluster.  [default: the one this runs in]")
 @click.option("--trust-domain", default="cluster.local", show_default=True, help="What identities begin with.")
 @click.option(
@@ -37,6 +43,7 @@ def control(
     folder: Path | None,
     kubernetes: bool,
     revision: str,
+    settings: Path | None,
     kubeconfig: str,
     trust_domain: str,
     validity: str,
@@ -62,7 +69,14 @@ def control(
     if folder is None:
         from hauberk_cli.mesh.cluster_control import run_cluster_control
 
-        return run_cluster_control(kubeconfig, revision, trust_domain, validity, clock_leeway)
+        return run_cluster_control(
+            kubeconfig=kubeconfig,
+            revision=revision,
+            settings=settings,
+            trust_domain=trust_domain,
+            validity=validity,
+            clock_leeway=clock_leeway,
+        )
     from hauberk_cli.mesh.control import run_control
 
     return run_control(folder, trust_domain, validity, clock_leeway)

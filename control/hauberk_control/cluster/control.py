@@ -22,12 +22,15 @@ from hauberk_control.ca.tokens import TokensUnavailable
 from hauberk_control.cluster.directory import ClusterDirectory
 from hauberk_control.cluster.pages import State, make_pages
 from hauberk_control.cluster.trust_bundles import TrustBundles
+from hauberk_control.gateways.reconciler import GatewayReconciler
+from hauberk_control.gateways.wanted import wanted_gateways
 from hauberk_control.kubernetes.client import Client, open_client
 from hauberk_control.kubernetes.errors import ApiError
 from hauberk_control.kubernetes.follow import Collection, Follower
 from hauberk_control.kubernetes.lease import Lease
 from hauberk_control.kubernetes.objects import Objects
 from hauberk_control.pipeline import Pipeline
+from hauberk_control.proxy_settings import ProxySettings
 from hauberk_control.secret import keep_secret
 from hauberk_control.sources.cluster import ClusterSource
 from hauberk_control.sources.source import Loaded
@@ -63,6 +66,8 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     trust_domain: str = DEFAULT_TRUST_DOMAIN
     validity_seconds: float = LONGEST_VALIDITY.total_seconds()
     clock_leeway_seconds: float = CLOCK_LEEWAY.total_seconds()
+    proxies: ProxySettings = ProxySettings()
+    """How proxies in this cluster are run."""
 
     @property
     def service(self) -> str:
@@ -89,6 +94,7 @@ class ClusterControl:
         self._source: Final = ClusterSource(client, self._pipeline.kinds, random.random)
         self._state: Final = State(self._pipeline.discovery.proxies)
         replica = options.replica or f"{os.uname().nodename}-{os.getpid()}"
+        self._gateways: Final = GatewayReconciler(client, self._objects, options.revision, random.random)
         self._lease: Final = Lease(self._objects, options.namespace, options.service, replica, random.random)
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
@@ -164,6 +170,7 @@ class ClusterControl:
                 async with trio.open_nursery() as nursery:
                     bundles = TrustBundles(self._client, self._objects, authority.trust_pem, random.random)
                     nursery.start_soon(bundles.run)
+                    nursery.start_soon(self._gateways.run)
             finally:
                 self._state.leading = False
 
@@ -178,6 +185,7 @@ class ClusterControl:
         self._state.problems = len(loaded.errors)
         self._store = self._state.store = loaded.store
         self._pipeline.publish(loaded.store)
+        self._gateways.update(wanted_gateways(self._pipeline.view(loaded.store), self._options.proxies))
 
 
 class _Review:

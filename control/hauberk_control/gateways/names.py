@@ -10,6 +10,8 @@ CLASS_LABEL: Final = "gateway.networking.k8s.io/gateway-class-name"
 MANAGED_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "hauberk"
 """On everything that was made for a Gateway; without it an object of the same name is somebody else's."""
+REVISION_LABEL: Final = "hauberk.dev/rev"
+"""Of the control that looks after them."""
 
 _LONGEST: Final = 63
 _HASH_DIGITS: Final = 8

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from hauberk_control.gateways.listening import GatewayPort, pod_port
-from hauberk_control.gateways.names import MANAGED_BY, MANAGED_LABEL, deployed_name, selector_labels
+from hauberk_control.gateways.names import MANAGED_BY, MANAGED_LABEL, REVISION_LABEL, deployed_name, selector_labels
 from hauberk_control.proxy_pod import (
     Manifest,
     environment,
@@ -216,6 +216,7 @@ def _labels(making: Making) -> dict[str, str]:
         **making.settings.gateways.labels,
         **(infrastructure.labels if infrastructure else {}),
         MANAGED_LABEL: MANAGED_BY,
+        REVISION_LABEL: making.settings.revision,
     }
 
 

@@ -45,14 +45,8 @@ def plan_gateway(
     listeners: Sequence[GatewayListener],
     settings: ProxySettings,
     parameters: Parameters,
-    *,
-    sets_replicas: bool = True,
 ) -> GatewayPlan:
-    """What to have for a Gateway of ours.
-
-    Args: listeners - its own, and those that ListenerSets add; sets_replicas - False where a HorizontalPodAutoscaler of somebody
-    else scales its Deployment.
-    """
+    """What to have for a Gateway of ours. Args: listeners - its own, and those that ListenerSets add."""
     wanted = wanted_addresses(gateway)
     if wanted.is_manual:
         return GatewayPlan((), wanted)
@@ -65,7 +59,7 @@ def plan_gateway(
         gateway_ports(listeners),
         settings,
         load_balancer_ip=wanted.ips[0] if wanted.ips else "",
-        sets_replicas=sets_replicas and _ONLY_IF_ASKED not in overlays,
+        sets_replicas=_ONLY_IF_ASKED not in overlays,
     )
     objects: list[Manifest] = []
     for entry, make in _MAKERS.items():

@@ -39,16 +39,18 @@ class Objects:
         self._client: Final = client
         self._endpoints: Final[dict[tuple[str, str], Endpoint]] = {}
 
-    async def apply(self, manifest: Mapping[str, Any], subresource: str = "") -> Manifest:
+    async def apply(self, manifest: Mapping[str, Any], subresource: str = "", *, dry_run: bool = False) -> Manifest:
         """Server-side apply: the fields in `manifest` are ours from now on, and as they stand there.
 
         Fields that we applied before and that are not in it go. A resource version in it is a condition.
-        Returns: the object as it is stored. Raises: ApiError.
+        Args: dry_run - change nothing, and tell what would become of it. Returns: the object as it is stored. Raises: ApiError.
         """
         metadata = manifest["metadata"]
         endpoint = await self._endpoint(manifest["apiVersion"], manifest["kind"])
         path = endpoint.object(metadata.get("namespace", ""), metadata["name"], subresource)
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        if dry_run:
+            query["dryRun"] = "All"
         return _read(await self._client.request("PATCH", path, query, msgspec.json.encode(manifest), APPLY))
 
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-IMAGES = {"proxy": {"runtime", "mesh"}, "control": {"runtime", "control"}, "bookshop": {"runtime"}}
+IMAGES = {"proxy": {"runtime", "mesh"}, "control": {"runtime", "control", "kubernetes"}, "bookshop": {"runtime"}}
 """By image: the requirements that it has, and no others."""
 
 

@@ -118,7 +118,7 @@ def _pod_spec() -> dict[str, object]:
         "containers": [_container()],
         "volumes": [
             {"name": "settings", "configMap": {"name": _SETTINGS_NAME}},
-            {"name": "state", "emptyDir": {}},
+            {"name": "state", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
         ],
     }
 
@@ -130,13 +130,22 @@ def _container() -> dict[str, object]:
     def of_pod(name: str, path: str) -> dict[str, object]:
         return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 
+    # The authority's key is a file while control runs: in memory, on the only folder that can be written.
+    temporary = {"name": "TMPDIR", "value": _STATE_FOLDER}
     return {
         "name": "control",
         "image": CONTROL_IMAGE,
         "imagePullPolicy": Value("image.pullPolicy"),
         "command": ["hauberk", "control", "--kubernetes"],
-        "args": ["--revision", REVISION, "--settings", f"{_SETTINGS_FOLDER}/{_SETTINGS_FILE}"],
-        "env": [of_pod(pod.POD_NAME, "metadata.name"), of_pod(pod.POD_NAMESPACE, "metadata.namespace")],
+        "args": [
+            "--revision",
+            REVISION,
+            "--trust-domain",
+            Value("trustDomain"),
+            "--settings",
+            f"{_SETTINGS_FOLDER}/{_SETTINGS_FILE}",
+        ],
+        "env": [of_pod(pod.POD_NAME, "metadata.name"), of_pod(pod.POD_NAMESPACE, "metadata.namespace"), temporary],
         "ports": [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in _PORTS],
         "startupProbe": probe("/healthz/live", periodSeconds=1, failureThreshold=120),
         "livenessProbe": probe("/healthz/live", periodSeconds=10, failureThreshold=3),

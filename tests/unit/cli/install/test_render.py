@@ -13,7 +13,7 @@ from hauberk_core.resources.one_document import read_one_document
 
 def _made(*settings: str, namespace: str = "hauberk-system") -> dict[tuple[str, str], Any]:
     found = manifests(read_values([], settings), namespace)
-    return {(str(one["kind"]), one["metadata"]["name"]): one for one in found}  # type: ignore[index]
+    return {(str(one["kind"]), one["metadata"]["name"]): one for one in found}
 
 
 def test_equal_values_give_equal_octets() -> None:

@@ -35,13 +35,11 @@ def _plan(
     gateway: Gateway,
     settings: ProxySettings | None = None,
     entries: Mapping[str, str] | None = None,
-    *,
-    sets_replicas: bool = True,
 ) -> GatewayPlan:
     def parameters(namespace: str, name: str) -> Mapping[str, str] | None:
         return entries if (namespace, name) == ("shop", "looks") else None
 
-    return plan_gateway(gateway, gateway.spec.listeners, settings or ProxySettings(), parameters, sets_replicas=sets_replicas)
+    return plan_gateway(gateway, gateway.spec.listeners, settings or ProxySettings(), parameters)
 
 
 def _made(plan: GatewayPlan) -> dict[str, Any]:
@@ -125,8 +123,6 @@ def test_settings_count() -> None:
 
 def test_whoever_scales_the_deployment_is_not_overruled() -> None:
     assert "replicas" not in _made(_plan(_gateway()))["Deployment"]["spec"]
-    settings = ProxySettings(gateways=GatewaySettings(replicas=3))
-    assert "replicas" not in _made(_plan(_gateway(), settings, sets_replicas=False))["Deployment"]["spec"]
 
 
 def test_infrastructure_is_on_every_object_and_wins_over_settings() -> None:
