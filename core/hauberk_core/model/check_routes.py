@@ -208,7 +208,8 @@ def _check_redirect(redirect: Redirect, prefixed: bool, path: Path, mistakes: li
     _check_replacement(redirect.path, redirect.prefix, prefixed, path, mistakes)
     if redirect == Redirect(status=redirect.status):
         message = "this redirect sends clients where they already are"
-        mistakes.append(Mistake(path, message, "give at least one of scheme, host, port, path and prefix"))
+        # With another method (303) it leads somewhere all the same.
+        mistakes.append(Mistake(path, message, "give at least one of scheme, host, port, path and prefix", "warning"))
 
 
 def _check_rewrite(rewrite: Rewrite, prefixed: bool, path: Path, mistakes: list[Mistake]) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import msgspec
 import pytest
 
 from hauberk_core.model import (
@@ -25,7 +26,10 @@ from hauberk_core.model import (
     VirtualHost,
     WeightedCluster,
 )
-from hauberk_core.model.check import check_snapshot, find_mistakes
+from hauberk_core.model.check import LARGEST_BUNDLE, check_snapshot, find_mistakes
+from hauberk_core.model.cors import Cors
+from hauberk_core.model.mirror import Mirror
+from hauberk_core.model.retry import Retry
 
 
 def tls(
@@ -44,6 +48,10 @@ def mesh(
     return TransportConfig(
         security="mesh", identities=identities, certificates=certificates, trust_file=trust_file, mode=mode, verify=verify
     )
+
+
+def trusting(trust_file: str = "", trust_pem: str = "", subject_alt_names: tuple[str, ...] = ()) -> TransportConfig:
+    return TransportConfig(security="tls", trust_file=trust_file, trust_pem=trust_pem, subject_alt_names=subject_alt_names)
 
 
 TLS = tls()
@@ -318,11 +326,71 @@ WRONG = {
         "both redirect and rewrite",
         "keep the redirect",
     ),
-    "redirect to nowhere": (
-        routing(Route(name="r", redirect=Redirect(status=301))),
-        f"{ROUTE}.redirect",
-        "where they already are",
-        "at least one of",
+    "a mirror to nowhere": (
+        routing(Route(name="r", backends=BACKENDS, mirrors=(Mirror(cluster="revews"),))),
+        f"{ROUTE}.mirrors[0].cluster",
+        "no cluster is called 'revews'",
+        "did you mean 'reviews'",
+    ),
+    "too many mirrors": (
+        routing(Route(name="r", backends=BACKENDS, mirrors=(Mirror(cluster="reviews"),) * 17)),
+        f"{ROUTE}.mirrors",
+        "17 mirrors, 16 are allowed",
+        "fewer clusters",
+    ),
+    "a retry without pause": (
+        routing(Route(name="r", backends=BACKENDS, retry=Retry(backoff=Duration(0.0)))),
+        f"{ROUTE}.retry.backoff",
+        "longer than nothing",
+        "need a pause",
+    ),
+    "an origin without scheme": (
+        routing(Route(name="r", backends=BACKENDS, cors=Cors(allow_origins=("shop.test",)))),
+        f"{ROUTE}.cors.allow_origins[0]",
+        "is no origin",
+        "scheme and host",
+    ),
+    "a method that nobody sends": (
+        routing(Route(name="r", backends=BACKENDS, cors=Cors(allow_methods=("*", "get")))),
+        f"{ROUTE}.cors.allow_methods[1]",
+        "case counts",
+        "write GET",
+    ),
+    "a header that may break a head": (
+        routing(Route(name="r", backends=BACKENDS, cors=Cors(expose_headers=("a b",)))),
+        f"{ROUTE}.cors.expose_headers[0]",
+        "is no header name",
+        "letters, digits",
+    ),
+    "routes for misdirected hosts": (
+        hosting(VirtualHost(name="all", hosts=("*",), routes=(Route(name="r", backends=BACKENDS),), misdirected=True)),
+        "route_tables.shop.virtual_hosts[0].routes",
+        "reach no routes",
+        "remove the routes",
+    ),
+    "two bundles of authorities": (
+        reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=trusting(trust_file="ca.pem", trust_pem="pem"))),
+        "clusters.reviews.transport.trust_pem",
+        "both 'trust_file' and 'trust_pem'",
+        "remove one",
+    ),
+    "a bundle without end": (
+        reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=trusting(trust_pem="x" * (LARGEST_BUNDLE + 1)))),
+        "clusters.reviews.transport.trust_pem",
+        "are allowed",
+        "leave out authorities",
+    ),
+    "an alternative name that is none": (
+        reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=trusting(subject_alt_names=("a_b!",)))),
+        "clusters.reviews.transport.subject_alt_names[0]",
+        "is no host name",
+        "write for example",
+    ),
+    "a listener that expects names of its clients": (
+        listening(FilterChain(route_table="shop", transport=msgspec.structs.replace(TLS, subject_alt_names=("a.test",)))),
+        "listeners.web.filter_chains[0].transport.subject_alt_names",
+        "for clusters only",
+        "remove it",
     ),
     "redirect to a pattern": (
         routing(Route(name="r", redirect=Redirect(host="*.test"))),
@@ -478,6 +546,7 @@ def test_a_mistake_is_told_with_path_reason_and_hint(wrong: Snapshot, path: str,
             "clusters.reviews.endpoints[1].address",
         ),
         (routing(Route(name="r")), ROUTE),
+        (routing(Route(name="r", redirect=Redirect(status=303))), f"{ROUTE}.redirect"),
         (routing(Route(name="r", backends=(WeightedCluster(cluster="reviews", weight=0),))), f"{ROUTE}.backends"),
     ],
 )
