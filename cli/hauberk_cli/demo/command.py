@@ -11,7 +11,7 @@ _PORT: Final = click.IntRange(1, 65535)
 
 
 @click.command()
-@click.option("--check", "verify", is_flag=True, help="Verify the running demo, one line a check, and exit with 0 or 1.")
+@click.option("--check", "verify", is_flag=True, help="Start it, verify it, one line a check, and end it; exit with 0 or 1.")
 @click.option("--port", type=_PORT, help="HTTP port.  [default: 8080, or any free one]")
 @click.option("--tls-port", type=_PORT, help="HTTPS port.  [default: 8443, or any free one]")
 @click.option("--admin-port", type=_PORT, help="Port for the gateway's metrics.  [default: 15000, or any free one]")
