@@ -1,7 +1,8 @@
 """Questions of the API server's, and what the answers say."""
 
 import base64
-from typing import Any
+import random
+from typing import Any, Final
 
 import msgspec
 
@@ -60,6 +61,58 @@ def replaced(whole: dict[str, Any], place: Place, value: Any) -> dict[str, Any]:
     return copy
 
 
+_STRANGE: Final[tuple[Any, ...]] = (
+    None,
+    True,
+    -1,
+    1.5,
+    2**70,
+    "",
+    "x" * 300,
+    "\0",
+    [],
+    [[]],
+    {},
+    {"name": 1},
+    [None],
+    [{"name": "a"}],
+)
+
+
+def malformed(dice: random.Random) -> bytes:
+    """A review in which something is not as it should be: a value, or the octets."""
+    whole = review({"metadata": {"annotations": dict(_ANNOTATIONS)}, "spec": _SPEC})
+    for _ in range(dice.randint(1, 2)):
+        whole = replaced(whole, dice.choice(places(whole)), dice.choice(_STRANGE))
+    body = bytearray(msgspec.json.encode(whole))
+    if dice.random() < 0.3:
+        start = dice.randrange(len(body))
+        body[start : start + dice.randrange(8)] = dice.randbytes(dice.randrange(4))
+    return bytes(body)
+
+
+_ANNOTATIONS: Final = {
+    "sidecar.istio.io/proxyCPU": "1",
+    "traffic.sidecar.istio.io/includeInboundPorts": "80",
+    "proxy.istio.io/config": "concurrency: 2",
+    "sidecar.istio.io/userVolume": '{"v": {"emptyDir": {}}}',
+}
+_SPEC: Final = {
+    "containers": [
+        {
+            "name": "a",
+            "image": "i",
+            "ports": [{"containerPort": 80, "name": "web"}],
+            "livenessProbe": {"httpGet": {"port": "web"}},
+            "env": [{"name": "A", "value": "1"}],
+        },
+        {"name": "hauberk-proxy", "image": "auto", "env": [{"name": "HAUBERK_PROBES", "value": "{}"}]},
+    ],
+    "initContainers": [{"name": "b", "image": "i"}],
+    "volumes": [{"name": "v", "emptyDir": {}}],
+}
+
+
 class _Response(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     uid: str
     allowed: bool
@@ -86,12 +139,17 @@ def check(body: bytes) -> str:
     except ReviewMalformed:
         return "malformed"
     answer = _REVIEWER.answer(question, SHOP)
-    response = msgspec.json.decode(answer.body, type=_Answer).response
-    assert response.uid == question.uid
+    assert check_answer(answer.body) == question.uid
     assert answer.outcome != "failed", answer.body
+    return answer.outcome
+
+
+def check_answer(body: bytes) -> str:
+    """Fails if this is no valid AdmissionReview. Returns: whose answer it is."""
+    response = msgspec.json.decode(body, type=_Answer).response
     assert response.allowed == (not response.status)
     if response.patch is not None:
         assert response.allowed
         assert msgspec.json.decode(base64.b64decode(response.patch, validate=True), type=list[dict[str, Any]])
     assert all(len(warning) <= 256 for warning in response.warnings)
-    return answer.outcome
+    return response.uid

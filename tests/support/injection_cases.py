@@ -45,7 +45,7 @@ def names() -> list[str]:
 
 def load(name: str) -> Case:
     """Read a case."""
-    documents = list(yaml.safe_load_all((FOLDER / f"{name}.in.yaml").read_text()))
+    documents = list(yaml.load_all((FOLDER / f"{name}.in.yaml").read_text(), yaml.CSafeLoader))
     around = documents[0]
     pod = documents[1] if len(documents) > 1 else _changed(around["first"], around["changes"])
     described = {"labels": {"istio-injection": "enabled"}, **around.get("namespace", {})}
@@ -100,7 +100,8 @@ def _changed(first: str, changes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _dump(*documents: object) -> str:
-    return yaml.safe_dump_all(documents, sort_keys=False, width=130, allow_unicode=True)
+    written: str = yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=False, width=130, allow_unicode=True)
+    return written
 
 
 def main() -> int:

@@ -181,7 +181,8 @@ def _with_capture(containers: _Containers, capture: JsonObject, *, first: bool) 
 def _added(present: object, ours: list[JsonObject]) -> list[JsonObject]:
     """What is there, and what of ours is not."""
     there = as_objects(present)
-    names = {item.get("name") for item in there}
+    # A list, because what stands there as a name may be anything.
+    names = [item.get("name") for item in there]
     return [*there, *[item for item in ours if item["name"] not in names]]
 
 

@@ -48,6 +48,7 @@ def _merge_items(template: list[object], given: list[object], key: str) -> list[
     ours = {item[key]: item for item in template if isinstance(item, dict)}
     merged: list[object] = []
     for item in given:
-        own = ours.pop(item.get(key), None) if isinstance(item, dict) else None
+        known_by = item.get(key) if isinstance(item, dict) else None
+        own = ours.pop(known_by, None) if isinstance(known_by, str | int) else None
         merged.append(merge(own, item) if isinstance(item, dict) and own is not None else item)
     return [*merged, *ours.values()]

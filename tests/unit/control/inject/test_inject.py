@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from json_patch import apply_patch
 
@@ -66,6 +66,7 @@ def pods(draw: st.DrawFn) -> dict[str, Any]:
     return {"metadata": metadata, "spec": spec} if metadata else {"spec": spec}
 
 
+@settings(max_examples=50)
 @given(pods(), st.booleans())
 def test_any_pod(pod: dict[str, Any], native: bool) -> None:
     untouched = copy.deepcopy(pod)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from json_patch import apply_patch
 
@@ -31,11 +31,13 @@ def operations(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, 
     return built
 
 
+@settings(max_examples=60)
 @given(OBJECTS, OBJECTS)
 def test_it_leads_from_one_to_the_other(before: dict[str, Any], after: dict[str, Any]) -> None:
     assert same(apply_patch(before, operations(before, after)), after)
 
 
+@settings(max_examples=30)
 @given(OBJECTS)
 def test_it_is_empty_for_the_same(value: dict[str, Any]) -> None:
     assert diff(value, msgspec.json.decode(msgspec.json.encode(value))) == []

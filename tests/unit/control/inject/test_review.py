@@ -142,13 +142,13 @@ JSON = st.recursive(
 WHOLE = review(load("probes").pod)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.sampled_from(places(WHOLE)), JSON)
 def test_a_review_with_anything_in_any_place_is_refused_or_answered(place: Place, value: object) -> None:
     check(json.dumps(replaced(WHOLE, place, value)).encode())
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_review_with_broken_octets_is_refused_or_answered(data: st.DataObject) -> None:
     body = encoded(load("deployment").pod)

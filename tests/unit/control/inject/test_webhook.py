@@ -3,14 +3,17 @@
 import contextlib
 import datetime as dt
 import json
+import random
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import h11
 import pytest
 import trio
-from admission_reviews import SHOP, encoded
+from admission_reviews import SHOP, check_answer, encoded, malformed
+from endurance import lasting
 from prometheus_client import CollectorRegistry
 
 from hauberk_control.ca.authority import Authority, system_time
@@ -23,7 +26,7 @@ from hauberk_control.inject.webhook import Webhook
 from hauberk_control.proxy_settings import ProxySettings
 
 NAME = "hauberk-control.hauberk-system.svc"
-PATIENCE = 60.0
+PATIENCE = lasting(3600.0, 60.0)
 MOST = 4
 
 
@@ -200,3 +203,28 @@ async def test_connections_are_bounded(live: Live, monkeypatch: pytest.MonkeyPat
         assert late == []
         await clients[1].stream.aclose()
     assert late == [200]
+
+
+@pytest.mark.endure
+async def test_it_outlives_malformed_reviews(live: Live) -> None:
+    each = int(lasting(100_000, 200)) // MOST
+    began = trio.current_time()
+
+    async def ask(seed: int) -> None:
+        dice = random.Random(seed)
+        client = await live.connect()
+        for _ in range(each):
+            body = malformed(dice)
+            status, answer = await client.post(body)
+            assert status in {200, 400}, body
+            if status == 200:
+                check_answer(answer)
+
+    async with trio.open_nursery() as nursery:
+        for seed in range(MOST):
+            nursery.start_soon(ask, seed)
+    outcomes = ("success", "skip", "refused", "malformed")
+    assert sum(live.counted(outcome) for outcome in outcomes) == live.counted("requests") == each * MOST
+    assert min(live.counted(outcome) for outcome in outcomes) > 0
+    seconds = trio.current_time() - began
+    sys.stdout.write(f"in {seconds:.0f} s: {', '.join([f'{name} {live.counted(name):.0f}' for name in outcomes])}\n")
