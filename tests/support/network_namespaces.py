@@ -74,7 +74,11 @@ class Machine:
 
     @staticmethod
     def _as_user(user: int | None) -> list[str]:
-        return [] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+        if user is None:
+            return []
+        # The interpreter may be in a folder of root's, and those that it starts must find it as well.
+        search = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *search]
 
 
 class Network:

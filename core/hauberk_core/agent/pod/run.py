@@ -16,14 +16,17 @@ from hauberk_core.agent.pod.proof import ServiceAccountTokens
 LINGER_SECONDS: Final = {"gateway": 5.0, "sidecar": 0.0}
 
 
-def run_pod_agent(role: str) -> int:
-    """Run it until SIGTERM. Args: role - `gateway` or `sidecar`. Returns: the process's exit status."""
+def run_pod_agent(role: str, root: Path = Path("/")) -> int:
+    """Run it until SIGTERM.
+
+    Args: role - `gateway` or `sidecar`; root - below which the pod's files are. Returns: the process's exit status.
+    """
     configure_logging()
     try:
-        environment = read_environment(role)
+        environment = read_environment(role, root=root)
         bootstrap = environment.bootstrap
         Path(bootstrap.state).mkdir(mode=0o700, parents=True, exist_ok=True)
-        tokens = ServiceAccountTokens(token_file(), root_file())
+        tokens = ServiceAccountTokens(token_file(root), root_file(root))
         source = mesh_source(bootstrap, new_token=tokens.get)
     except (BootstrapError, OSError) as error:
         LOG.error("%s", error)
