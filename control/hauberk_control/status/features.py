@@ -14,7 +14,6 @@ GATEWAY_FEATURES: Final = (
     "GatewayFrontendClientCertificateValidation",
     "GatewayFrontendClientCertificateValidationInsecureFallback",
     "GatewayHTTPListenerIsolation",
-    "GatewayHTTPSListenerDetectMisdirectedRequests",
     "GatewayInfrastructure",
     "GatewayPort8080",
     "GatewayStaticAddresses",
@@ -22,6 +21,7 @@ GATEWAY_FEATURES: Final = (
     "HTTPRoute303RedirectStatusCode",
     "HTTPRoute307RedirectStatusCode",
     "HTTPRoute308RedirectStatusCode",
+    "HTTPRouteBackendProtocolWebSocket",
     "HTTPRouteBackendRequestHeaderModification",
     "HTTPRouteBackendTimeout",
     "HTTPRouteCORS",
@@ -46,10 +46,13 @@ GATEWAY_FEATURES: Final = (
     "ListenerSet",
     "ReferenceGrant",
 )
-"""Of Gateways, in the order of the alphabet, which the API asks for."""
+"""Of Gateways, in the order of the alphabet, which the API asks for. Misdirected requests (421) are detected, but the suite asks
+for them over HTTP/2 alone."""
 
 MESH_FEATURES: Final = (
     "Mesh",
+    "MeshClusterIPMatching",
+    "MeshConsumerRoute",
     "MeshHTTPRouteBackendRequestHeaderModification",
     "MeshHTTPRouteNamedRouteRule",
     "MeshHTTPRouteQueryParamMatching",
