@@ -30,6 +30,8 @@ class Pipeline:
         self.secret = b""
         """The mesh's, from which plugins get theirs; to be set before the first store is published."""
         self._translator: Final = Translator(partial(read_policy, plugins))
+        self._observer: Final = Translator(partial(read_policy, plugins))
+        """Looks at stores for those who do not serve proxies: its own memory lets them work in threads of their own."""
         translation = PluginTranslation(self._translator, plugins, lambda purpose: derived(self.secret, purpose))
         self._configurations: Final = Configurations[Store](translation.translate)
         self.discovery: Final = DiscoveryService(self._configurations, directory, trust_domain)
@@ -39,5 +41,9 @@ class Pipeline:
         self._configurations.publish(store)
 
     def view(self, store: Store) -> View:
-        """A store as translation looks at it."""
+        """A store as translation looks at it. From the thread that publishes."""
         return self._translator.view(store)
+
+    def observed(self, store: Store) -> View:
+        """The same, worked out apart from translation. From one thread at a time."""
+        return self._observer.view(store)

@@ -5,7 +5,7 @@ import datetime as dt
 import os
 import random
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ from hauberk_control.cluster.directory import ClusterDirectory
 from hauberk_control.cluster.pages import State, make_pages
 from hauberk_control.cluster.trust_bundles import TrustBundles
 from hauberk_control.gateways.reconciler import GatewayReconciler
-from hauberk_control.gateways.wanted import wanted_gateways
+from hauberk_control.gateways.wanted import WantedGateways, wanted_gateways
 from hauberk_control.kubernetes.client import Client, open_client
 from hauberk_control.kubernetes.errors import ApiError
 from hauberk_control.kubernetes.follow import Collection, Follower
@@ -32,9 +32,14 @@ from hauberk_control.kubernetes.objects import Objects
 from hauberk_control.pipeline import Pipeline
 from hauberk_control.proxy_settings import ProxySettings
 from hauberk_control.secret import keep_secret
-from hauberk_control.sources.cluster import ClusterSource
+from hauberk_control.sources.cluster import KUBERNETES_GROUPS, ClusterSource
+from hauberk_control.sources.known import Known
 from hauberk_control.sources.source import Loaded
-from hauberk_control.store import Store
+from hauberk_control.status.conditions import Status
+from hauberk_control.status.refused import refused_status
+from hauberk_control.status.statuses import view_statuses
+from hauberk_control.status.writer import StatusWriter
+from hauberk_control.store import ObjectKey, Store
 from hauberk_core.agent.admin import AdminServer
 from hauberk_core.agent.backoff import Backoff
 from hauberk_core.agent.grpc_bridge import AsyncioThread, BridgeClosed, open_asyncio_thread
@@ -95,6 +100,7 @@ class ClusterControl:
         self._state: Final = State(self._pipeline.discovery.proxies)
         replica = options.replica or f"{os.uname().nodename}-{os.getpid()}"
         self._gateways: Final = GatewayReconciler(client, self._objects, options.revision, random.random)
+        self._statuses: Final = StatusWriter(self._source, self._objects, self._wanted_statuses, random.random)
         self._lease: Final = Lease(self._objects, options.namespace, options.service, replica, random.random)
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
@@ -114,6 +120,9 @@ class ClusterControl:
             LOG.error("%s", failure)
         metrics = AdminServer(f"{options.host}:{options.metrics_port}", make_pages(self._state))
         async with open_asyncio_thread() as thread, trio.open_nursery() as nursery:
+            token = trio.lowlevel.current_trio_token()
+            self._source.watch_seen(self._seen)
+            self._pipeline.discovery.watch(lambda: token.run_sync_soon(self._statuses.wake, idempotent=True))
             nursery.start_soon(metrics.serve)
             nursery.start_soon(self._source.run)
             secret = AuthoritySecret(self._client, options.namespace, options.trust_domain, folder)
@@ -171,6 +180,7 @@ class ClusterControl:
                     bundles = TrustBundles(self._client, self._objects, authority.trust_pem, random.random)
                     nursery.start_soon(bundles.run)
                     nursery.start_soon(self._gateways.run)
+                    nursery.start_soon(self._statuses.run)
             finally:
                 self._state.leading = False
 
@@ -185,7 +195,27 @@ class ClusterControl:
         self._state.problems = len(loaded.errors)
         self._store = self._state.store = loaded.store
         self._pipeline.publish(loaded.store)
-        self._gateways.update(wanted_gateways(self._pipeline.view(loaded.store), self._options.proxies))
+        self._statuses.wake()
+
+    def _seen(self, keys: frozenset[ObjectKey]) -> None:
+        if any(key.group not in KUBERNETES_GROUPS for key in keys):
+            self._statuses.wake()
+
+    async def _wanted_statuses(self) -> dict[ObjectKey, Status]:
+        """What the leader makes of the store: also which gateways there are to be, since both ask the same view of it."""
+        statuses, gateways = await trio.to_thread.run_sync(self._work_out, self._store, self._source.refused())
+        self._gateways.update(gateways)
+        return statuses
+
+    def _work_out(self, store: Store, refused: Sequence[Known]) -> tuple[dict[ObjectKey, Status], WantedGateways]:
+        view = self._pipeline.observed(store)
+        found = view_statuses(view, self._pipeline.discovery.proxies())
+        for known in refused:
+            status = refused_status(known, view)
+            if status is not None:
+                found[known.key] = status
+        statuses = {key: status for key, status in found.items() if key.group not in KUBERNETES_GROUPS}
+        return statuses, wanted_gateways(view, self._options.proxies)
 
 
 class _Review:

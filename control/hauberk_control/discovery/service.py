@@ -93,6 +93,7 @@ class DiscoveryService:
         self._translator: Final = ThreadPoolExecutor(1, thread_name_prefix="translate")
         self._lock: Final = threading.Lock()
         self._streams: Final[set[_Stream]] = set()
+        self._watchers: Final[list[Callable[[], None]]] = []
 
     def handler(self) -> Any:
         """What a gRPC server is given: the service's one method, under Envoy's name for it."""
@@ -112,6 +113,18 @@ class DiscoveryService:
         with self._lock:
             streams = list(self._streams)
         return sorted([stream.status() for stream in streams], key=lambda status: (status.role, status.namespace, status.name))
+
+    def watch(self, notify: Callable[[], None]) -> None:
+        """From now on `notify` is called when a proxy comes, leaves, answers, or turns out to have the latest configuration.
+
+        It is called in the loop's thread, and must be quick.
+        """
+        self._watchers.append(notify)
+
+    def notify(self) -> None:
+        """What `proxies` returns has changed."""
+        for notify in self._watchers:
+            notify()
 
     def close(self) -> None:
         """Translate no more. To be called once the server has stopped."""
@@ -136,6 +149,7 @@ class DiscoveryService:
             finally:
                 with self._lock:
                     self._streams.discard(stream)
+                self.notify()
         except TimeoutError:
             refused = _Refused(grpc.StatusCode.DEADLINE_EXCEEDED, f"no request within {FIRST_REQUEST_SECONDS:.0f} s")
             await self._refuse(context, caller, refused)
@@ -271,6 +285,7 @@ class _Stream:
             if self._session.version != version:
                 self._in_force_since = self._service.now()
             self._wake.set()
+            self._service.notify()
             request = await self._context.read()
             if request is not grpc.aio.EOF and request.HasField("node"):
                 self._check_same_node(request)
@@ -292,6 +307,7 @@ class _Stream:
             response = self._session.next_response()
             self._log_strange_names()
             if response is None:
+                self._service.notify()
                 continue
             size = response.ByteSize()
             if size > LARGEST_RESPONSE:

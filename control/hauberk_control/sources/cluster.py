@@ -42,7 +42,7 @@ _SECRETS: Final = ",".join(
     )
 )
 _SELECTORS: Final[dict[type[Resource], tuple[tuple[str, str], ...]]] = {Secret: (("fieldSelector", _SECRETS),)}
-_OWN_STATUS: Final = frozenset(("", "apps", "discovery.k8s.io"))
+KUBERNETES_GROUPS: Final = frozenset(("", "apps", "discovery.k8s.io"))
 """Groups whose objects have their status from Kubernetes itself."""
 
 
@@ -208,7 +208,7 @@ class _FollowedKind:
         """Args: before - what is known of it from another version."""
         self.endpoint: Final = endpoint
         self.scope: Final = trio.CancelScope()
-        keep_status = endpoint.has_status and kind.GROUP not in _OWN_STATUS
+        keep_status = endpoint.has_status and kind.GROUP not in KUBERNETES_GROUPS
         self.objects: Final = KnownObjects(kind, endpoint.api_version, keep_status=keep_status)
         self.listed = False
         """Everything was told once, or may not be."""
