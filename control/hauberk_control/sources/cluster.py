@@ -22,8 +22,10 @@ from hauberk_core.agent.logs import LOG
 from hauberk_core.model.document import MOST_ERRORS
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.resources import Resource, Secret
+from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP
 from hauberk_core.resources.registry import Kinds
 
+_BUNDLE_VERSION: Final = f"{GATEWAY_GROUP}/bundle-version"
 DEFINITIONS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 # Asked from time to time too, for clusters that do not let us follow definitions, and for APIs that are no custom resources.
 _LOOK_SECONDS: Final = 30.0
@@ -55,6 +57,7 @@ class ClusterSource(Source):
         self._kinds: Final = kinds
         self._random: Final = random
         self._followed: Final[dict[type[Resource], _FollowedKind]] = {}
+        self._definitions: Final = _Definitions({kind.GROUP for kind in kinds.all()}, self._look)
         self._looked = False
         """It is known which kinds are served."""
         self._look_again = trio.Event()
@@ -92,6 +95,11 @@ class ClusterSource(Source):
                 return followed.endpoint
         return None
 
+    @property
+    def api_versions(self) -> frozenset[str]:
+        """Of Gateway API, as its definitions tell; empty text: one does not tell."""
+        return frozenset(self._definitions.gateway_api.values())
+
     def watch_seen(self, notify: Callable[[frozenset[ObjectKey]], None]) -> None:
         """From now on `notify` is called with all objects of which something is told, if only a status. It must be quick."""
         self._watchers.append(notify)
@@ -101,8 +109,7 @@ class ClusterSource(Source):
         definitions = Collection(DEFINITIONS, (), METADATA_LIST_ONLY, METADATA_ONLY)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._follow_served, nursery)
-            sink = _Definitions({kind.GROUP for kind in self._kinds.all()}, self._look)
-            nursery.start_soon(self._follow_definitions, Follower(self._client, definitions, sink, self._random))
+            nursery.start_soon(self._follow_definitions, Follower(self._client, definitions, self._definitions, self._random))
 
     def note(self, change: Change) -> None:
         """Something was told of objects of one kind."""
@@ -115,7 +122,7 @@ class ClusterSource(Source):
     def _look(self) -> None:
         self._look_again.set()
 
-    async def _follow_definitions(self, follower: Follower[str]) -> None:
+    async def _follow_definitions(self, follower: "Follower[_Metadata]") -> None:
         while True:
             try:
                 await follower.run()
@@ -171,12 +178,13 @@ class ClusterSource(Source):
         return tuple(sorted(errors, key=lambda error: error.severity)[:MOST_ERRORS])
 
 
-class _Name(msgspec.Struct):
+class _Metadata(msgspec.Struct):
     name: str
+    annotations: dict[str, str] = {}
 
 
-class _Named(msgspec.Struct):
-    metadata: _Name
+class _Definition(msgspec.Struct):
+    metadata: _Metadata
 
 
 class _Definitions:
@@ -186,19 +194,36 @@ class _Definitions:
         """Args: look - to be called when one of these groups may be served otherwise than before."""
         self._groups: Final = frozenset(groups)
         self._look: Final = look
+        self.gateway_api: Final[dict[str, str]] = {}
+        """The version of Gateway API that each of its definitions is of; empty: it has none."""
 
-    def decode(self, data: bytes) -> str:
-        return msgspec.json.decode(data, type=_Named).metadata.name
+    def decode(self, data: bytes) -> _Metadata:
+        return msgspec.json.decode(data, type=_Definition).metadata
 
-    def replace(self, items: Sequence[str]) -> None:
+    def replace(self, items: Sequence[_Metadata]) -> None:
+        self.gateway_api.clear()
+        self.gateway_api.update({item.name: _bundle(item) for item in items if _group(item) == GATEWAY_GROUP})
         self._look()
 
-    def apply(self, events: Sequence[Event[str]]) -> None:
-        if any(event.item.partition(".")[2] in self._groups for event in events):
+    def apply(self, events: Sequence[Event[_Metadata]]) -> None:
+        for event in events:
+            if _group(event.item) == GATEWAY_GROUP:
+                self.gateway_api.pop(event.item.name, None)
+                if not event.deleted:
+                    self.gateway_api[event.item.name] = _bundle(event.item)
+        if any(_group(event.item) in self._groups for event in events):
             self._look()
 
     def trouble(self, error: ApiError | None) -> None:
         """What is served is asked from time to time all the same."""
+
+
+def _group(definition: _Metadata) -> str:
+    return definition.name.partition(".")[2]
+
+
+def _bundle(definition: _Metadata) -> str:
+    return definition.annotations.get(_BUNDLE_VERSION, "")
 
 
 class _FollowedKind:

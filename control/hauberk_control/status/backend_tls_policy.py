@@ -1,6 +1,6 @@
 """Conditions of BackendTLSPolicies, at each Gateway from which they are followed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from hauberk_control.status.conditions import AncestorStatus, Condition, Status, fails, holds, joined
@@ -17,14 +17,13 @@ _ServiceName = tuple[str, str]
 
 
 class CallingGateways:
-    """Which Gateways of ours lead to which services."""
+    """Which Gateways lead to which services."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, gateways: Iterable[Gateway], view: View) -> None:
         self._by_service: Final[dict[_ServiceName, dict[_ServiceName, None]]] = {}
-        for gateway in view.store.of(Gateway):
-            if view.class_is_ours(gateway.spec.gateway_class_name):
-                for route, _ in view.gateway_routes(gateway):
-                    self._note(gateway, route)
+        for gateway in gateways:
+            for route, _ in view.gateway_routes(gateway):
+                self._note(gateway, route)
 
     def _note(self, gateway: Gateway, route: Route) -> None:
         for reference in route.backends():

@@ -3,7 +3,11 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from hauberk_control.gateways.addresses import GatewayAddresses
+from hauberk_control.gateways.addresses import GatewayAddresses, gateway_addresses
+from hauberk_control.gateways.names import deployed_name
+from hauberk_control.gateways.plan import GatewayPlan
+from hauberk_control.gateways.wanted import WantedGateways
+from hauberk_control.store import Store
 from hauberk_core.resources import Gateway
 
 
@@ -18,6 +22,23 @@ class Deployed(NamedTuple):
 class Cluster(NamedTuple):
     """A cluster, as it is now."""
 
-    deployed: Callable[[Gateway], Deployed]
+    deployed: Callable[[Gateway], Deployed | None]
+    """None: another control's."""
     api_versions: frozenset[str]
     """Of Gateway API's definitions: their annotation `gateway.networking.k8s.io/bundle-version`; empty: one has none."""
+
+
+def cluster_facts(store: Store, wanted: WantedGateways, api_versions: frozenset[str]) -> Cluster:
+    """What there is to say of a cluster. Args: wanted - what its Gateways ask for."""
+
+    def deployed(gateway: Gateway) -> Deployed | None:
+        plan = wanted.plans.get((gateway.metadata.namespace, gateway.metadata.name))
+        return _deployed(gateway, plan, store) if plan is not None else None
+
+    return Cluster(deployed, api_versions)
+
+
+def _deployed(gateway: Gateway, plan: GatewayPlan, store: Store) -> Deployed:
+    made = (gateway.metadata.namespace, deployed_name(gateway.metadata.name, gateway.spec.gateway_class_name))
+    services = [store.service(*name) for name in plan.wanted.services or (made,)]
+    return Deployed(gateway_addresses(plan.wanted, services), plan.trouble)

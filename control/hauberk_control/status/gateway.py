@@ -29,6 +29,7 @@ class GatewayFacts:
         """
         generation = gateway.metadata.generation
         self.gateway = gateway
+        self.deployed = deployed
         self.states = view.listeners(gateway)
         """Of all its listeners, those of ListenerSets among them."""
         self.attached = attached_routes(gateway, view)
@@ -44,7 +45,7 @@ class GatewayFacts:
         return [state for state in self.states if state.owner is owner]
 
 
-def gateway_status(facts: GatewayFacts, view: View, deployed: Deployed | None = None) -> Status:
+def gateway_status(facts: GatewayFacts, view: View) -> Status:
     """A Gateway of a class of ours."""
     gateway = facts.gateway
     generation = gateway.metadata.generation
@@ -52,7 +53,7 @@ def gateway_status(facts: GatewayFacts, view: View, deployed: Deployed | None = 
     if is_insecure(gateway):
         message = "clients are let in that show no valid certificate, as spec.tls.frontend allows"
         conditions.append(holds("InsecureFrontendValidationMode", "ConfigurationChanged", generation, message))
-    addresses = deployed.addresses.addresses if deployed is not None else ()
+    addresses = facts.deployed.addresses.addresses if facts.deployed is not None else ()
     accepted_sets = [
         own
         for own in view.listener_sets.of(gateway)

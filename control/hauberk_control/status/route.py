@@ -1,5 +1,6 @@
 """Conditions of routes of all kinds, for each of their parents."""
 
+from collections.abc import Container
 from typing import NamedTuple
 
 from hauberk_control.status.conditions import Condition, ParentStatus, Status, fails, holds, joined, told
@@ -22,12 +23,12 @@ class Refusal(NamedTuple):
     message: str
 
 
-def route_status(route: Route, view: View) -> Status:
-    """A route; parents that other controllers serve are left to them."""
+def route_status(route: Route, view: View, served: Container[tuple[str, str]]) -> Status:
+    """A route; parents that others serve are left to them. Args: served - namespaces and names of our Gateways."""
     parents: list[ParentStatus] = []
     found = _of_route(route, view)
     for parent in route.spec.parent_refs:
-        accepted = _accepted(route, parent, view)
+        accepted = _accepted(route, parent, view, served)
         if accepted is not None:
             conditions = (accepted, *found) if accepted.status == "True" else (accepted, found[0])
             parents.append(ParentStatus(parent_ref=parent, controller_name=CONTROLLER, conditions=conditions))
@@ -51,7 +52,7 @@ def _of_route(route: Route, view: View) -> tuple[Condition, ...]:
     return (references,) if partly is None else (references, partly)
 
 
-def _accepted(route: Route, parent: ParentReference, view: View) -> Condition | None:
+def _accepted(route: Route, parent: ParentReference, view: View, served: Container[tuple[str, str]]) -> Condition | None:
     """Whether a parent takes the route; None where that is not ours to say."""
     generation = route.metadata.generation
     namespace = parent.namespace or route.metadata.namespace
@@ -59,15 +60,15 @@ def _accepted(route: Route, parent: ParentReference, view: View) -> Condition | 
         gateway = view.store.get(Gateway, namespace, parent.name)
         if gateway is None:
             return fails("Accepted", "NoMatchingParent", generation, f"there is no Gateway {namespace}/{parent.name}")
-        if not view.class_is_ours(gateway.spec.gateway_class_name):
+        if (namespace, parent.name) not in served:
             return None
         refusal = _refused_by_listeners(route, parent, gateway, view)
     elif is_listener_set(parent):
         own = view.store.get(ListenerSet, namespace, parent.name)
         if own is None:
             return fails("Accepted", "NoMatchingParent", generation, f"there is no ListenerSet {namespace}/{parent.name}")
-        gateway = view.store.get(Gateway, *gateway_name(own))
-        if gateway is not None and not view.class_is_ours(gateway.spec.gateway_class_name):
+        gateway = view.gateway_of(route, parent)
+        if gateway is not None and gateway_name(own) not in served:
             return None
         if gateway is None or not view.listener_sets.allows(gateway, own):
             message = f"the ListenerSet {namespace}/{parent.name} is not accepted by its Gateway"

@@ -1,6 +1,6 @@
 """The status of every object that has one. Pure: what is known of proxies comes in as an argument."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from hauberk_control.discovery.status import ProxyStatus
@@ -49,45 +49,56 @@ def view_statuses(
     Args: proxies - those that are connected; None: nothing is known of them, and all are taken to have what they are told;
         cluster - None: there is none, and nothing is made for Gateways.
     """
-    found = _gateway_statuses(view, proxies, cluster)
+    facts = _gateways(view, proxies, cluster)
+    found = _gateway_statuses(view, facts, cluster)
     for kind in ROUTE_KINDS:
         for route in view.store.of(kind):
-            found[key_of(route)] = route_status(route, view)
+            found[key_of(route)] = route_status(route, view, facts)
     policies = list(view.store.of(BackendTLSPolicy))
     if policies:
-        callers = CallingGateways(view)
+        callers = CallingGateways([one.gateway for one in facts.values()], view)
         found |= {key_of(policy): backend_tls_policy_status(policy, view, callers) for policy in policies}
     return found | _other_statuses(view, proxies)
 
 
-def _gateway_statuses(view: View, proxies: Sequence[ProxyStatus] | None, cluster: Cluster | None) -> dict[ObjectKey, Status]:
-    """Of GatewayClasses, of Gateways and of ListenerSets."""
-    store = view.store
-    found: dict[ObjectKey, Status] = {}
-    for own in store.of(GatewayClass):
-        if own.spec.controller_name == CONTROLLER:
-            found[key_of(own)] = class_status(own, cluster.api_versions if cluster is not None else None)
-    facts: dict[tuple[str, str], GatewayFacts] = {}
-    for gateway in store.of(Gateway):
+def _gateways(view: View, proxies: Sequence[ProxyStatus] | None, cluster: Cluster | None) -> dict[tuple[str, str], GatewayFacts]:
+    """Those that are served here, by namespace and name."""
+    found: dict[tuple[str, str], GatewayFacts] = {}
+    for gateway in view.store.of(Gateway):
         if view.class_is_ours(gateway.spec.gateway_class_name):
             deployed = cluster.deployed(gateway) if cluster is not None else None
-            one = GatewayFacts(gateway, view, proxies, deployed)
-            facts[gateway.metadata.namespace, gateway.metadata.name] = one
-            found[key_of(gateway)] = gateway_status(one, view, deployed)
-    for listener_set in store.of(ListenerSet):
-        name = gateway_name(listener_set)
-        parent = facts.get(name)
-        if parent is None:
-            if store.get(Gateway, *name) is None:
-                found[key_of(listener_set)] = refused_set(
-                    listener_set, "ParentNotAccepted", f"there is no Gateway {'/'.join(name)}"
-                )
-        elif not view.listener_sets.allows(parent.gateway, listener_set):
-            message = f"the allowedListeners of the Gateway {'/'.join(name)} leave this set out"
-            found[key_of(listener_set)] = refused_set(listener_set, "NotAllowed", message)
-        else:
-            found[key_of(listener_set)] = listener_set_status(listener_set, parent)
+            if cluster is None or deployed is not None:
+                found[gateway.metadata.namespace, gateway.metadata.name] = GatewayFacts(gateway, view, proxies, deployed)
     return found
+
+
+def _gateway_statuses(
+    view: View, facts: Mapping[tuple[str, str], GatewayFacts], cluster: Cluster | None
+) -> dict[ObjectKey, Status]:
+    """Of GatewayClasses, of Gateways and of ListenerSets."""
+    found: dict[ObjectKey, Status] = {}
+    for own in view.store.of(GatewayClass):
+        if own.spec.controller_name == CONTROLLER:
+            found[key_of(own)] = class_status(own, cluster.api_versions if cluster is not None else None)
+    for one in facts.values():
+        found[key_of(one.gateway)] = gateway_status(one, view)
+    for listener_set in view.store.of(ListenerSet):
+        status = _listener_set_status(listener_set, view, facts)
+        if status is not None:
+            found[key_of(listener_set)] = status
+    return found
+
+
+def _listener_set_status(own: ListenerSet, view: View, facts: Mapping[tuple[str, str], GatewayFacts]) -> Status | None:
+    """A set; None where its Gateway is somebody else's."""
+    name = gateway_name(own)
+    parent = facts.get(name)
+    if parent is None:
+        missing = view.store.get(Gateway, *name) is None
+        return refused_set(own, "ParentNotAccepted", f"there is no Gateway {'/'.join(name)}") if missing else None
+    if not view.listener_sets.allows(parent.gateway, own):
+        return refused_set(own, "NotAllowed", f"the allowedListeners of the Gateway {'/'.join(name)} leave this set out")
+    return listener_set_status(own, parent)
 
 
 def _other_statuses(view: View, proxies: Sequence[ProxyStatus] | None) -> dict[ObjectKey, Status]:

@@ -104,6 +104,25 @@ async def test_definitions_come_and_go() -> None:
         assert source.endpoint(ROUTE) is None
 
 
+async def test_the_versions_of_gateway_api_are_known() -> None:
+    api = KubeApi()
+
+    def define(name: str, version: str = "") -> None:
+        annotations = {"gateway.networking.k8s.io/bundle-version": version} if version else {}
+        api.put("apiextensions.k8s.io/v1", "customresourcedefinitions", name, metadata={"annotations": annotations})
+
+    define("httproutes.gateway.networking.k8s.io", "v1.6.3")
+    define("destinationrules.networking.istio.io")
+    async with following(api) as source:
+        await eventually(lambda: source.api_versions == {"v1.6.3"})
+        define("gateways.gateway.networking.k8s.io", "v1.4.0")
+        define("tlsroutes.gateway.networking.k8s.io")
+        await eventually(lambda: source.api_versions == {"v1.6.3", "v1.4.0", ""})
+        api.remove("apiextensions.k8s.io/v1", "customresourcedefinitions", "tlsroutes.gateway.networking.k8s.io")
+        define("gateways.gateway.networking.k8s.io", "v1.6.3")
+        await eventually(lambda: source.api_versions == {"v1.6.3"})
+
+
 async def test_another_version_takes_over_without_a_gap() -> None:
     api = KubeApi()
     kinds = dict(KINDS["networking.istio.io/v1"])

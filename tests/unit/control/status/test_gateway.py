@@ -1,12 +1,14 @@
 """Conditions of Gateways: what they refer to, and what a cluster makes of them."""
 
 import pytest
-from condition_scenarios import ACCEPTED, PROGRAMMED, RESOLVED, gateway, listeners_of, status_of, told
+from condition_scenarios import ACCEPTED, GROUP, PROGRAMMED, RESOLVED, gateway, listeners_of, route, status_of, told
 from resource_scenarios import config_map, secret, service, store_of
 from trustme import CA
 
 from hauberk_control.gateways.addresses import GatewayAddresses, StatusAddress
-from hauberk_control.status.cluster import Cluster, Deployed
+from hauberk_control.gateways.wanted import wanted_gateways
+from hauberk_control.proxy_settings import ProxySettings
+from hauberk_control.status.cluster import Cluster, Deployed, cluster_facts
 from hauberk_control.status.conditions import AddressStatus, Status
 from hauberk_control.status.statuses import view_statuses
 from hauberk_control.store import ObjectKey
@@ -122,3 +124,35 @@ spec: {controllerName: istio.io/gateway-controller}
 """
     view = Translator().view(store_of(istio, owned, service("reviews")))
     assert KEY not in view_statuses(view)
+
+
+def test_gateways_of_another_control_are_left_to_it() -> None:
+    routed = route("HTTPRoute", "rules: [{backendRefs: [{name: reviews, port: 9080}]}]")
+    view = Translator().view(store_of(gateway(), routed, service("reviews")))
+    found = view_statuses(view, None, Cluster(lambda _: None, frozenset()))
+    assert KEY not in found
+    assert found[ObjectKey(GROUP, "HTTPRoute", "default", "shop")].parents == ()
+
+
+def test_what_a_cluster_has_for_a_gateway() -> None:
+    service_of_gateway = """
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web-hauberk}
+spec: {type: LoadBalancer, ports: [{port: 80}]}
+status: {loadBalancer: {ingress: [{ip: 192.0.2.7}]}}
+"""
+    looks = "infrastructure: {parametersRef: {group: '', kind: ConfigMap, name: looks}}"
+
+    def status(*texts: str) -> Status:
+        view = Translator().view(store_of(*texts))
+        facts = cluster_facts(view.store, wanted_gateways(view, ProxySettings()), frozenset())
+        return view_statuses(view, None, facts)[KEY]
+
+    assert status(gateway(), service_of_gateway).addresses == (AddressStatus(type="IPAddress", value="192.0.2.7"),)
+    assert told(status(gateway()).conditions)["Programmed"] == ("False", "AddressNotAssigned")
+    assert told(status(gateway(more=looks)).conditions)["Accepted"] == ("False", "InvalidParameters")
+    named = gateway(more="addresses: [{type: Hostname, value: web-hauberk.default.svc.cluster.local}]")
+    assert told(status(named).conditions)["Programmed"] == ("False", "AddressNotUsable")
+    assert told(status(named, service_of_gateway).conditions)["Programmed"] == PROGRAMMED
