@@ -19,8 +19,8 @@ from hauberk_core.resources.registry import CORE_KINDS, Kinds
 class Pipeline:
     """Plugins, translation and discovery of one control."""
 
-    def __init__(self, directory: Directory, trust_domain: str) -> None:
-        """Args: directory - holds proxies' claims against what is known."""
+    def __init__(self, directory: Directory, trust_domain: str, *, on_cluster: bool = False) -> None:
+        """Args: directory - holds proxies' claims against what is known; on_cluster - whether pods are made for Gateways."""
         plugins = control_host()
         kinds, failures = with_plugin_kinds(plugins, CORE_KINDS)
         self.kinds: Final[Kinds] = kinds
@@ -29,8 +29,8 @@ class Pipeline:
         """Of plugins whose kinds are not read."""
         self.secret = b""
         """The mesh's, from which plugins get theirs; to be set before the first store is published."""
-        self._translator: Final = Translator(partial(read_policy, plugins))
-        self._observer: Final = Translator(partial(read_policy, plugins))
+        self._translator: Final = Translator(partial(read_policy, plugins), on_cluster=on_cluster)
+        self._observer: Final = Translator(partial(read_policy, plugins), on_cluster=on_cluster)
         """Looks at stores for those who do not serve proxies: its own memory lets them work in threads of their own."""
         translation = PluginTranslation(self._translator, plugins, lambda purpose: derived(self.secret, purpose))
         self._configurations: Final = Configurations[Store](translation.translate)

@@ -95,7 +95,7 @@ class ClusterControl:
         self._objects: Final = Objects(client)
         self._store = Store()
         self._problems: tuple[ConfigError, ...] = ()
-        self._pipeline: Final = Pipeline(ClusterDirectory(lambda: self._store), options.trust_domain)
+        self._pipeline: Final = Pipeline(ClusterDirectory(lambda: self._store), options.trust_domain, on_cluster=True)
         self._source: Final = ClusterSource(client, self._pipeline.kinds, random.random)
         self._state: Final = State(self._pipeline.discovery.proxies)
         replica = options.replica or f"{os.uname().nodename}-{os.getpid()}"

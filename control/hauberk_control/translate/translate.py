@@ -51,8 +51,9 @@ class Translation(NamedTuple):
 class Translator:
     """Translates store after store, and works out anew only what has changed. May be used from several threads."""
 
-    def __init__(self, read_policy: ReadPolicy = read_nothing) -> None:
-        """Args: read_policy - asks plugins what policies mean."""
+    def __init__(self, read_policy: ReadPolicy = read_nothing, *, on_cluster: bool = False) -> None:
+        """Args: read_policy - asks plugins what policies mean; on_cluster - whether pods are made for Gateways."""
+        self._on_cluster: Final = on_cluster
         self._read_policy: Final = read_policy
         self._lock: Final = threading.Lock()
         self._memories: Final = Memories()
@@ -87,7 +88,7 @@ class Translator:
         view = self._view
         if view is None or view.store is not store:
             self._memories.next_generation()
-            view = View(store, self._memories, self._read_policy)
+            view = View(store, self._memories, self._read_policy, on_cluster=self._on_cluster)
             self._view = view
             self._translations.clear()
         return view

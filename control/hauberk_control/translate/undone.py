@@ -35,6 +35,8 @@ class _Undone(NamedTuple):
     message: str
     hint: str
     severity: Literal["error", "warning"] = "warning"
+    on_cluster: bool = True
+    """False: where a cluster makes pods for Gateways it has its effect."""
 
 
 _WHOLE: Final = ("kind",)
@@ -48,8 +50,18 @@ def _whole(what: str) -> tuple[_Undone, ...]:
 
 UNDONE: Final[dict[type[Resource], tuple[_Undone, ...]]] = {
     Gateway: (
-        _Undone(("spec", "addresses"), "addresses cannot be chosen: the proxy listens where it runs", "leave it out"),
-        _Undone(("spec", "infrastructure"), "nothing is made for a Gateway here that could carry it", "leave it out"),
+        _Undone(
+            ("spec", "addresses"),
+            "addresses cannot be chosen: the proxy listens where it runs",
+            "leave it out",
+            on_cluster=False,
+        ),
+        _Undone(
+            ("spec", "infrastructure"),
+            "nothing is made for a Gateway here that could carry it",
+            "leave it out",
+            on_cluster=False,
+        ),
         _Undone(("spec", "defaultScope"), "only routes that name a Gateway attach to it", "leave it out"),
         _Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),
     ),
@@ -84,14 +96,15 @@ def is_served(kind: type[Resource]) -> bool:
     return not any(undone.path == _WHOLE for undone in UNDONE.get(kind, ()))
 
 
-def undone_findings(store: Store) -> tuple[Finding, ...]:
-    """A warning for each such field in each object."""
+def undone_findings(store: Store, *, on_cluster: bool = False) -> tuple[Finding, ...]:
+    """A warning for each such field in each object. Args: on_cluster - whether pods are made for Gateways."""
     return tuple(
         [
             finding
             for kind, several in UNDONE.items()
             for resource in store.of(kind)
             for undone in several
+            if undone.on_cluster or not on_cluster
             for finding in findings(resource, _mistakes(resource, undone))
         ]
     )

@@ -60,7 +60,10 @@ class Memories:
 class View:
     """One store."""
 
-    def __init__(self, store: Store, memories: Memories, read_policy: ReadPolicy = read_nothing) -> None:
+    def __init__(
+        self, store: Store, memories: Memories, read_policy: ReadPolicy = read_nothing, *, on_cluster: bool = False
+    ) -> None:
+        """Args: on_cluster - whether pods are made for Gateways."""
         self.store: Final = store
         self._memories: Final = memories
         self.grants: Final = Grants(store)
@@ -68,7 +71,7 @@ class View:
         self.rules: Final = Rules(store)
         self.plugins: Final = PluginPolicies(store, read_policy)
         self.backend_tls: Final = BackendTlsPolicies(store, self.grants)
-        self.undone: Final = undone_findings(store)
+        self.undone: Final = undone_findings(store, on_cluster=on_cluster)
         self.bound_routes: Final = BoundRoutes()
         self._endpoints: Final = Endpoints(store, self.policies)
         self._reached: Final[dict[tuple[str, str, int], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}

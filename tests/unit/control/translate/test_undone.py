@@ -9,6 +9,7 @@ import pytest
 from resource_scenarios import gateway_node, service, sidecar_node, store_of, workload
 
 from hauberk_control.translate.translate import translate
+from hauberk_control.translate.undone import undone_findings
 
 CERTIFICATES = "[{name: shop}]"
 
@@ -197,3 +198,9 @@ def test_the_page_lists_these_fields_and_no_others(repository: Path) -> None:
     section = page.split("## Fields")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \| (.*) \|$", section, re.MULTILINE)
     assert rows == [(one.kind, one.field, OUTCOMES[one.outcome]) for one in FIELDS]
+
+
+def test_what_a_cluster_does_is_no_warning_there() -> None:
+    store = store_of(gateway("addresses: [{value: 10.0.0.1}]\n  infrastructure: {labels: {a: b}}\n  defaultScope: All"))
+    assert {finding.mistake.path[1] for finding in undone_findings(store)} == {"addresses", "infrastructure", "defaultScope"}
+    assert {finding.mistake.path[1] for finding in undone_findings(store, on_cluster=True)} == {"defaultScope"}
