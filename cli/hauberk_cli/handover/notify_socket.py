@@ -6,6 +6,8 @@ import shutil
 import socket
 import struct
 import tempfile
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,6 +17,10 @@ import trio
 LARGEST_MESSAGE: Final = 4096
 # The kernel lets 253 pass in one message (SCM_MAX_FD).
 _MOST_PASSED: Final = 253
+_PREFIX: Final = "hauberk-notify-"
+_SOCKET: Final = "socket"
+_MOST_STALE: Final = 64
+"""Looked at in one go: a start shall not wait for a folder full of them."""
 _DESCRIPTOR_OCTETS: Final = array.array("i").itemsize
 _CREDENTIALS: Final = struct.Struct("3i")
 _RECEIVE_FLAGS: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
@@ -36,9 +42,10 @@ class NotifySocket:
 
     def __init__(self) -> None:
         """Raises: OSError."""
+        _remove_stale(Path(tempfile.gettempdir()))
         # A folder of the system's for short-lived things, because the path of a local socket may have 107 octets.
-        self._folder: Final = Path(tempfile.mkdtemp(prefix="hauberk-notify-"))
-        self.path: Final = str(self._folder / "socket")
+        self._folder: Final = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self.path: Final = str(self._folder / _SOCKET)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             if hasattr(socket, "SO_PASSCRED"):
@@ -73,6 +80,16 @@ class NotifySocket:
                     os.close(descriptor)
                 continue
             return Notification(process, fields, descriptors)
+
+
+def _remove_stale(parent: Path) -> None:
+    """Remove the folders of those that were killed: at their sockets nobody listens any more."""
+    for folder in islice(parent.glob(f"{_PREFIX}*"), _MOST_STALE):
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(str(folder / _SOCKET))
+            except ConnectionRefusedError:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read_ancillary(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, int, list[int]]:

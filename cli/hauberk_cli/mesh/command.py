@@ -107,6 +107,7 @@ def up(folder: Path, validity: str, clock_leeway: str) -> int:
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--service", required=True, shell_complete=service_names, help="The Service that this process is an instance of.")
 @click.option("--version", default="", help="Its version: the label `version`.")
+@click.option("--name", default="", help="What this workload is called.  [default: SERVICE-VERSION]")
 @click.option("--namespace", default="default", show_default=True, help="The namespace of service and workload.")
 @click.option("--service-account", default="", help="Who it is.  [default: as the service]")
 @click.option(
@@ -124,6 +125,7 @@ def run(
     *,
     service: str,
     version: str,
+    name: str,
     namespace: str,
     service_account: str,
     ports: tuple[int, ...],
@@ -134,19 +136,20 @@ def run(
 
     The process finds in PORT where to listen (of several --port: PORT_9080 and so on), in REVIEWS_SERVICE_HOST and
     REVIEWS_SERVICE_PORT where a service called reviews answers, and in HTTP_PROXY a proxy that knows every service by name. It
-    need not know of the mesh. The exit code is the process's own. SIGHUP replaces the sidecar by a new process, without a lost
-    request.
+    need not know of the mesh. Another instance of the same version needs a --name of its own. The exit code is the process's
+    own. SIGHUP replaces the sidecar by a new process, without a lost request.
 
     \b
     Examples:
       hauberk run --service reviews --version v2 --port 9080 -- ./reviews
+      hauberk run --service reviews --version v2 --name reviews-v2-b --port 9080 -- ./reviews
       hauberk run --service web --port 80 -- python -m http.server
     """
     need(("mesh",))
     from hauberk_cli.mesh.run import run_workload
     from hauberk_cli.mesh.workload import Workload
 
-    return run_workload(Workload(service, version, namespace, service_account, ports), command, mesh)
+    return run_workload(Workload(service, version, namespace, service_account, ports, name), command, mesh)
 
 
 @click.command()

@@ -17,7 +17,8 @@ from hauberk_control.ca.errors import AuthorityError
 from hauberk_control.control import Control, ControlOptions
 from hauberk_control.local.server import LocalSocketError
 from hauberk_core.agent.identity.private_file import PrivateFileError
-from hauberk_core.agent.logs import configure_logging
+from hauberk_core.agent.logs import LOG, configure_logging
+from hauberk_core.agent.minded import wait_unminded
 from hauberk_core.model.duration import Duration
 
 # Seconds. Renewals are spread by chance and take a moment; whose clock is further off than an hour cannot use TLS at all.
@@ -67,10 +68,17 @@ async def _serve(folder: Path, options: ControlOptions) -> None:
 
 
 async def until_told_to_end(run: Callable[[], Awaitable[None]]) -> None:
-    """Run until it ends, or until SIGTERM or Ctrl-C, which cancel it."""
+    """Run until it ends, or until SIGTERM, Ctrl-C, or the end of whoever started this process, which cancel it."""
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run)
+            nursery.start_soon(_end_unminded, nursery.cancel_scope)
             async for _ in signals:
                 nursery.cancel_scope.cancel()
                 break
+
+
+async def _end_unminded(scope: trio.CancelScope) -> None:
+    await wait_unminded()
+    LOG.warning("whoever started control has gone; it ends too")
+    scope.cancel()

@@ -1,8 +1,8 @@
 """The processes of a mesh: started in process groups of their own, started again when they die, and ended in order."""
 
+import functools
 import os
 import signal
-import subprocess
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +13,7 @@ import trio
 
 from hauberk_cli.mesh.log_limit import limit_log
 from hauberk_cli.mesh.process_groups import signal_group
+from hauberk_core.agent.minded import MINDED_VARIABLE
 
 # Between the death of a process and its next start; longer each time it does not live a minute.
 FIRST_PAUSE: Final = 0.2
@@ -175,6 +176,12 @@ class Child:
                 self._groups.note_end(group)
 
 
+@functools.cache
+def _minding_pipe() -> tuple[int, int]:
+    """What every process of ours has as its standard input: it ends when this process does, however that comes about."""
+    return os.pipe()
+
+
 async def _start_logged(command: Sequence[str], log: Path, variables: Mapping[str, str], pass_fds: Sequence[int]) -> trio.Process:
     """Start a program whose output goes to the end of `log`, with these variables more and these descriptors."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -184,10 +191,10 @@ async def _start_logged(command: Sequence[str], log: Path, variables: Mapping[st
         with trio.CancelScope(shield=True):
             process = await trio.lowlevel.open_process(
                 list(command),
-                stdin=subprocess.DEVNULL,
+                stdin=_minding_pipe()[0],
                 stdout=descriptor,
                 stderr=descriptor,
-                env={**os.environ, **variables},
+                env={**os.environ, **variables, MINDED_VARIABLE: "1"},
                 pass_fds=pass_fds,
                 start_new_session=True,
             )

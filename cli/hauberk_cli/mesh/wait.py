@@ -110,6 +110,8 @@ def wait_for(mesh: Path | None, wanted: Wanted, seconds: float, as_json: bool) -
         # A mistake in a file names its place itself, and with it the file.
         told = why if why.startswith(f"{lag.what}:") else f"{printable(lag.what)}: {why}"
         click.secho(told, fg="red", err=True)
+    if waited.waited_seconds < seconds:
+        raise CheckFailed("waiting would not help: this has to be corrected first", waited.lagging[0].next)
     raise CheckFailed(f"not done after {waited.waited_seconds:.1f} s", waited.lagging[0].next)
 
 

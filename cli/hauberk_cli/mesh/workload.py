@@ -36,11 +36,13 @@ class Workload(NamedTuple):
     """Empty: as the service."""
     ports: tuple[int, ...]
     """Of the service, not empty."""
+    given_name: str = ""
+    """Empty: after service and version."""
 
     @property
     def name(self) -> str:
         """What this instance is called."""
-        return f"{self.service}-{self.version}" if self.version else self.service
+        return self.given_name or (f"{self.service}-{self.version}" if self.version else self.service)
 
 
 class Member:

@@ -36,7 +36,7 @@ class Workloads:
         key = (request.namespace, request.name)
         if key in self._registered:
             raise WorkloadTaken(
-                f"a workload {request.namespace}/{request.name} runs already; stop it, or give this one another name"
+                f"a workload {request.namespace}/{request.name} runs already; stop it, or give this one another name: --name"
             )
         if len(self._registered) >= MOST_WORKLOADS:
             raise WorkloadTaken(f"{MOST_WORKLOADS} workloads run already, the most that one control takes; stop some")

@@ -22,6 +22,7 @@ from hauberk_core.agent.file_watch import FileWatch
 from hauberk_core.agent.handover.handover import Handover, take_over
 from hauberk_core.agent.log_file import LogFileError, open_log_file
 from hauberk_core.agent.logs import LOG, configure_logging
+from hauberk_core.agent.minded import wait_unminded
 from hauberk_core.agent.options import AgentOptions, Companion
 from hauberk_core.agent.pages import make_pages
 from hauberk_core.agent.process import UpdateRefused
@@ -121,7 +122,13 @@ async def _run_with_signals(
                     status = EXIT_FAILED
                 nursery.cancel_scope.cancel()
 
+            async def end_unminded() -> None:
+                await wait_unminded(options.environ)
+                LOG.warning("whoever started this proxy has gone; it ends too")
+                await agent.drain(agent.drain_seconds())
+
             nursery.start_soon(run)
+            nursery.start_soon(end_unminded)
             async for number in signals:
                 if number == signal.SIGINT and agent.state.draining:
                     LOG.warning("interrupted again: what is in flight is lost")

@@ -4,6 +4,7 @@ import array
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -143,3 +144,21 @@ async def test_strangers_cannot_reach_the_socket_and_nothing_is_left() -> None:
         folder = Path(made.path).parent
         assert folder.stat().st_mode & 0o777 == 0o700
     assert not folder.exists()
+
+
+def test_what_a_killed_one_left_behind_goes_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    stale = tmp_path / "hauberk-notify-stale"
+    stale.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as left:
+        left.bind(str(stale / "socket"))
+    (tmp_path / "hauberk-notify-new").mkdir()
+
+    async def look() -> None:
+        with NotifySocket() as alive:
+            with NotifySocket():
+                assert Path(alive.path).exists()
+            assert not stale.exists()
+            assert len(list(tmp_path.iterdir())) == 2
+
+    trio.run(look)

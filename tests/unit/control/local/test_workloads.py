@@ -73,7 +73,7 @@ def test_the_end_of_an_older_one_leaves_a_newer_one_of_the_name() -> None:
 def test_a_name_is_taken_once_in_a_namespace() -> None:
     workloads = Workloads()
     workloads.add(_request())
-    with pytest.raises(WorkloadTaken, match=r"default/reviews-v2 runs already; stop it, or give this one another name"):
+    with pytest.raises(WorkloadTaken, match=r"default/reviews-v2 runs already; stop it, or give this one another name: --name"):
         workloads.add(_request())
     workloads.add(_request(namespace="shop"))
 
