@@ -42,9 +42,11 @@ _COMMANDS: Final = {
         "control",
         "Run the control service of a mesh: a folder of YAML, or a cluster, becomes what each proxy serves.",
     ),
-    "install": LazyCommand("hauberk_cli.install.command", "install", "Install control in a Kubernetes cluster."),
+    "install": LazyCommand(
+        "hauberk_cli.install.command", "install", "Install control in a Kubernetes cluster, and wait until it serves."
+    ),
     "upgrade": LazyCommand(
-        "hauberk_cli.install.command", "upgrade", "Bring an installation to this version, or tell what would change."
+        "hauberk_cli.install.command", "upgrade", "Bring an installation to this version, or to other values."
     ),
     "uninstall": LazyCommand("hauberk_cli.install.command", "uninstall", "Remove control from a cluster."),
     "rotate-root": LazyCommand(
