@@ -176,7 +176,7 @@ def test_the_example_does_what_its_page_says(backend: RecordingBackend, admin: i
         inbound = called.ports()["inbound"]
         with live_proxy(snapshot("gateway.json", {8080: 0, 15006: inbound})) as calling:
             assert _get(calling.port) == 200
-        page = (repository / "docs" / "how-to" / "mtls.md").read_text()
+        page = (repository / "docs/how-to/mtls.md").read_text()
         [command] = [line for line in page.splitlines() if line.startswith("openssl s_client")]
         words = command.replace("127.0.0.1:15006", f"127.0.0.1:{inbound}").split()
         judged = subprocess.run(words, cwd=tmp_path, input="", capture_output=True, text=True, timeout=60, check=True)
