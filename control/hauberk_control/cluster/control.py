@@ -35,6 +35,7 @@ from hauberk_control.secret import keep_secret
 from hauberk_control.sources.cluster import KUBERNETES_GROUPS, ClusterSource
 from hauberk_control.sources.known import Known
 from hauberk_control.sources.source import Loaded
+from hauberk_control.status.cluster import cluster_facts
 from hauberk_control.status.conditions import Status
 from hauberk_control.status.refused import refused_status
 from hauberk_control.status.statuses import view_statuses
@@ -209,13 +210,15 @@ class ClusterControl:
 
     def _work_out(self, store: Store, refused: Sequence[Known]) -> tuple[dict[ObjectKey, Status], WantedGateways]:
         view = self._pipeline.observed(store)
-        found = view_statuses(view, self._pipeline.discovery.proxies())
+        gateways = wanted_gateways(view, self._options.proxies)
+        facts = cluster_facts(store, gateways, self._source.api_versions)
+        found = view_statuses(view, self._pipeline.discovery.proxies(), facts)
         for known in refused:
             status = refused_status(known, view)
             if status is not None:
                 found[known.key] = status
         statuses = {key: status for key, status in found.items() if key.group not in KUBERNETES_GROUPS}
-        return statuses, wanted_gateways(view, self._options.proxies)
+        return statuses, gateways
 
 
 class _Review:

@@ -22,9 +22,8 @@ PROXY_IMAGE_ANNOTATIONS: Final = ("hauberk.dev/proxy-image", "sidecar.istio.io/p
 SERVICE_TYPE_ANNOTATIONS: Final = ("hauberk.dev/service-type", "networking.istio.io/service-type")
 _SERVICE_TYPES: Final = ("LoadBalancer", "NodePort", "ClusterIP")
 
-# Until every node and load balancer has heard that a pod ends, they go on choosing it; so long it goes on serving.
-_HEARD_SECONDS: Final = 5
-# What is in flight may take as long again as a request may, before the kubelet ends it by force.
+# A proxy that is told to end goes on accepting for 5 s, until every node and load balancer has heard of it, and gives what is in
+# flight half a minute to finish.
 _GRACE_SECONDS: Final = 45
 
 
@@ -162,7 +161,6 @@ def _container(making: Making) -> Manifest:
         "imagePullPolicy": settings.image_pull_policy,
         "command": ["python", "-m", "hauberk_gateway"],
         "env": [*environment(settings, making.name), own],
-        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(_HEARD_SECONDS)]}}},
         "ports": listening,
         "readinessProbe": readiness_probe(),
         "resources": resources.manifest(),
