@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import trustme
+import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from laptop_mesh import wait_until
@@ -20,6 +21,8 @@ from hauberk_control.kubernetes.errors import ApiError
 
 PROGRAMS: Final = "HAUBERK_KUBE_PROGRAMS"
 """Names the folder of etcd and kube-apiserver; tests that need them are skipped without it."""
+DEFINITIONS: Final = "HAUBERK_GATEWAY_API"
+"""Names the folder of Gateway API's definitions: config/crd/experimental of its repository."""
 
 # Seconds: it makes its own objects first.
 _START_SECONDS: Final = 120.0
@@ -57,7 +60,33 @@ def missing() -> str:
     """Why there can be none here; empty if there can."""
     folder = os.environ.get(PROGRAMS, "")
     absent = [name for name in ("etcd", "kube-apiserver") if not (folder and shutil.which(name, path=folder))]
-    return f"{PROGRAMS} names no folder with {' and '.join(absent)}" if absent else ""
+    if absent:
+        return f"{PROGRAMS} names no folder with {' and '.join(absent)}"
+    return "" if list(_definitions()) else f"{DEFINITIONS} names no folder with definitions of Gateway API's resources"
+
+
+def _definitions() -> Iterator[Path]:
+    folder = os.environ.get(DEFINITIONS)
+    return Path(folder).glob("gateway.networking.k8s.io_*.yaml") if folder else iter(())
+
+
+def install_definitions(client: Client) -> None:
+    """Install Gateway API's resources. Blocks."""
+    for file in _definitions():
+        for document in yaml.safe_load_all(file.read_text()):
+            if document and document["kind"] == "CustomResourceDefinition":
+                path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+                client.call("POST", path, None, json.dumps(document).encode())
+    wait_until(lambda: _serves_routes(client), "Gateway API's resources are served", _START_SECONDS)
+
+
+def _serves_routes(client: Client) -> bool:
+    try:
+        for plural in ("gatewayclasses", "gateways", "httproutes"):
+            client.call("GET", f"/apis/gateway.networking.k8s.io/v1/{plural}")
+    except ApiError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
