@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import msgspec
 import pytest
 
 from hauberk_core.model import (
@@ -345,3 +346,23 @@ def test_a_place_that_does_not_answer_keeps_nobody_for_ever(begin: Begin) -> Non
     simulation.advance(20.0)
     assert client.saw_reset()
     assert log(simulation) == [(0, "connect_timeout", "books")]
+
+
+def test_nobody_waits_for_ever_for_a_connection_of_the_cluster(begin: Begin) -> None:
+    snapshot = make_snapshot("tcp")
+    books = msgspec.structs.replace(snapshot.clusters["books"], max_connections=1)
+    simulation = begin(msgspec.structs.replace(snapshot, clusters={**snapshot.clusters, "books": books}))
+    endpoint = simulation.endpoint(BOOKS)
+    first, second, third = (call(simulation) for _ in range(3))
+    for client in (first, second, third):
+        client.send(b"\x00")
+    simulation.run()
+    assert len(endpoint.connections()) == 1
+    simulation.advance(20.0)
+    first.reset()
+    assert endpoint.connection().received() == b"\x00"
+    assert len(endpoint.connections()) == 2
+    simulation.advance(60.0)
+    assert third.saw_reset()
+    assert not second.saw_reset()
+    assert log(simulation) == [(0, "client_gone", "books"), (0, "connect_timeout", "books")]

@@ -35,10 +35,10 @@ class Passage(Requester):
         "_loop",
         "_meters",
         "_owner",
-        "_stands",
         "_target",
         "endpoint_spoke",
         "record",
+        "stands",
     )
 
     def __init__(self, client: "TcpConnection", chain: Chain) -> None:
@@ -59,7 +59,8 @@ class Passage(Requester):
         """Octets of the client, who is not read from while there is no connection: one read at most."""
         self._early_answer: list[bytes] = []
         """What the endpoint said before the client could be told, likewise."""
-        self._stands = False
+        self.stands = False
+        """There is a connection."""
         self._decided = False
         self._client_ended = False
         self._endpoint_ended = False
@@ -98,7 +99,7 @@ class Passage(Requester):
         record = self.record
         record.server_name = client.stream.server_name()
         record.peer_identity = client.stream.peer_identity()
-        if self._stands:
+        if self.stands:
             self._count()
         early = self._early_answer
         if early:
@@ -117,7 +118,7 @@ class Passage(Requester):
                 self._meters.received(len(data))
         else:
             self._client_ended = True
-        if connection is None or not self._stands:
+        if connection is None or not self.stands:
             if data:
                 self._held.append(data)
             return False
@@ -169,11 +170,13 @@ class Passage(Requester):
         record.upstream_local = connection.stream.local_address()
         record.upstream_identity = connection.stream.peer_identity()
         connection.become_tunnel()
-        self._stands = True
+        self.stands = True
         if self.admission is not None:
             self.admission.answered(_STANDS)
         if self._decided:
             self._count()
+        if self._client is not None:
+            self._client.endpoint_stands()
         held = self._held
         self._held = []
         for data in held:
@@ -255,13 +258,13 @@ class Passage(Requester):
         self._client = None
         self.admission = None
         if admission is not None:
-            admission.done(_STANDS if self._stands else 0, None, self._loop.now)
+            admission.done(_STANDS if self.stands else 0, None, self._loop.now)
         if connection is None:
-            if self._cluster is not None and not self._stands:
+            if self._cluster is not None and not self.stands:
                 self._cluster.withdraw(self)
         elif self._client_ended and self._endpoint_ended:
             connection.close_tunnel()
-        elif failed and self._stands:
+        elif failed and self.stands:
             # The endpoint must not take what it has for the whole.
             connection.requester = None
             connection.reset()

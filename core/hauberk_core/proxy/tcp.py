@@ -47,6 +47,8 @@ class TcpConnection(ClientConnection):
         """What the client has said while that was not known."""
         self._client_ended = False
         self._dialled_in_vain = False
+        self._waits = False
+        """It passes, as soon as there is a connection to the endpoint."""
         self._deadline: float = NEVER
         """When whatever it waits for must have come, be it a handshake, a line or an end."""
         self._progress: float = loop.now
@@ -115,6 +117,8 @@ class TcpConnection(ClientConnection):
         elif not self.established:
             self.listener.handshake_failed()
             self._end(None, "")
+        elif self._passes and self._waits:
+            self._end(Reason.CONNECT_TIMEOUT, "there was no connection to be had within timeouts.stall")
         elif self._passes:
             self._end(None, "")
         elif guess(self._early) == IS_HTTP:
@@ -195,6 +199,14 @@ class TcpConnection(ClientConnection):
         self._deadline = min(self._deadline, self.loop.now + SNIFF_SECONDS)
         self._arm()
 
+    def endpoint_stands(self) -> None:
+        """There is a connection to the endpoint."""
+        self._progress = self.loop.now
+        if self._waits:
+            self._waits = False
+            self._deadline = NEVER
+            self._arm()
+
     def progressed(self) -> None:
         """The endpoint takes octets again."""
         self._progress = self.loop.now
@@ -212,7 +224,8 @@ class TcpConnection(ClientConnection):
     def _pass_on(self) -> None:
         """It is not HTTP, or is not to be looked at."""
         self._passes = True
-        self._deadline = NEVER
+        self._waits = self._passage is None or not self._passage.stands
+        self._deadline = self.loop.now + self.chain.stall_timeout if self._waits and self.chain.stall_timeout > 0 else NEVER
         self.read_size = READ_BULK_BYTES
         self.listener.connection_opened(self)
         passage = self._passage
