@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import msgspec
+
 from hauberk_control.store import key_of
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.inbound import destination_of, inbound_labels, own_services
@@ -63,9 +65,13 @@ def _chain(
     if protocol != "tcp":
         build.route_tables[name] = everything(name, (Route(name=name, backends=(WeightedCluster(cluster=name),)),))
     mode = build.view.policies.mode(node.namespace, node.labels, ports[0] if ports else 0)
+    transport = listening_transport(mode)
+    if mode == "PERMISSIVE" and protocol != "http":
+        # The workload may speak TLS itself, with callers that are not of the mesh: the API server with a webhook, for example.
+        transport = msgspec.structs.replace(transport, foreign_tls="pass")
     return FilterChain(
         destination_ports=ports,
-        transport=listening_transport(mode),
+        transport=transport,
         protocol=protocol,
         route_table="" if protocol == "tcp" else name,
         backends=() if protocol == "http" else (WeightedCluster(cluster=name),),

@@ -158,11 +158,19 @@ def _check_listening_transport(chain: FilterChain, snapshot: Snapshot, path: Pat
 
 def _check_mesh(transport: TransportConfig, path: Path, mistakes: list[Mistake]) -> None:
     if transport.security != "mesh":
-        for member, given in (("identities", bool(transport.identities)), ("mode", transport.mode != "strict")):
+        members = (
+            ("identities", bool(transport.identities)),
+            ("mode", transport.mode != "strict"),
+            ("foreign_tls", transport.foreign_tls != "refuse"),
+        )
+        for member, given in members:
             if given:
                 message = f"{quote(member)} is given, but the transport is not the mesh's"
                 mistakes.append(Mistake((*path, member), message, 'write "security": "mesh", or remove it'))
         return
+    if transport.foreign_tls == "pass" and transport.mode != "permissive":
+        message = "TLS of applications is refused where everything but the mesh's is"
+        mistakes.append(Mistake((*path, "foreign_tls"), message, 'write "mode": "permissive", or remove it'))
     if not transport.certificates:
         message = "a peer in the mesh must show who it is"
         mistakes.append(Mistake((*path, "certificates"), message, 'name the proxy\'s own identity: ["workload"]'))

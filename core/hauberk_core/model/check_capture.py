@@ -50,6 +50,9 @@ def _destinations(chain: FilterChain, path: Path, mistakes: list[Mistake]) -> li
 def check_protocol(chain: FilterChain, clusters: Collection[str], path: Path, mistakes: list[Mistake]) -> None:
     """Append what is wrong with the way of what is not HTTP."""
     if chain.protocol == "http":
+        if chain.transport.foreign_tls == "pass":
+            message = "TLS of applications can be passed on only where octets may be"
+            mistakes.append(Mistake((*path, "transport", "foreign_tls"), message, 'write "protocol": "detect", or remove it'))
         if chain.backends:
             message = "only octets that are not HTTP go to a chain's backends, and this chain takes none"
             mistakes.append(Mistake((*path, "backends"), message, 'write "protocol": "tcp" or "detect", or remove them'))

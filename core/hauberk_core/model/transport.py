@@ -24,6 +24,9 @@ class TransportConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """`mesh`: both ends prove by SPIFFE identity who they are; a plugin provides it."""
     mode: Literal["strict", "permissive"] = "strict"
     """Listener with `mesh` only: `permissive` also takes plain connections, told apart by their first octets."""
+    foreign_tls: Literal["refuse", "pass"] = "refuse"
+    """Listener with `mesh`, permissive, that may pass octets: `pass` takes TLS of applications' own as plain octets. The
+    protocols that a client offers (ALPN) tell whose it is."""
     identities: tuple[str, ...] = ()
     """With `mesh`, the SPIFFE IDs the peer may have. A cluster needs at least one; a listener without any
     takes its whole trust domain."""

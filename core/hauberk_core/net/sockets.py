@@ -83,6 +83,10 @@ class SocketStream(Stream):
         except BlockingIOError:
             return None
 
+    def wake_at(self, size: int) -> None:
+        """Let the poller call it readable only with so many octets, or at its end; 1: with any."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+
     def send(self, data: bytes) -> int:
         try:
             return self.socket.send(data)

@@ -17,6 +17,8 @@ from hauberk_core.net.tls_context import load_trust
 from hauberk_core.plugin.identity import Identity
 
 ALPN_PREFIX: Final = "hauberk-"
+OWN_PROTOCOLS: Final = (ALPN_PREFIX.encode(), b"istio")
+"""What the names of protocols begin with that only proxies offer: ours, and Istio's."""
 
 
 def server_context(identity: Identity, protocols: tuple[str, ...]) -> ssl.SSLContext:

@@ -9,7 +9,7 @@ from hauberk_core.net.sockets import SocketStream
 from hauberk_core.net.transport import Security, Stream
 from hauberk_core.plugin.identity import Identity
 from hauberk_core.plugin.services import Services
-from hauberk_mtls.context import client_context, server_context
+from hauberk_mtls.context import OWN_PROTOCOLS, client_context, server_context
 from hauberk_mtls.peer import ExpectedPeers, own_identity
 from hauberk_mtls.refusals import Refusals
 from hauberk_mtls.stream import AcceptedStream, MeshStream
@@ -26,23 +26,33 @@ def make_security(config: TransportConfig, identity: Identity, services: Service
         raise ValueError("the mesh's transport needs a certificate with its key: name the proxy's own in `certificates`")
     if not identity.trust_pem:
         raise ValueError("the mesh's transport needs the mesh's authorities: name them in `trust_file`")
-    own = own_identity(identity.chain_pem)
-    expected = ExpectedPeers(own.trust_domain, config.identities)
+    itself = own_identity(identity.chain_pem)
+    expected = ExpectedPeers(itself.trust_domain, config.identities)
     refusals = Refusals(services)
     if identity.is_listener:
-        return ServerSecurity(server_context(identity, config.alpn), config.mode == "permissive", expected, refusals)
+        own = OWN_PROTOCOLS if config.foreign_tls == "pass" else ()
+        return ServerSecurity(server_context(identity, config.alpn), config.mode == "permissive", own, expected, refusals)
     if not config.identities:
         raise ValueError("a cluster in the mesh needs `identities`: without, any workload could stand in for its endpoints")
-    parts = (str(own).encode(), identity.trust_pem, repr(config).encode())
+    parts = (str(itself).encode(), identity.trust_pem, repr(config).encode())
     return ClientSecurity(client_context(identity, config.alpn), config.server_name, expected, refusals, _digest(parts))
 
 
 class ServerSecurity(Security):
     """Of a listener: takes peers in the mesh, and in permissive mode also whoever speaks plain."""
 
-    __slots__ = ("_context", "_expected", "_refusals", "_takes_plain")
+    __slots__ = ("_context", "_expected", "_own_protocols", "_refusals", "_takes_plain")
 
-    def __init__(self, context: ssl.SSLContext, takes_plain: bool, expected: ExpectedPeers, refusals: Refusals) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        takes_plain: bool,
+        own_protocols: tuple[bytes, ...],
+        expected: ExpectedPeers,
+        refusals: Refusals,
+    ) -> None:
+        """Args: own_protocols - as `DetectingStream` has them."""
+        self._own_protocols: Final = own_protocols
         self._context: Final = context
         self._takes_plain: Final = takes_plain
         self._expected: Final = expected
@@ -51,7 +61,7 @@ class ServerSecurity(Security):
     def wrap(self, stream: Stream, host: str) -> Stream:
         plain = _socket(stream)
         secure = MeshStream(plain, self._context, False, "", self._expected, self._refusals)
-        return AcceptedStream(plain, secure, self._takes_plain, self._refusals)
+        return AcceptedStream(plain, secure, self._takes_plain, self._own_protocols, self._refusals)
 
     def keeps(self, stream: Stream) -> bool:
         identity = stream.peer_identity()

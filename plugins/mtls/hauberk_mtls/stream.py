@@ -51,8 +51,11 @@ class AcceptedStream(DetectingStream):
 
     __slots__ = ("_refusals",)
 
-    def __init__(self, plain: SocketStream, secure: MeshStream, takes_plain: bool, refusals: Refusals) -> None:
-        super().__init__(plain, secure, takes_plain)
+    def __init__(
+        self, plain: SocketStream, secure: MeshStream, takes_plain: bool, own_protocols: tuple[bytes, ...], refusals: Refusals
+    ) -> None:
+        """Args: own_protocols - as `DetectingStream` has them."""
+        super().__init__(plain, secure, takes_plain, own_protocols)
         self._refusals: Final = refusals
 
     def plaintext_refused(self, error: OSError) -> None:

@@ -218,6 +218,8 @@ def test_what_comes_in_goes_to_the_workload_on_its_own_port() -> None:
     assert cluster.labels["destination_service_name"] == "web"
     assert cluster.labels["reporter"] == "destination"
     assert inbound(snapshot, 7000).protocol == "tcp"
+    assert by_name.transport.foreign_tls == "refuse"
+    assert inbound(snapshot, 7000).transport.foreign_tls == "pass"
     other = inbound(snapshot, 12345)
     assert (other.protocol, [backend.cluster for backend in other.backends]) == ("detect", ["InboundPassthroughCluster"])
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tests.unit.core.net.conftest import NotingConnection, RunUntil
 
 TcpPair = Callable[[], tuple[socket.socket, socket.socket]]
-Accept = Callable[[bool], tuple["NotingConnection", socket.socket]]
-"""An accepted connection in the loop, which takes plain octets or not, and its peer."""
+Accept = Callable[..., tuple["NotingConnection", socket.socket]]
+"""An accepted connection in the loop, which takes plain octets or not, and TLS of others or not; and its peer."""
 
 AUTHORITY = trustme.CA()
 
@@ -29,10 +29,10 @@ def accept(loop: Loop, noting: type["NotingConnection"], tcp_pair: TcpPair) -> A
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     AUTHORITY.issue_cert("shop.test").configure_cert(context)
 
-    def make(takes_plain: bool) -> tuple["NotingConnection", socket.socket]:
+    def make(takes_plain: bool, *own_protocols: bytes) -> tuple["NotingConnection", socket.socket]:
         ours, theirs = tcp_pair()
         plain = SocketStream(ours, False, "peer:1")
-        connection = noting(loop, DetectingStream(plain, TlsStream(plain, context, True, ""), takes_plain))
+        connection = noting(loop, DetectingStream(plain, TlsStream(plain, context, True, ""), takes_plain, own_protocols))
         connection.open()
         return connection, theirs
 
@@ -135,3 +135,63 @@ def test_an_undecided_connection_can_be_reset(accept: Accept) -> None:
     connection.reset()
     with pytest.raises(ConnectionResetError):
         peer.recv(100)
+
+
+def first_words(*protocols: str) -> bytes:
+    """What a client of TLS says first."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    sent = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="shop.test").do_handshake()
+    return sent.read()
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7])
+@pytest.mark.parametrize("protocols", [(), ("h2", "http/1.1")])
+def test_tls_of_an_application_is_passed_on_as_it_is(
+    accept: Accept, run_until: "RunUntil", loop: Loop, protocols: tuple[str, ...], pieces: int
+) -> None:
+    connection, peer = accept(True, b"own-")
+    words = first_words(*protocols)
+    size = -(-len(words) // pieces)
+    for start in range(0, len(words), size):
+        assert connection.opens == 0
+        peer.sendall(words[start : start + size])
+        # Nothing is to be done before all of it is there.
+        while loop.run_ready():
+            pass
+    run_until(lambda: connection.octets() == words)
+    assert not connection.stream.is_secure()
+    connection.close()
+
+
+def test_tls_of_our_own_is_taken(accept: Accept, run_until: "RunUntil") -> None:
+    connection, peer = accept(True, b"own-")
+    peer.sendall(first_words("http/1.1", "own-http/1.1"))
+    peer.setblocking(False)
+    answer = bytearray()
+
+    def answered() -> bool:
+        try:
+            answer.extend(peer.recv(65536))
+        except BlockingIOError:
+            return False
+        return True
+
+    run_until(answered)
+    assert answer[:1] == b"\x16"
+    connection.close()
+
+
+def test_half_a_message_and_an_end_keep_nobody_busy(accept: Accept, loop: Loop) -> None:
+    connection, peer = accept(True, b"own-")
+    peer.sendall(first_words()[:50])
+    peer.shutdown(socket.SHUT_WR)
+    rounds = 0
+    while connection.error is None and rounds < 10_000:
+        loop.run_ready()
+        rounds += 1
+    assert rounds < 10_000
+    connection.close()

@@ -1,0 +1,84 @@
+"""The first words of clients of TLS."""
+
+import ssl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hauberk_core.net.client_hello import LARGEST_PEEK, ClientHello, NotClientHello, read_client_hello
+
+
+def hello(name: str | None = "books.test", protocols: tuple[str, ...] = ("h2", "http/1.1"), newest: bool = True) -> bytes:
+    """What OpenSSL says."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    if not newest:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    sent = ssl.MemoryBIO()
+    tls = context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname=name)
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return sent.read()
+
+
+def in_records(octets: bytes, size: int) -> bytes:
+    """The same message cut into records of `size` octets."""
+    message = octets[5:]
+    pieces = [message[start : start + size] for start in range(0, len(message), size)]
+    return b"".join([octets[:3] + len(piece).to_bytes(2, "big") + piece for piece in pieces])
+
+
+@pytest.mark.parametrize("newest", [True, False])
+def test_name_and_protocols_are_read(newest: bool) -> None:
+    found = read_client_hello(hello(newest=newest) + b"what comes after it")
+    assert isinstance(found, ClientHello)
+    assert (found.server_name, found.protocols) == ("books.test", [b"h2", b"http/1.1"])
+    bare = read_client_hello(hello(None, (), newest))
+    assert isinstance(bare, ClientHello)
+    assert (bare.server_name, bare.protocols) == ("", [])
+
+
+@pytest.mark.parametrize("size", [1_000_000, 100, 3])
+def test_a_piece_says_how_much_is_missing(size: int) -> None:
+    whole = in_records(hello(protocols=("a",)), size)
+    have = 0
+    looks = 0
+    while isinstance(wanted := read_client_hello(whole[:have]), int):
+        assert have < wanted <= len(whole)
+        have = wanted
+        looks += 1
+    assert wanted.server_name == "books.test"
+    assert have == len(whole)
+    assert looks <= 2 * len(whole) // min(size, len(whole)) + 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\n",
+        b"\x16\x03\x01\x00\x00",
+        b"\x16\x03\x01\x40\x01",
+        b"\x16\x03\x01\x00\x04\x02\x00\x00\x00",
+        b"\x16\x03\x01\x00\x04\x01\x00\x00\x00",
+        b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
+        b"\x16\x03\x01\x00\x04\x01\xff\xff\xff",
+        b"\x16\x03\x01\x00\x01\x01" * 4000,
+    ],
+)
+def test_something_else_is_told_as_such(data: bytes) -> None:
+    with pytest.raises(NotClientHello):
+        read_client_hello(data)
+
+
+@given(st.binary(max_size=200), st.integers(0, 400), st.binary(max_size=3))
+def test_any_octets_are_read_or_refused(garbage: bytes, place: int, change: bytes) -> None:
+    good = hello()
+    for data in (b"\x16\x03\x01" + garbage, good[:place] + change + good[place + len(change) :]):
+        try:
+            found = read_client_hello(data)
+        except NotClientHello:
+            continue
+        assert isinstance(found, ClientHello) or len(data) < found <= LARGEST_PEEK + 5
