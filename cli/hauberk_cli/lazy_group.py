@@ -2,7 +2,7 @@
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import click
@@ -19,9 +19,17 @@ class LazyCommand(NamedTuple):
 class LazyGroup(click.Group):
     """A group whose commands are named beforehand and imported on first use."""
 
-    def __init__(self, *args: Any, lazy_commands: Mapping[str, LazyCommand], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        lazy_commands: Mapping[str, LazyCommand],
+        sections: Mapping[str, Sequence[str]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Args: sections - commands that help lists under a heading of their own; all others come last."""
         super().__init__(*args, **kwargs)
         self._lazy: Final = lazy_commands
+        self._sections: Final = sections or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order in which they were given."""
@@ -53,5 +61,8 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, lazy.summary) for name, lazy in self._lazy.items()])
+        listed = {name for names in self._sections.values() for name in names}
+        others = [name for name in self._lazy if name not in listed]
+        for heading, names in (*self._sections.items(), ("Commands" if not listed else "Other commands", others)):
+            with formatter.section(heading):
+                formatter.write_dl([(name, self._lazy[name].summary) for name in names])

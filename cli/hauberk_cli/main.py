@@ -65,10 +65,17 @@ _COMMANDS: Final = {
     "completion": LazyCommand("hauberk_cli.completion", "completion", "Print the completion script of a shell."),
 }
 
+_SECTIONS: Final = {
+    "Run a mesh on this machine": ("demo", "up", "run"),
+    "Look at a mesh": ("status", "proxies", "wait", "circuits"),
+    "On Kubernetes": ("install", "upgrade", "uninstall", "inject"),
+}
+
 
 @click.group(
     cls=ExtensibleGroup,
     lazy_commands=_COMMANDS,
+    sections=_SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done; 1 what was checked is wrong; 2 the command line is wrong; 3 could not start; 130 Ctrl-C.",
 )

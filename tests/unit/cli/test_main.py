@@ -64,6 +64,12 @@ def test_the_list_of_commands_says_what_each_command_says_of_itself() -> None:
         assert command.get_short_help_str(limit=200).rstrip(".") in " ".join(parent.get_help(listed).split()), path
 
 
+def test_help_lists_each_command_once() -> None:
+    shown = cli.get_help(click.Context(cli, terminal_width=200, max_content_width=200))
+    for name in cli.list_commands(click.Context(cli)):
+        assert sum(line.startswith(f"  {name} ") for line in shown.splitlines()) == 1, name
+
+
 def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert "2 the command line is wrong" in " ".join(capsys.readouterr().out.split())
@@ -85,7 +91,7 @@ def test_help_imports_no_command() -> None:
 
 def test_without_a_command_the_help_is_shown_and_nothing_done(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
-    assert "Commands:" in capsys.readouterr().err
+    assert "Other commands:" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
