@@ -9,6 +9,7 @@ from hauberk_control.discovery.snapshots import Configurations
 from hauberk_control.plugins import PluginTranslation
 from hauberk_control.secret import derived
 from hauberk_control.store import Store
+from hauberk_control.translate.plugin_fields import fields_without
 from hauberk_control.translate.translate import Translator
 from hauberk_control.translate.view import View
 from hauberk_core.plugin.control_plugins import read_policy, with_plugin_kinds
@@ -29,8 +30,9 @@ class Pipeline:
         """Of plugins whose kinds are not read."""
         self.secret = b""
         """The mesh's, from which plugins get theirs; to be set before the first store is published."""
-        self._translator: Final = Translator(partial(read_policy, plugins), on_cluster=on_cluster)
-        self._observer: Final = Translator(partial(read_policy, plugins), on_cluster=on_cluster)
+        undone = fields_without(plugins.names())
+        self._translator: Final = Translator(partial(read_policy, plugins), on_cluster=on_cluster, undone=undone)
+        self._observer: Final = Translator(partial(read_policy, plugins), on_cluster=on_cluster, undone=undone)
         """Looks at stores for those who do not serve proxies: its own memory lets them work in threads of their own."""
         translation = PluginTranslation(self._translator, plugins, lambda purpose: derived(self.secret, purpose))
         self._configurations: Final = Configurations[Store](translation.translate)

@@ -158,7 +158,8 @@ def run(
 def status(mesh: Path | None, output: Literal["text", "json"]) -> int:
     """Show what control makes of each object, and the mistakes in its files.
 
-    Exits with 1 if something is refused.
+    The lines below the table tell what is refused, and what of an accepted object has no effect. Exits with 1 if something is
+    refused.
 
     \b
     Examples:

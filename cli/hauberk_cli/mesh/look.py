@@ -29,6 +29,10 @@ def show_status(mesh: Path | None, as_json: bool) -> int:
             name = f"{row.kind} {row.namespace}/{row.name}" if row.namespace else f"{row.kind} {row.name}"
             rows.append((name, row.part, f"{row.type}={row.status}", row.reason, row.place))
         show_table(rows)
+        for row in status.conditions:
+            # An object that is accepted, and of which something has no effect.
+            if row.type == "Accepted" and row.message and not is_bad(row):
+                click.secho(f"{row.place}: {row.kind} {row.name}: {row.message}", fg="yellow", err=True)
         for row in bad:
             click.secho(f"{row.place}: {row.kind} {row.name}: {row.reason}: {row.message}", fg="red", err=True)
         for problem in status.problems:

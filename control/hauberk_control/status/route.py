@@ -81,7 +81,8 @@ def _accepted(route: Route, parent: ParentReference, view: View, served: Contain
     refusal = refusal or _own_refusal(route, view)
     if refusal is not None:
         return fails("Accepted", refusal.reason, generation, refusal.message)
-    return holds("Accepted", "Accepted", generation)
+    idle = [one for one in view.undone if one.key == key_of(route) and one.mistake.severity == "warning"]
+    return holds("Accepted", "Accepted", generation, joined([told(error) for error in view.locate(idle)]))
 
 
 def _refused_by_listeners(route: Route, parent: ParentReference, gateway: Gateway, view: View) -> Refusal | None:

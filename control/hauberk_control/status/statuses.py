@@ -123,7 +123,7 @@ def _other_statuses(view: View, proxies: Sequence[ProxyStatus] | None) -> dict[O
 
 def _by_object(view: View, by_plugins: Iterable[Finding]) -> dict[ObjectKey, list[Finding]]:
     """What is wrong with objects that have no status of Gateway API's. Args: by_plugins - their word."""
-    several = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *view.undone, *by_plugins]
+    several = [*view.policies.findings, *view.rules.findings, *view.idle_rules, *view.plugins.findings, *view.undone, *by_plugins]
     for service in view.store.of(Service):
         for port in service.spec.ports:
             several.extend(view.reached(service, port)[1])

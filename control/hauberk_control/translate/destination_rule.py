@@ -1,6 +1,6 @@
 """DestinationRules: which one counts for a caller and a service, and what of it the proxy does."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -91,6 +91,16 @@ class Rules:
             else:
                 self._exact.setdefault(_full_name(rule), []).append(rule)
         self._wildcards.sort(key=lambda rule: -len(rule.spec.host))
+
+    def without_service(self, hosts: Collection[str]) -> tuple[Finding, ...]:
+        """A warning for each rule whose host nothing is called. Args: hosts - full names of services."""
+        found: list[Finding] = []
+        for host, rules in self._exact.items():
+            if host not in hosts:
+                message = f"no Service is called {quote(host)}, so that the rule has no effect"
+                hint = "correct the name, or remove the rule"
+                found += [one for rule in rules for one in findings(rule, [Mistake(("spec", "host"), message, hint, "warning")])]
+        return tuple(found)
 
     def find(self, host: str, namespace: str, caller: Caller) -> DestinationRule | None:
         """The rule for a service: of the caller's namespace, else of the service's, else of the mesh's.

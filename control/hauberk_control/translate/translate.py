@@ -16,6 +16,7 @@ from hauberk_control.translate.node import Node
 from hauberk_control.translate.notes import Notes
 from hauberk_control.translate.plugin_policy import ReadPolicy, read_nothing
 from hauberk_control.translate.sidecar import build_sidecar
+from hauberk_control.translate.undone import Fields
 from hauberk_control.translate.view import Memories, View
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.errors import ConfigError
@@ -51,8 +52,19 @@ class Translation(NamedTuple):
 class Translator:
     """Translates store after store, and works out anew only what has changed. May be used from several threads."""
 
-    def __init__(self, read_policy: ReadPolicy = read_nothing, *, on_cluster: bool = False) -> None:
-        """Args: read_policy - asks plugins what policies mean; on_cluster - whether pods are made for Gateways."""
+    def __init__(
+        self,
+        read_policy: ReadPolicy = read_nothing,
+        *,
+        on_cluster: bool = False,
+        undone: Fields = MappingProxyType({}),
+    ) -> None:
+        """Prepare.
+
+        Args: read_policy - asks plugins what policies mean; on_cluster - whether pods are made for Gateways; undone - fields
+        that have no effect for want of a plugin.
+        """
+        self._undone: Final = undone
         self._on_cluster: Final = on_cluster
         self._read_policy: Final = read_policy
         self._lock: Final = threading.Lock()
@@ -88,7 +100,7 @@ class Translator:
         view = self._view
         if view is None or view.store is not store:
             self._memories.next_generation()
-            view = View(store, self._memories, self._read_policy, on_cluster=self._on_cluster)
+            view = View(store, self._memories, self._read_policy, on_cluster=self._on_cluster, undone=self._undone)
             self._view = view
             self._translations.clear()
         return view

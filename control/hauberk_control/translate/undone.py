@@ -4,7 +4,8 @@ Fields whose absence would weaken something (a client's certificate that is not 
 here: they are refused where they are translated.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -29,7 +30,9 @@ from hauberk_core.resources import (
 )
 
 
-class _Undone(NamedTuple):
+class Undone(NamedTuple):
+    """A field, and what whoever writes it is told."""
+
     path: tuple[str, ...]
     """Written names; lists on the way are gone through."""
     message: str
@@ -43,50 +46,50 @@ _WHOLE: Final = ("kind",)
 _LATER: Final = "leave it out until it is supported"
 
 
-def _whole(what: str) -> tuple[_Undone, ...]:
+def _whole(what: str) -> tuple[Undone, ...]:
     """A kind that is read, and nothing more."""
-    return (_Undone(_WHOLE, what, "remove it until it is supported, so that nobody counts on it", "error"),)
+    return (Undone(_WHOLE, what, "remove it until it is supported, so that nobody counts on it", "error"),)
 
 
-UNDONE: Final[dict[type[Resource], tuple[_Undone, ...]]] = {
+UNDONE: Final[dict[type[Resource], tuple[Undone, ...]]] = {
     Gateway: (
-        _Undone(
+        Undone(
             ("spec", "addresses"),
             "addresses cannot be chosen: the proxy listens where it runs",
             "leave it out",
             on_cluster=False,
         ),
-        _Undone(
+        Undone(
             ("spec", "infrastructure"),
             "nothing is made for a Gateway here that could carry it",
             "leave it out",
             on_cluster=False,
         ),
-        _Undone(("spec", "defaultScope"), "only routes that name a Gateway attach to it", "leave it out"),
-        _Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),
+        Undone(("spec", "defaultScope"), "only routes that name a Gateway attach to it", "leave it out"),
+        Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),
     ),
-    HTTPRoute: (_Undone(("spec", "useDefaultGateways"), "no Gateway takes routes that do not name it", "name it in parentRefs"),),
+    HTTPRoute: (Undone(("spec", "useDefaultGateways"), "no Gateway takes routes that do not name it", "name it in parentRefs"),),
     GRPCRoute: _whole("gRPC is not served yet"),
     TLSRoute: _whole("TLS is not passed through by server name yet"),
     TCPRoute: _whole("TCP connections are not routed at Gateways yet"),
     UDPRoute: _whole("UDP is not routed yet"),
-    BackendTLSPolicy: (_Undone(("spec", "options"), "no options of TLS are known here", "remove them"),),
-    ListenerSet: (_Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),),
+    BackendTLSPolicy: (Undone(("spec", "options"), "no options of TLS are known here", "remove them"),),
+    ListenerSet: (Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),),
     Service: (
-        _Undone(
+        Undone(
             ("spec", "sessionAffinity"),
             "requests of one client are not kept on one endpoint",
             "leave it out, or write sessionPersistence in an HTTPRoute",
         ),
     ),
     Sidecar: (
-        _Undone(("spec", "egress"), "workloads see every service of the mesh", "leave it out"),
-        _Undone(("spec", "ingress"), "ports are captured as they are", "leave it out"),
-        _Undone(("spec", "inboundConnectionPool"), "no limits are kept on what comes in", _LATER),
+        Undone(("spec", "egress"), "workloads see every service of the mesh", "leave it out"),
+        Undone(("spec", "ingress"), "ports are captured as they are", "leave it out"),
+        Undone(("spec", "inboundConnectionPool"), "no limits are kept on what comes in", _LATER),
     ),
     WorkloadEntry: (
-        _Undone(("spec", "network"), "every workload is reached at its own address, whatever its network", "leave it out"),
-        _Undone(("spec", "locality"), "endpoints are chosen wherever they are", _LATER),
+        Undone(("spec", "network"), "every workload is reached at its own address, whatever its network", "leave it out"),
+        Undone(("spec", "locality"), "endpoints are chosen wherever they are", _LATER),
     ),
 }
 
@@ -96,12 +99,19 @@ def is_served(kind: type[Resource]) -> bool:
     return not any(undone.path == _WHOLE for undone in UNDONE.get(kind, ()))
 
 
-def undone_findings(store: Store, *, on_cluster: bool = False) -> tuple[Finding, ...]:
-    """A warning for each such field in each object. Args: on_cluster - whether pods are made for Gateways."""
+Fields = Mapping[type[Resource], tuple[Undone, ...]]
+"""By the kind that has them."""
+
+
+def undone_findings(store: Store, more: Fields = MappingProxyType({}), *, on_cluster: bool = False) -> tuple[Finding, ...]:
+    """A warning for each such field in each object.
+
+    Args: more - fields beside those that never have an effect; on_cluster - whether pods are made for Gateways.
+    """
     return tuple(
         [
             finding
-            for kind, several in UNDONE.items()
+            for kind, several in [*UNDONE.items(), *more.items()]
             for resource in store.of(kind)
             for undone in several
             if undone.on_cluster or not on_cluster
@@ -110,7 +120,7 @@ def undone_findings(store: Store, *, on_cluster: bool = False) -> tuple[Finding,
     )
 
 
-def _mistakes(resource: Resource, undone: _Undone) -> list[Mistake]:
+def _mistakes(resource: Resource, undone: Undone) -> list[Mistake]:
     return [Mistake(path, undone.message, undone.hint, undone.severity) for path in _given(resource, undone.path, ())]
 
 

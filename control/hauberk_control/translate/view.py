@@ -1,6 +1,7 @@
 """A store as translation looks at it: who refers to whom, and what follows from it whichever proxy asks."""
 
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import Final
 
 from hauberk_control.store import ObjectKey, Place, Store, key_of
@@ -21,7 +22,7 @@ from hauberk_control.translate.route_kinds import ROUTE_KINDS
 from hauberk_control.translate.route_plan import RoutePlan, plan_route
 from hauberk_control.translate.security import Policies
 from hauberk_control.translate.service import Destination, Source, destination, host_name
-from hauberk_control.translate.undone import undone_findings
+from hauberk_control.translate.undone import Fields, undone_findings
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.resources import DestinationRule, Gateway, GatewayClass, HTTPRoute, ListenerSet, Namespace, Secret, Service
@@ -61,17 +62,24 @@ class View:
     """One store."""
 
     def __init__(
-        self, store: Store, memories: Memories, read_policy: ReadPolicy = read_nothing, *, on_cluster: bool = False
+        self,
+        store: Store,
+        memories: Memories,
+        read_policy: ReadPolicy = read_nothing,
+        *,
+        on_cluster: bool = False,
+        undone: Fields = MappingProxyType({}),
     ) -> None:
-        """Args: on_cluster - whether pods are made for Gateways."""
+        """Args: on_cluster - whether pods are made for Gateways; undone - fields that have no effect for want of a plugin."""
         self.store: Final = store
         self._memories: Final = memories
         self.grants: Final = Grants(store)
         self.policies: Final = Policies(store)
         self.rules: Final = Rules(store)
+        self.idle_rules: Final = self.rules.without_service({host_name(one) for one in store.of(Service)})
         self.plugins: Final = PluginPolicies(store, read_policy)
         self.backend_tls: Final = BackendTlsPolicies(store, self.grants)
-        self.undone: Final = undone_findings(store, on_cluster=on_cluster)
+        self.undone: Final = undone_findings(store, undone, on_cluster=on_cluster)
         self.bound_routes: Final = BoundRoutes()
         self._endpoints: Final = Endpoints(store, self.policies)
         self._reached: Final[dict[tuple[str, str, int], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}

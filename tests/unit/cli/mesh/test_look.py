@@ -60,6 +60,13 @@ def test_what_is_refused_is_told_with_its_place_and_exits_with_1(mesh: Path, cap
     assert shown.err == "reviews.yaml:2:1: HTTPRoute reviews: BackendNotFound: there is no Service revews\n"
 
 
+def test_what_has_no_effect_is_told_and_is_no_failure(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    idle = _condition(reason="AcceptedInPart", message="no Service is called 'revews'")
+    with serving(mesh, FakeControl(status=Status(conditions=[idle], problems=[]))):
+        assert main(["status"]) == OK
+    assert capsys.readouterr().err == "reviews.yaml:2:1: HTTPRoute reviews: no Service is called 'revews'\n"
+
+
 def test_mistakes_in_files_are_told_and_exit_with_1(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(mesh, FakeControl(status=BROKEN)):
         assert main(["status"]) == CHECK_FAILED
