@@ -109,7 +109,7 @@ class TestWebhook:
             address = own_address()
             authority = Authority(tmp_path, "cluster.local")
 
-            async def find(name: str) -> Namespace:
+            async def find(name: str, fresh: bool) -> Namespace:
                 return Namespace(name, labels, {})
 
             settings = ProxySettings(image="example.com/hauberk-proxy:1.0")

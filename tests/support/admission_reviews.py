@@ -148,6 +148,7 @@ def check_answer(body: bytes) -> str:
     """Fails if this is no valid AdmissionReview. Returns: whose answer it is."""
     response = msgspec.json.decode(body, type=_Answer).response
     assert response.allowed == (not response.status)
+    assert response.status.get("code") != 500, response.status
     if response.patch is not None:
         assert response.allowed
         assert msgspec.json.decode(base64.b64decode(response.patch, validate=True), type=list[dict[str, Any]])

@@ -12,15 +12,21 @@ def apply_patch(document: Any, operations: Iterable[Mapping[str, Any]]) -> Any:
     for operation in operations:
         *way, last = [step.replace("~1", "/").replace("~0", "~") for step in operation["path"].split("/")]
         holder: Any = whole
-        for step in way:
-            holder = holder[int(step)] if isinstance(holder, list) else holder[step]
         value = _copy(operation.get("value"))
-        if isinstance(holder, list):
+        for step in way:
+            holder = _at(holder, step)
+        if operation["op"] == "test":
+            assert _at(holder, last) == value, operation
+        elif isinstance(holder, list):
             position = len(holder) if last == "-" else int(last)
             _apply_to_list(holder, operation["op"], position, value)
         else:
             _apply_to_object(holder, operation["op"], last, value)
     return whole[""]
+
+
+def _at(holder: Any, step: str) -> Any:
+    return holder[int(step)] if isinstance(holder, list) else holder[step]
 
 
 def _apply_to_list(holder: list[Any], op: str, position: int, value: Any) -> None:

@@ -12,9 +12,10 @@ import h11
 import msgspec
 import trio
 from eventually import eventually
+from json_patch import apply_patch
 from kubernetes.client import ApiClient, Configuration
 
-from hauberk_control.kubernetes.client import Client
+from hauberk_control.kubernetes.client import JSON_PATCH, Client
 
 Json = dict[str, Any]
 
@@ -30,6 +31,7 @@ KINDS: Final = {
     "apps/v1": {"deployments": ("Deployment", True)},
     "policy/v1": {"poddisruptionbudgets": ("PodDisruptionBudget", True)},
     "autoscaling/v2": {"horizontalpodautoscalers": ("HorizontalPodAutoscaler", True)},
+    "admissionregistration.k8s.io/v1": {"mutatingwebhookconfigurations": ("MutatingWebhookConfiguration", False)},
     "coordination.k8s.io/v1": {"leases": ("Lease", True)},
     "apiextensions.k8s.io/v1": {"customresourcedefinitions": ("CustomResourceDefinition", False)},
     "gateway.networking.k8s.io/v1": {
@@ -215,6 +217,8 @@ class KubeApi:
             version = asked.path.removeprefix("/apis/").removeprefix("/api/")
             if asked.path.startswith("/api") and (version in KINDS or version in self.served):
                 return self._discovery(version)
+            if asked.path == "/version":
+                return _json(200, {"major": "1", "minor": "34"})
             if asked.path in self.objects:
                 return _json(200, self.objects[asked.path])
             return self._list(asked)
@@ -227,6 +231,10 @@ class KubeApi:
                 return _status(404, "not found")
             self._remove(path)
             return _status(200, "gone")
+        if asked.headers.get("content-type") == JSON_PATCH:
+            if before is None:
+                return _status(404, "not found")
+            return _json(200, self._store(path, apply_patch(before, msgspec.json.decode(asked.body))))
         body = asked.json()
         wanted = body.get("metadata", {}).get("resourceVersion")
         if before is None and (asked.method == "PUT" or asked.path != path):

@@ -7,7 +7,7 @@ import random
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import trio
@@ -15,11 +15,13 @@ import trio
 from hauberk_control.bridge import open_grpc_server
 from hauberk_control.ca.authority import LONGEST_VALIDITY, Authority
 from hauberk_control.ca.in_secret import AuthoritySecret
+from hauberk_control.ca.own_certificate import OwnCertificate
 from hauberk_control.ca.reviewed_tokens import ReviewedTokens
 from hauberk_control.ca.server_tls import server_credentials
 from hauberk_control.ca.service import CertificateService
 from hauberk_control.ca.tokens import TokensUnavailable
 from hauberk_control.cluster.directory import ClusterDirectory
+from hauberk_control.cluster.injection import CaBundles, Namespaces, make_webhook, read_cluster
 from hauberk_control.cluster.pages import State, make_pages
 from hauberk_control.cluster.trust_bundles import TrustBundles
 from hauberk_control.gateways.reconciler import GatewayReconciler
@@ -48,7 +50,16 @@ from hauberk_core.agent.identity.svid import CLOCK_LEEWAY
 from hauberk_core.agent.logs import LOG
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN
 from hauberk_core.model.errors import ConfigError
-from hauberk_core.pod import CERTIFICATE_PORT, CONTROL_METRICS_PORT, CONTROL_NAMESPACE, DISCOVERY_PORT, TOKEN_AUDIENCE
+from hauberk_core.pod import (
+    CERTIFICATE_PORT,
+    CONTROL_METRICS_PORT,
+    CONTROL_NAMESPACE,
+    DISCOVERY_PORT,
+    TOKEN_AUDIENCE,
+    WEBHOOK_PORT,
+)
+
+Answer = TypeVar("Answer")
 
 SERVICE: Final = "hauberk-control"
 """Control's Service; that of a revision has its name behind a dash."""
@@ -69,6 +80,7 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     certificate_port: int = CERTIFICATE_PORT
     discovery_port: int = DISCOVERY_PORT
     metrics_port: int = CONTROL_METRICS_PORT
+    webhook_port: int = WEBHOOK_PORT
     trust_domain: str = DEFAULT_TRUST_DOMAIN
     validity_seconds: float = LONGEST_VALIDITY.total_seconds()
     clock_leeway_seconds: float = CLOCK_LEEWAY.total_seconds()
@@ -131,6 +143,7 @@ class ClusterControl:
             self._pipeline.secret = await trio.to_thread.run_sync(keep_secret, folder)
             self._state.missing = "not everything is known yet that the API server has"
             self._take(await self._source.next())
+            await self._serve_webhook(authority, nursery)
             async with self._listening(thread, authority):
                 nursery.start_soon(secret.follow, authority)
                 nursery.start_soon(Follower(self._client, Collection(secret.secrets), secret, random.random).run)
@@ -157,21 +170,33 @@ class ClusterControl:
             LOG.info("control serves proxies on %s and takes those that join on %s", mesh.address, joining.address)
             yield
 
+    async def _serve_webhook(self, authority: Authority, nursery: trio.Nursery) -> None:
+        """Answer the API server's questions about pods, as part of `nursery`."""
+        options = self._options
+        cluster = await self._persist(lambda: read_cluster(self._client), "the cluster's version cannot be read")
+        own = OwnCertificate(authority, options.names)
+        namespaces = Namespaces(self._objects, lambda: self._store)
+        webhook = make_webhook(own, options.proxies, cluster, namespaces, self._state.registry)
+        nursery.start_soon(webhook.serve, await trio.open_tcp_listeners(options.webhook_port, host=options.host))
+
     async def _open_authority(self, secret: AuthoritySecret, folder: Path) -> Authority:
         options = self._options
-        backoff = Backoff(random.random)
-        while True:
-            try:
-                await trio.to_thread.run_sync(secret.open)
-                break
-            except ApiError as error:
-                self._state.missing = f"the authority's Secret cannot be read: {error}"
-                LOG.warning("%s", self._state.missing)
-                await trio.sleep(backoff.next_pause())
+        await self._persist(lambda: trio.to_thread.run_sync(secret.open), "the authority's Secret cannot be read")
         validity, leeway = (dt.timedelta(seconds=given) for given in (options.validity_seconds, options.clock_leeway_seconds))
         return await trio.to_thread.run_sync(
             lambda: Authority(folder, options.trust_domain, validity, leeway=leeway),
         )
+
+    async def _persist(self, ask: Callable[[], Awaitable[Answer]], trouble: str) -> Answer:
+        """Ask the API server until it answers. Args: trouble - what control waits for meanwhile."""
+        backoff = Backoff(random.random)
+        while True:
+            try:
+                return await ask()
+            except ApiError as error:
+                self._state.missing = f"{trouble}: {error}"
+                LOG.warning("%s", self._state.missing)
+                await trio.sleep(backoff.next_pause())
 
     def _lead(self, authority: Authority) -> Callable[[], Awaitable[None]]:
         async def lead() -> None:
@@ -180,6 +205,7 @@ class ClusterControl:
                 async with trio.open_nursery() as nursery:
                     bundles = TrustBundles(self._client, self._objects, authority.trust_pem, random.random)
                     nursery.start_soon(bundles.run)
+                    nursery.start_soon(CaBundles(self._client, self._objects, authority.trust_pem, random.random).run)
                     nursery.start_soon(self._gateways.run)
                     nursery.start_soon(self._statuses.run)
             finally:

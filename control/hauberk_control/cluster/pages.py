@@ -30,6 +30,8 @@ class State:
         self.missing = "control is just starting"
         """What it waits for before it serves; empty: it serves."""
         self.certificates: CertificateService | None = None
+        self.registry: Final = CollectorRegistry()
+        """Metrics that count by themselves."""
 
 
 class _Gauges(Collector):
@@ -57,6 +59,7 @@ class _Gauges(Collector):
         yield GaugeMetricFamily("hauberk_control_problems", "Mistakes in objects, told in their status.", value=state.problems)
         leading = "Whether this replica writes statuses and everything else that only one may."
         yield GaugeMetricFamily("hauberk_control_leading", leading, value=int(state.leading))
+        yield from state.registry.collect()
         service = state.certificates
         if service is not None:
             yield CounterMetricFamily("hauberk_control_certificates_issued", "Certificates signed.", value=service.issued)

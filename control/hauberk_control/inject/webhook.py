@@ -29,8 +29,8 @@ _EXHAUSTED_PAUSE: Final = 0.1
 # For what is known of a namespace; what is left of the API server's ten seconds is for it to hear that this took too long.
 _NAMESPACE_SECONDS: Final = 5.0
 
-FindNamespace = Callable[[str], Awaitable[Namespace | None]]
-"""Tells what is known of a namespace; None where there is none of that name."""
+FindNamespace = Callable[[str, bool], Awaitable[Namespace | None]]
+"""Tells of a namespace by its name what is known; True: what the API server has now. None: there is none, or nobody can tell."""
 
 
 class Webhook:
@@ -69,15 +69,18 @@ class Webhook:
         except ReviewMalformed as error:
             self._metrics.note("malformed", trio.current_time() - began)
             return Reply(400, str(error).encode())
-        answer = self._reviewer.answer(question, await self._namespace(question))
+        answer = self._reviewer.answer(question, await self._namespace(question, False))
+        if answer.outcome == "skipped" and question.pod is not None:
+            # By its selectors the API server asks about no such pod: what we know of its namespace may be old.
+            answer = self._reviewer.answer(question, await self._namespace(question, True))
         self._metrics.note(answer.outcome, trio.current_time() - began)
         return Reply(200, answer.body, json=True)
 
-    async def _namespace(self, question: Question) -> Namespace | None:
+    async def _namespace(self, question: Question, fresh: bool) -> Namespace | None:
         if question.pod is None:
             return None
         with trio.move_on_after(_NAMESPACE_SECONDS):
-            return await self._find_namespace(question.namespace)
+            return await self._find_namespace(question.namespace, fresh)
         LOG.error("the namespace %s could not be looked up in %.0f s", question.namespace, _NAMESPACE_SECONDS)
         return None
 

@@ -23,6 +23,7 @@ from hauberk_control.kubernetes.errors import ApiError, NoCluster
 JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
 """Server-side apply; JSON is YAML as well."""
+JSON_PATCH: Final = "application/json-patch+json"
 
 # A page of a list may take the API server seconds when it is busy; a machine that is away is noticed by then.
 _ANSWER_SECONDS: Final = 30.0

@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from hauberk_control.kubernetes.client import APPLY
+from hauberk_control.kubernetes.client import APPLY, JSON_PATCH
 from hauberk_control.kubernetes.endpoints import Endpoint, read_version
 from hauberk_control.kubernetes.errors import CONFLICT, NOT_FOUND, ApiError
 
@@ -52,6 +52,12 @@ class Objects:
         if dry_run:
             query["dryRun"] = "All"
         return _read(await self._client.request("PATCH", path, query, msgspec.json.encode(manifest), APPLY))
+
+    async def json_patch(self, api_version: str, kind: str, namespace: str, name: str, patch: Sequence[object]) -> Manifest:
+        """Change an object step by step (RFC 6902). Returns: it, as it is stored. Raises: ApiError."""
+        endpoint = await self._endpoint(api_version, kind)
+        path = endpoint.object(namespace, name)
+        return _read(await self._client.request("PATCH", path, None, msgspec.json.encode(patch), JSON_PATCH))
 
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None:
         """An object, or None if there is none. Raises: ApiError."""

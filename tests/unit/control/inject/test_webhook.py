@@ -93,9 +93,11 @@ class Client:
         return status, answer
 
 
-async def find(name: str) -> Namespace | None:
+async def find(name: str, fresh: bool) -> Namespace | None:
     if name == "slow":
         await trio.sleep_forever()
+    if name == "labelled-just-now":
+        return SHOP._replace(labels=SHOP.labels if fresh else {})
     return SHOP if name == "shop" else None
 
 
@@ -178,6 +180,12 @@ async def test_a_namespace_that_nobody_knows_or_that_cannot_be_looked_up(live: L
     assert live.counted("failure") == 2.0
 
 
+async def test_a_namespace_that_was_labelled_just_now_is_looked_up_again(live: Live) -> None:
+    _, answer = await (await live.connect()).post(encoded(namespace="labelled-just-now"))
+    assert "patch" in json.loads(answer)["response"]
+    assert (live.counted("success"), live.counted("skip")) == (1.0, 0.0)
+
+
 async def test_its_certificate_follows_the_authority(live: Live) -> None:
     first = (await live.connect()).stream.getpeercert()
     assert first is not None
@@ -223,8 +231,9 @@ async def test_it_outlives_malformed_reviews(live: Live) -> None:
     async with trio.open_nursery() as nursery:
         for seed in range(MOST):
             nursery.start_soon(ask, seed)
-    outcomes = ("success", "skip", "refused", "malformed")
+    # A namespace that nobody knows is a failure.
+    outcomes = ("success", "skip", "refused", "malformed", "failure")
     assert sum(live.counted(outcome) for outcome in outcomes) == live.counted("requests") == each * MOST
-    assert min(live.counted(outcome) for outcome in outcomes) > 0
+    assert all(live.counted(outcome) > 0 for outcome in ("success", "refused", "malformed"))
     seconds = trio.current_time() - began
     sys.stdout.write(f"in {seconds:.0f} s: {', '.join([f'{name} {live.counted(name):.0f}' for name in outcomes])}\n")

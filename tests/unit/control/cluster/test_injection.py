@@ -1,0 +1,107 @@
+"""The API server knows whose the webhook's certificate is, and the webhook knows the cluster."""
+
+import base64
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import trio
+from eventually import eventually
+from kube_api import KubeApi, Reply
+
+from hauberk_control.cluster import injection
+from hauberk_control.cluster.injection import CaBundles, Namespaces, read_cluster
+from hauberk_control.inject.decide import Namespace
+from hauberk_control.kubernetes.errors import ApiError
+from hauberk_control.kubernetes.objects import Objects
+from hauberk_control.store import Store
+
+VERSION = "admissionregistration.k8s.io/v1"
+PLURAL = "mutatingwebhookconfigurations"
+OURS = {"labels": {"app": "hauberk-injector"}}
+
+
+class Trust:
+    def __init__(self) -> None:
+        self.pem = b"first"
+
+    def __call__(self) -> bytes:
+        return self.pem
+
+
+@contextlib.asynccontextmanager
+async def keeping(api: KubeApi, trust: Trust) -> AsyncIterator[None]:
+    async with api.serving():
+        client = api.client()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(CaBundles(client, Objects(client), trust, lambda: 0.0).run)
+            yield
+            nursery.cancel_scope.cancel()
+        client.close()
+
+
+def put(api: KubeApi, name: str, metadata: dict[str, Any], bundle: str = "") -> None:
+    config = {"service": {"name": "hauberk-control"}, **({"caBundle": bundle} if bundle else {})}
+    webhooks = [{"name": name, "clientConfig": config} for name in ("a", "b")]
+    api.put(VERSION, PLURAL, name, metadata=metadata, webhooks=webhooks)
+
+
+def bundles(api: KubeApi, name: str) -> list[str]:
+    webhooks = api.objects[f"/apis/{VERSION}/{PLURAL}/{name}"]["webhooks"]
+    return [base64.b64decode(each["clientConfig"].get("caBundle", "")).decode() for each in webhooks]
+
+
+async def test_ours_get_the_roots_and_others_are_left_alone() -> None:
+    api = KubeApi()
+    put(api, "hauberk-injector", OURS)
+    put(api, "another", {})
+    async with keeping(api, Trust()):
+        await eventually(lambda: bundles(api, "hauberk-injector") == ["first", "first"])
+        put(api, "hauberk-injector-canary", OURS)
+        await eventually(lambda: bundles(api, "hauberk-injector-canary") == ["first", "first"])
+        put(api, "hauberk-injector", OURS, base64.b64encode(b"of somebody else").decode())
+        await eventually(lambda: bundles(api, "hauberk-injector") == ["first", "first"])
+        assert bundles(api, "another") == ["", ""]
+        assert len([one for one in api.asked if one.method == "PATCH"]) == 3
+
+
+async def test_another_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(injection, "_LOOK_SECONDS", 0.05)
+    api = KubeApi()
+    put(api, "hauberk-injector", OURS)
+    trust = Trust()
+    async with keeping(api, trust):
+        await eventually(lambda: bundles(api, "hauberk-injector") == ["first", "first"])
+        trust.pem = b"second"
+        await eventually(lambda: bundles(api, "hauberk-injector") == ["second", "second"])
+
+
+async def test_a_configuration_that_goes_meanwhile_and_an_api_server_in_trouble() -> None:
+    api = KubeApi()
+    failures = iter((500, 404))
+    api.script = lambda asked: Reply(status, b"{}") if asked.method == "PATCH" and (status := next(failures, 0)) else None
+    put(api, "hauberk-injector", OURS)
+    async with keeping(api, Trust()):
+        await api.wait_asked("PATCH", "hauberk-injector", 2)
+        put(api, "hauberk-injector", OURS)
+        await eventually(lambda: bundles(api, "hauberk-injector") == ["first", "first"])
+
+
+async def test_namespaces_and_the_version() -> None:
+    api = KubeApi()
+    api.put("v1", "namespaces", "shop", metadata={"labels": {"istio-injection": "enabled"}, "annotations": {"a": "b"}})
+    async with api.serving():
+        client = api.client()
+        namespaces = Namespaces(Objects(client), Store)
+        assert await namespaces.find("shop", False) == Namespace("shop", {"istio-injection": "enabled"}, {"a": "b"})
+        assert await namespaces.find("none", True) is None
+        assert (await read_cluster(client)).native_sidecars
+        api.script = lambda asked: Reply(500, b"no JSON")
+        assert await namespaces.find("shop", True) is None
+        with pytest.raises(ApiError):
+            await read_cluster(client)
+        api.script = lambda asked: Reply(200, b"no JSON")
+        with pytest.raises(ApiError, match="this is no version"):
+            await read_cluster(client)
+        client.close()
