@@ -230,17 +230,19 @@ class ClusterControl:
 
     async def _wanted_statuses(self) -> dict[ObjectKey, Status]:
         """What the leader makes of the store: also which gateways there are to be, since both ask the same view of it."""
-        statuses, gateways = await trio.to_thread.run_sync(self._work_out, self._store, self._source.refused())
+        source = self._source
+        statuses, gateways = await trio.to_thread.run_sync(self._work_out, self._store, source.refused(), source.api_versions)
         self._gateways.update(gateways)
         return statuses
 
-    def _work_out(self, store: Store, refused: Sequence[Known]) -> tuple[dict[ObjectKey, Status], WantedGateways]:
+    def _work_out(
+        self, store: Store, refused: Sequence[Known], api_versions: frozenset[str]
+    ) -> tuple[dict[ObjectKey, Status], WantedGateways]:
         view = self._pipeline.observed(store)
         gateways = wanted_gateways(view, self._options.proxies)
-        facts = cluster_facts(store, gateways, self._source.api_versions)
-        found = view_statuses(view, self._pipeline.discovery.proxies(), facts)
+        found = view_statuses(view, self._pipeline.discovery.proxies(), cluster_facts(store, gateways, api_versions))
         for known in refused:
-            status = refused_status(known, view)
+            status = refused_status(known, view, found.get(known.key))
             if status is not None:
                 found[known.key] = status
         statuses = {key: status for key, status in found.items() if key.group not in KUBERNETES_GROUPS}
