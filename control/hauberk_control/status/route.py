@@ -27,7 +27,7 @@ def route_status(route: Route, view: View, served: Container[tuple[str, str]]) -
     """A route; parents that others serve are left to them. Args: served - namespaces and names of our Gateways."""
     parents: list[ParentStatus] = []
     found = _of_route(route, view)
-    for parent in route.spec.parent_refs:
+    for parent in view.parents(route):
         accepted = _accepted(route, parent, view, served)
         if accepted is not None:
             conditions = (accepted, *found) if accepted.status == "True" else (accepted, found[0])

@@ -10,6 +10,7 @@ from hauberk_control.translate.backend import Backend, Unresolved, resolve
 from hauberk_control.translate.backend_tls import BackendTlsPolicies
 from hauberk_control.translate.bound_routes import BoundRoutes
 from hauberk_control.translate.certificate import Found, Unfound, WrongSecret, find_certificate, read_pem
+from hauberk_control.translate.default_gateways import DefaultGateways
 from hauberk_control.translate.destination_rule import Caller, Rules
 from hauberk_control.translate.endpoints import Endpoints, Reached
 from hauberk_control.translate.finding import Finding, findings, locate
@@ -89,8 +90,9 @@ class View:
         self._service_routes: Final[dict[tuple[str, str], list[tuple[HTTPRoute, ParentReference]]]] = {}
         self.namespaces: Final = {one.metadata.name: one.metadata.labels for one in store.of(Namespace)}
         self.listener_sets: Final = ListenerSets(store, self.namespaces)
+        self._default_gateways: Final = DefaultGateways(store)
         for route in [route for kind in ROUTE_KINDS for route in store.of(kind)]:
-            for parent in route.spec.parent_refs:
+            for parent in self.parents(route):
                 name = (parent.namespace or route.metadata.namespace, parent.name)
                 if is_gateway(parent):
                     self._gateway_routes.setdefault(name, []).append((route, parent))
@@ -107,6 +109,10 @@ class View:
         """Whether gateways of a class are served here."""
         found = self.store.get(GatewayClass, "", name)
         return name in BUILT_IN_CLASSES if found is None else found.spec.controller_name == CONTROLLER
+
+    def parents(self, route: Route) -> tuple[ParentReference, ...]:
+        """What a route attaches to, default Gateways included."""
+        return self._default_gateways.parents(route)
 
     def plan(self, route: HTTPRoute) -> RoutePlan:
         """A route's rules."""

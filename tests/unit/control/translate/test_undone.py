@@ -99,9 +99,7 @@ LISTENERS = "{parentRef: {name: web}, listeners: [{name: a, port: 8443, protocol
 FIELDS = [
     Written("Gateway", "spec.addresses", "warning", gateway("addresses: [{value: 10.0.0.1}]")),
     Written("Gateway", "spec.infrastructure", "warning", gateway("infrastructure: {labels: {a: b}}")),
-    Written("Gateway", "spec.defaultScope", "warning", gateway("defaultScope: All")),
     Written("Gateway", "spec.listeners.tls.options", "warning", gateway(tls="options: {a.test/b: c}")),
-    Written("HTTPRoute", "spec.useDefaultGateways", "warning", route().replace("spec:", "spec:\n  useDefaultGateways: All")),
     Written("HTTPRoute", "spec.rules.filters.externalAuth", "refused", route(AUTH)),
     Written("HTTPRoute", "spec.rules.filters.extensionRef", "refused", route(EXTENSION)),
     Written("GRPCRoute", "kind", "refused", other("GRPCRoute", "{}")),
@@ -201,6 +199,6 @@ def test_the_page_lists_these_fields_and_no_others(repository: Path) -> None:
 
 
 def test_what_a_cluster_does_is_no_warning_there() -> None:
-    store = store_of(gateway("addresses: [{value: 10.0.0.1}]\n  infrastructure: {labels: {a: b}}\n  defaultScope: All"))
-    assert {finding.mistake.path[1] for finding in undone_findings(store)} == {"addresses", "infrastructure", "defaultScope"}
-    assert {finding.mistake.path[1] for finding in undone_findings(store, on_cluster=True)} == {"defaultScope"}
+    store = store_of(gateway("addresses: [{value: 10.0.0.1}]\n  infrastructure: {labels: {a: b}}", tls="options: {a.test/b: c}"))
+    assert {finding.mistake.path[1] for finding in undone_findings(store)} == {"addresses", "infrastructure", "listeners"}
+    assert {finding.mistake.path[1] for finding in undone_findings(store, on_cluster=True)} == {"listeners"}
