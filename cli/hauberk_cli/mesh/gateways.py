@@ -8,6 +8,7 @@ import click
 import trio
 
 from hauberk_cli.mesh.admin_page import not_ready
+from hauberk_cli.mesh.first_error import first_error
 from hauberk_cli.mesh.folders import proxy_folder
 from hauberk_cli.mesh.free_ports import LOOPBACK, free_port
 from hauberk_cli.mesh.joining import proxy_command, write_joining
@@ -128,15 +129,28 @@ class GatewayRunner:
             joined = await self._join(connection, gateway)
         except (ControlRefused, OSError) as error:
             # It is tried again: the Gateway may have gone in this moment, or the disk may have room again.
-            if self._told.get(key) != str(error):
-                click.echo(f"gateway {gateway.namespace}/{gateway.name} cannot run: {error}", err=True)
-            self._told[key] = str(error)
+            self._tell_failure(key, str(error))
+            return
+        scope = trio.CancelScope()
+        failure = ""
+        self._running[key] = _Running(gateway, joined.child, scope)
+        try:
+            await nursery.start(self._keep, joined, gateway, scope)
+        except* OSError as group:
+            failure = str(first_error(group, (OSError,)))
+        if failure:
+            # The machine has no room for another process now, or for its files.
+            del self._running[key]
+            self._tell_failure(key, failure)
             return
         self._told.pop(key, None)
-        scope = trio.CancelScope()
-        self._running[key] = _Running(gateway, joined.child, scope)
-        await nursery.start(self._keep, joined, gateway, scope)
         self._started(joined.proxy)
+
+    def _tell_failure(self, key: Key, reason: str) -> None:
+        """Say why a Gateway has no proxy; the same reason once."""
+        if self._told.get(key) != reason:
+            click.echo(f"gateway {'/'.join(key)} cannot run: {reason}", err=True)
+        self._told[key] = reason
 
     async def _join(self, connection: ControlConnection, gateway: Ports) -> _Joined:
         """Raises: ControlAway, ControlRefused, OSError."""
