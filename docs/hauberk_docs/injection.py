@@ -43,7 +43,7 @@ and number.
 _WRITTEN: Final = """
 | annotation | says |
 |---|---|
-| {status} | that the pod is injected: `revision`, and the names of the containers and volumes that injection brought |
+| {status} | that the pod is injected: `revision`, what injection brought, and which ports lead to the proxy (`captured`) |
 | {capture} | only with the CNI plugin: the arguments of capture, a JSON list |
 | `prometheus.io/scrape`, `port`, `path` | the proxy's metrics, and with them the application's, if they led there before |
 

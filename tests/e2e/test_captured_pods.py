@@ -46,7 +46,8 @@ spec:
 ---
 apiVersion: v1
 kind: Pod
-metadata: {{name: {name}-1, namespace: shop, labels: {{app: {name}}}, annotations: {{hauberk.dev/status: '{{}}'}}}}
+metadata:
+  {{name: {name}-1, namespace: shop, labels: {{app: {name}}}, annotations: {{hauberk.dev/status: '{{"captured": {{}}}}'}}}}
 spec: {{serviceAccountName: {name}, containers: [{{name: main}}]}}
 status: {{phase: Running, podIP: {machine.address}, podIPs: [{{ip: {machine.address}}}, {{ip: '{machine.address6}'}}]}}
 {slices}"""

@@ -22,6 +22,7 @@ from hauberk_control.inject.warnings import warnings_of
 from hauberk_control.inject.wishes import InjectionRefused, Wishes
 from hauberk_control.proxy_pod import volumes
 from hauberk_control.proxy_settings import ProxySettings
+from hauberk_core.injection_status import CapturedPorts, InjectionStatus
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.pod import (
     CAPTURE_ANNOTATION,
@@ -93,15 +94,15 @@ def build_pod(
 
     ours = [*volumes(), *wishes.volumes]
     secrets: list[JsonObject] = [{"name": name} for name in settings.image_pull_secrets]
-    annotations[STATUS_ANNOTATION] = _json(
-        {
-            "revision": settings.revision,
-            "initContainers": [name for name, there in ((CAPTURE_CONTAINER, capture), (PROXY_CONTAINER, native)) if there],
-            "containers": [] if native else [PROXY_CONTAINER],
-            "volumes": [volume["name"] for volume in ours],
-            "imagePullSecrets": list(settings.image_pull_secrets),
-        }
+    status = InjectionStatus(
+        revision=settings.revision,
+        init_containers=tuple([name for name, there in ((CAPTURE_CONTAINER, capture), (PROXY_CONTAINER, native)) if there]),
+        containers=() if native else (PROXY_CONTAINER,),
+        volumes=tuple([str(volume["name"]) for volume in ours]),
+        image_pull_secrets=settings.image_pull_secrets,
+        captured=CapturedPorts(wishes.capture.inbound_ports, wishes.capture.exclude_inbound_ports) if captured else None,
     )
+    annotations[STATUS_ANNOTATION] = status.encode()
     changed = {
         "initContainers": containers.init,
         "containers": containers.ordinary,

@@ -6,12 +6,11 @@ from typing import Final
 
 from hauberk_control.store import Store
 from hauberk_control.translate.security import TLS_MODE_LABEL, TLS_MODE_MESH, Policies
-from hauberk_core.pod import NEVER_CAPTURED_PORTS, STATUS_ANNOTATION
+from hauberk_core.injection_status import CapturedPorts, read_status
+from hauberk_core.pod import NEVER_CAPTURED_PORTS
 from hauberk_core.resources import Pod
 
 # Istio's annotations, by which a pod with a proxy says what does not go through it.
-_INTERCEPTION: Final = "sidecar.istio.io/interceptionMode"
-_NOT_INTERCEPTED: Final = "NONE"
 _INCLUDED_PORTS: Final = "traffic.sidecar.istio.io/includeInboundPorts"
 _ALL: Final = "*"
 _LARGEST_PORT: Final = 65535
@@ -37,16 +36,16 @@ def is_captured(pod: Pod) -> bool:
     told = pod.metadata.labels.get(TLS_MODE_LABEL)
     if told is not None:
         return told == TLS_MODE_MESH
-    annotations = pod.metadata.annotations
-    return STATUS_ANNOTATION in annotations and annotations.get(_INTERCEPTION) != _NOT_INTERCEPTED
+    status = read_status(pod.metadata.annotations)
+    return status is not None and status.captured is not None
 
 
 def takes_mesh(pod: Pod, policies: Policies, port: int | None = None) -> bool:
     """Whether callers speak the mesh's TLS with a port of the pod. Args: port - None: with any that is not told otherwise."""
     if not is_captured(pod):
         return False
-    included = pod.metadata.annotations.get(_INCLUDED_PORTS, _ALL)
-    if included.strip() != _ALL:
+    included = _captured_ports(pod).included
+    if included != _ALL:
         if port is None or port not in _ports(included):
             return False
     elif port in uncaptured_ports(pod):
@@ -56,7 +55,16 @@ def takes_mesh(pod: Pod, policies: Policies, port: int | None = None) -> bool:
 
 def uncaptured_ports(pod: Pod) -> set[int]:
     """Ports of a captured pod that lead past its proxy."""
-    return _ports(pod.metadata.annotations.get(_EXCLUDED_PORTS, "")) | set(NEVER_CAPTURED_PORTS)
+    return _ports(_captured_ports(pod).excluded) | set(NEVER_CAPTURED_PORTS)
+
+
+def _captured_ports(pod: Pod) -> CapturedPorts:
+    """As injection has it; of a pod that something else injected, as Istio's annotations have it."""
+    status = read_status(pod.metadata.annotations)
+    if status is not None and status.captured is not None:
+        return status.captured
+    annotations = pod.metadata.annotations
+    return CapturedPorts(annotations.get(_INCLUDED_PORTS, _ALL).strip(), annotations.get(_EXCLUDED_PORTS, ""))
 
 
 def workload_name(pod: Pod) -> str:

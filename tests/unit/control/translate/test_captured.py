@@ -33,8 +33,8 @@ spec: {{clusterIP: {address}, selector: {{app: {name}}}, ports: [{ports}]{more}}
 """
 
 
-def pod(name: str, address: str, app: str, more: str = "", ports: str = "", meshed: bool = True) -> str:
-    injected = "hauberk.dev/status: '{}'," if meshed else ""
+def pod(name: str, address: str, app: str, more: str = "", ports: str = "", meshed: bool = True, captured: str = "{}") -> str:
+    injected = f"""hauberk.dev/status: '{{"captured": {captured}}}',""" if meshed else ""
     return f"""
 ---
 apiVersion: v1
@@ -145,12 +145,34 @@ def test_any_pod_of_the_mesh_is_reached_by_its_address() -> None:
     assert [backend.cluster for backend in outbound(snapshot, "10.244.0.21", 9080).backends] == ["PassthroughCluster"]
 
 
-def test_excluded_ports_are_called_plainly() -> None:
-    excluding = "'traffic.sidecar.istio.io/excludeInboundPorts': '9080, 9081'"
+@pytest.mark.parametrize("captured", ['{"included": "80"}', "null"])
+def test_ports_that_are_not_captured_are_called_plainly(captured: str) -> None:
     snapshot = told(
         WEB,
         service("books", "10.96.0.20", "{name: http, port: 80, targetPort: 9080}"),
-        pod("books-1", "10.244.0.20", "books", excluding),
+        pod("books-1", "10.244.0.20", "books", captured=captured),
+        slice_of("books", "http", 9080, "10.244.0.20"),
+    )
+    assert snapshot.clusters["outbound|80||books.shop.svc.cluster.local"].transport.security == "plain"
+
+
+EXCLUDED = '{"included": "*", "excluded": "9080,9081"}'
+# What Istio injected says so by a label, and by its annotations.
+BY_ISTIO = pod("books-1", "10.244.0.20", "books", "'traffic.sidecar.istio.io/excludeInboundPorts': '9080, 9081'", meshed=False)
+
+
+@pytest.mark.parametrize(
+    "books",
+    [
+        pod("books-1", "10.244.0.20", "books", captured=EXCLUDED),
+        BY_ISTIO.replace("labels: {", "labels: {security.istio.io/tlsMode: istio, "),
+    ],
+)
+def test_excluded_ports_are_called_plainly(books: str) -> None:
+    snapshot = told(
+        WEB,
+        service("books", "10.96.0.20", "{name: http, port: 80, targetPort: 9080}"),
+        books,
         slice_of("books", "http", 9080, "10.244.0.20"),
     )
     assert snapshot.clusters["outbound|80||books.shop.svc.cluster.local"].transport.security == "plain"
