@@ -26,12 +26,14 @@ class Refusal(NamedTuple):
 def route_status(route: Route, view: View, served: Container[tuple[str, str]]) -> Status:
     """A route; parents that others serve are left to them. Args: served - namespaces and names of our Gateways."""
     parents: list[ParentStatus] = []
-    found = _of_route(route, view)
+    partly = _partly(route, view)
     for parent in view.parents(route):
         accepted = _accepted(route, parent, view, served)
         if accepted is not None:
-            conditions = (accepted, *found) if accepted.status == "True" else (accepted, found[0])
-            parents.append(ParentStatus(parent_ref=parent, controller_name=CONTROLLER, conditions=conditions))
+            conditions = [accepted, _references(route, view, in_mesh=is_service(parent))]
+            if partly is not None and accepted.status == "True":
+                conditions.append(partly)
+            parents.append(ParentStatus(parent_ref=parent, controller_name=CONTROLLER, conditions=tuple(conditions)))
     return Status(parents=tuple(parents))
 
 
@@ -43,13 +45,6 @@ def attached_routes(gateway: Gateway, view: View) -> dict[str, int]:
             for listener, _ in view.attachment(route, parent, gateway).listeners:
                 attached.setdefault(listener, set()).add(key_of(route))
     return {listener: len(routes) for listener, routes in attached.items()}
-
-
-def _of_route(route: Route, view: View) -> tuple[Condition, ...]:
-    """What is so at every parent."""
-    references = _references(route, view)
-    partly = _partly(route, view)
-    return (references,) if partly is None else (references, partly)
 
 
 def _accepted(route: Route, parent: ParentReference, view: View, served: Container[tuple[str, str]]) -> Condition | None:
@@ -112,9 +107,10 @@ def _own_refusal(route: Route, view: View) -> Refusal | None:
     return Refusal("UnsupportedValue", joined([mistake.message for mistake in undone])) if undone else None
 
 
-def _references(route: Route, view: View) -> Condition:
+def _references(route: Route, view: View, *, in_mesh: bool) -> Condition:
+    """Whether all backends are there, for callers in the mesh or for those at Gateways."""
     generation = route.metadata.generation
-    unresolved = [found for one in _referred(route, view) if isinstance(found := view.resolve(route, one), Unresolved)]
+    unresolved = [found for one in _referred(route, view) if isinstance(found := view.resolve(route, one, in_mesh), Unresolved)]
     if unresolved:
         message = joined([f"{found.message}: {found.hint}" for found in unresolved])
         return fails("ResolvedRefs", unresolved[0].reason, generation, message)

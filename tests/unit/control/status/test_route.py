@@ -130,3 +130,12 @@ def test_services_are_parents_of_routes_for_requests_alone() -> None:
     assert status_of("TCPRoute", "shop", route("TCPRoute", TO_REVIEWS, parents=parent), REVIEWS).parents == ()
     # What a GRPCRoute asks for is not done yet, and it says so.
     assert accepted(route("GRPCRoute", TO_REVIEWS, parents=parent), kind="GRPCRoute") == ("False", "UnsupportedValue")
+
+
+def test_callers_in_the_mesh_need_no_grant() -> None:
+    away = service("reviews", namespace="shop")
+    spec = "rules: [{backendRefs: [{name: reviews, namespace: shop, port: 9080}]}]"
+    parents = "{name: web}, {name: reviews, namespace: shop, kind: Service, group: ''}"
+    of_gateway, of_service = status_of("HTTPRoute", "shop", gateway(), route("HTTPRoute", spec, parents=parents), away).parents
+    assert told(of_gateway.conditions)["ResolvedRefs"] == ("False", "RefNotPermitted")
+    assert told(of_service.conditions) == {"Accepted": ACCEPTED, "ResolvedRefs": RESOLVED}
