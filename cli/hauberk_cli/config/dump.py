@@ -49,7 +49,9 @@ def dump(*, proxy: str, mesh: Path | None, admin: bool, sections: tuple[str, ...
     found = LocalProxy("proxy", proxy, "", proxy) if admin else find_proxy(mesh, proxy)
     page = get_admin_page(found.admin, "/config_dump")
     if page.status != 200:
-        raise CommandError(f"{found.full_name}: {page.text.strip() or page.status}", "hauberk proxies")
+        # Of one that is asked by its address, that is told already.
+        name = "" if page.text.startswith(found.full_name) else f"{found.full_name}: "
+        raise CommandError(f"{name}{page.text.strip() or page.status}", "hauberk proxies")
     try:
         told = msgspec.json.decode(page.text, type=ConfigDump)
     except msgspec.MsgspecError as error:

@@ -17,7 +17,7 @@ from hauberk_cli.demo.ports import PortError, choose_port
 from hauberk_cli.demo.running import SHOP_HOST, Plan, RunningDemo, running_demo
 from hauberk_cli.demo.traffic import SteadyTraffic
 from hauberk_cli.errors import CommandError
-from hauberk_cli.exit_codes import CHECK_FAILED, INTERRUPTED, NOT_STARTED, OK
+from hauberk_cli.exit_codes import CHECK_FAILED, INTERRUPTED, OK
 from hauberk_cli.mesh.first_error import first_error
 from hauberk_cli.mesh.processes import StartFailed
 from hauberk_control.local.client import ControlAway, ControlRefused
@@ -93,8 +93,7 @@ async def _run(options: Options, plan: Plan) -> int:
             error = first_error(group, _MISTAKES)
             if not isinstance(error, _MISTAKES):
                 raise
-            show.failure(_describe(error))
-            return NOT_STARTED
+            raise CommandError(_describe(error), "hauberk demo --help, for another folder or other ports") from group
     if not told_to_end:
         return code
     show.blank()

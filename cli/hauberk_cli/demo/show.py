@@ -51,8 +51,3 @@ def check(name: str, passed: bool, figures: str) -> None:
     """The outcome of one check."""
     word = click.style("pass", fg="green") if passed else click.style("FAIL", fg="red", bold=True)
     click.echo(f"  {word}  {name:<{CHECK_WIDTH}} {figures}")
-
-
-def failure(text: str) -> None:
-    """Why the demo ends."""
-    click.echo(click.style("error: ", fg="red", bold=True) + text, err=True)

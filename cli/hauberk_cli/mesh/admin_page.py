@@ -32,7 +32,8 @@ def get_admin_page(address: str, path: str) -> AdminPage:
         response = connection.getresponse()
         return AdminPage(response.status, response.read(_LARGEST_PAGE).decode(errors="replace"))
     except (OSError, http.client.HTTPException) as error:
-        return AdminPage(0, f"{address} does not answer: {str(error) or type(error).__name__}")
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        return AdminPage(0, f"{address} does not answer: {why}")
     finally:
         connection.close()
 
