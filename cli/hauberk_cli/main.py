@@ -49,6 +49,9 @@ _COMMANDS: Final = {
         "hauberk_cli.install.command", "upgrade", "Bring an installation to this version, or to other values."
     ),
     "uninstall": LazyCommand("hauberk_cli.install.command", "uninstall", "Remove control from a cluster."),
+    "check": LazyCommand(
+        "hauberk_cli.check.command", "check", "Check whether a mesh in a Kubernetes cluster is complete and works."
+    ),
     "rotate-root": LazyCommand(
         "hauberk_cli.mesh.command", "rotate_root", "Replace the root of the mesh's certificates, without a failed request."
     ),

@@ -58,7 +58,16 @@ ARGUMENTS = {
     "hauberk config check": ["broken.json"],
     "hauberk config dump": ["default/reviews"],
     "hauberk wait": ["--timeout", "0"],
+    "hauberk check": ["--kubeconfig", "kubeconfig"],
 }
+NO_CLUSTER = """
+apiVersion: v1
+kind: Config
+current-context: none
+contexts: [{name: none, context: {cluster: none, user: none}}]
+clusters: [{name: none, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: none, user: {}}]
+"""
 SHAPES = {command: option.shape() for command, option in shaped_commands()}
 
 
@@ -68,6 +77,7 @@ def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(MESH_VARIABLE, str(tmp_path))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.json").write_text('{"versoin": "1"}')
+    (tmp_path / "kubeconfig").write_text(NO_CLUSTER)
     refusal = RefusalRow(version="v2", reason="no", seconds_ago=1.0, settled=False)
     row = proxy_row("reviews", current=False, last_refusal=refusal)
     problem = FileProblem(file="a.yaml", text="a.yaml:1:1: no")
@@ -97,5 +107,5 @@ def test_an_answer_has_every_member_and_no_other(mesh: Path, command: str, capsy
 
 
 def test_every_command_with_an_answer_is_told_of() -> None:
-    names = {"status", "proxies", "wait", "circuits", "config check", "config dump", "plugin list", "version"}
+    names = {"status", "proxies", "wait", "circuits", "config check", "config dump", "plugin list", "version", "check"}
     assert {f"hauberk {name}" for name in names} <= set(SHAPES)
