@@ -36,12 +36,14 @@ INJECTED: Final = [name for name in names() if output(load(name)).startswith("wa
 FRESH: Final = [name for name in INJECTED if not name.startswith("again-")]
 WITHIN_RESTRICTED: Final = ("restricted-cni", "interception-none")
 OUR_LABEL: Final = "hauberk.dev/test-of-injection"
+# A mesh that is installed in the cluster is to keep out of this.
+ALONE: Final = {"istio-injection": "disabled", "hauberk.dev/injection": "disabled"}
 
 
 @pytest.fixture(scope="module")
 def room() -> Iterator[str]:
     """A namespace without rules."""
-    with namespace({}) as name:
+    with namespace(ALONE) as name:
         yield name
 
 
@@ -71,7 +73,7 @@ def test_the_api_server_takes_every_injected_pod_and_a_second_pass_patches_nothi
 
 
 def test_within_the_standard_restricted() -> None:
-    with namespace({"pod-security.kubernetes.io/enforce": "restricted"}) as room:
+    with namespace({**ALONE, "pod-security.kubernetes.io/enforce": "restricted"}) as room:
         assert create([injected(load(name)) for name in WITHIN_RESTRICTED], room).code == 0
         refused = create([injected(load("restricted"))], room)
     assert refused.code != 0
@@ -104,13 +106,13 @@ class TestWebhook:
     """The API server asks the webhook, over TLS with a certificate of the mesh's own authority."""
 
     async def test_pods_are_injected_warned_of_and_refused(self, tmp_path: Path) -> None:
-        labels = {OUR_LABEL: secrets.token_hex(8), "istio-injection": "enabled"}
-        with namespace({**labels, "pod-security.kubernetes.io/warn": "restricted"}) as room:
+        label = secrets.token_hex(8)
+        with namespace({**ALONE, OUR_LABEL: label}) as room:
             address = own_address()
             authority = Authority(tmp_path, "cluster.local")
 
             async def find(name: str, fresh: bool) -> Namespace:
-                return Namespace(name, labels, {})
+                return Namespace(name, {"istio-injection": "enabled"}, {})
 
             settings = ProxySettings(image="example.com/hauberk-proxy:1.0")
             hook = Webhook(OwnCertificate(authority, [address]), Reviewer(settings, Cluster()), find, CollectorRegistry())
@@ -118,7 +120,7 @@ class TestWebhook:
             url = f"https://{address}:{listeners[0].socket.getsockname()[1]}/inject"
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(hook.serve, listeners)
-                with registered(url, authority, labels[OUR_LABEL]):
+                with registered(url, authority, label):
                     await trio.to_thread.run_sync(partial(self.ask, room))
                 nursery.cancel_scope.cancel()
 
