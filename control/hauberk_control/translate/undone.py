@@ -5,6 +5,7 @@ here: they are refused where they are translated.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
@@ -127,7 +128,7 @@ def _given(value: object, names: tuple[str, ...], before: Path) -> Iterator[Path
         for index, item in enumerate(value):
             yield from _given(item, names, (*before, index))
     elif isinstance(value, msgspec.Struct):
-        [field] = [field for field in msgspec.structs.fields(value) if field.encode_name == names[0]]
+        field = _field(type(value), names[0])
         own = getattr(value, field.name)
         if own is None or own == field.default or (field.default_factory is not msgspec.NODEFAULT and not own):
             return
@@ -135,3 +136,10 @@ def _given(value: object, names: tuple[str, ...], before: Path) -> Iterator[Path
             yield (*before, names[0])
         else:
             yield from _given(own, names[1:], (*before, names[0]))
+
+
+@cache
+def _field(kind: type[msgspec.Struct], name: str) -> msgspec.structs.FieldInfo:
+    """What msgspec knows of a field, by its written name; asked once, because it costs more than all the rest here."""
+    [field] = [field for field in msgspec.structs.fields(kind) if field.encode_name == name]
+    return field
