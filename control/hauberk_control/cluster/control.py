@@ -23,6 +23,7 @@ from hauberk_control.ca.tokens import TokensUnavailable
 from hauberk_control.cluster.directory import ClusterDirectory
 from hauberk_control.cluster.injection import CaBundles, Namespaces, make_webhook, read_cluster
 from hauberk_control.cluster.pages import State, make_pages
+from hauberk_control.cluster.replicas import Replicas
 from hauberk_control.cluster.trust_bundles import TrustBundles
 from hauberk_control.gateways.reconciler import GatewayReconciler
 from hauberk_control.gateways.wanted import WantedGateways, wanted_gateways
@@ -58,6 +59,7 @@ from hauberk_core.pod import (
     TOKEN_AUDIENCE,
     WEBHOOK_PORT,
 )
+from hauberk_core.resources import Pod
 
 Answer = TypeVar("Answer")
 
@@ -115,6 +117,9 @@ class ClusterControl:
         self._gateways: Final = GatewayReconciler(client, self._objects, options.revision, random.random)
         self._statuses: Final = StatusWriter(self._source, self._objects, self._wanted_statuses, random.random)
         self._lease: Final = Lease(self._objects, options.namespace, options.service, replica, random.random)
+        place = (options.namespace, options.revision, replica)
+        own, wake = self._pipeline.discovery.proxies, self._statuses.wake
+        self._replicas: Final = Replicas(client, self._objects, place, own, lambda: self._lease.leading, wake, random.random)
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled. Started once proxies are served. An API server that is away is waited for.
@@ -135,7 +140,7 @@ class ClusterControl:
         async with open_asyncio_thread() as thread, trio.open_nursery() as nursery:
             token = trio.lowlevel.current_trio_token()
             self._source.watch_seen(self._seen)
-            self._pipeline.discovery.watch(lambda: token.run_sync_soon(self._statuses.wake, idempotent=True))
+            self._pipeline.discovery.watch(lambda: token.run_sync_soon(self._proxies_changed, idempotent=True))
             nursery.start_soon(metrics.serve)
             nursery.start_soon(self._source.run)
             secret = AuthoritySecret(self._client, options.namespace, options.trust_domain, folder)
@@ -148,6 +153,7 @@ class ClusterControl:
                 nursery.start_soon(secret.follow, authority)
                 nursery.start_soon(Follower(self._client, Collection(secret.secrets), secret, random.random).run)
                 nursery.start_soon(self._lease.run, self._lead(authority))
+                nursery.start_soon(self._replicas.run)
                 self._state.missing = ""
                 task_status.started()
                 while True:
@@ -210,6 +216,7 @@ class ClusterControl:
                     nursery.start_soon(self._statuses.run)
             finally:
                 self._state.leading = False
+                self._replicas.wake()
 
         return lead
 
@@ -223,6 +230,10 @@ class ClusterControl:
         self._store = self._state.store = loaded.store
         self._pipeline.publish(loaded.store)
         self._statuses.wake()
+
+    def _proxies_changed(self) -> None:
+        self._statuses.wake()
+        self._replicas.wake()
 
     def _seen(self, keys: frozenset[ObjectKey]) -> None:
         if any(key.group not in KUBERNETES_GROUPS for key in keys):
@@ -240,7 +251,8 @@ class ClusterControl:
     ) -> tuple[dict[ObjectKey, Status], WantedGateways]:
         view = self._pipeline.observed(store)
         gateways = wanted_gateways(view, self._options.proxies)
-        found = view_statuses(view, self._pipeline.discovery.proxies(), cluster_facts(store, gateways, api_versions))
+        proxies = self._replicas.proxies(lambda name: store.get(Pod, self._options.namespace, name) is not None)
+        found = view_statuses(view, proxies, cluster_facts(store, gateways, api_versions))
         for known in refused:
             status = refused_status(known, view, found.get(known.key))
             if status is not None:

@@ -16,6 +16,8 @@ from hauberk_core.pod import ROOT_CONFIG_MAP, ROOT_FILE
 
 # Roots follow each other by the clock, hours before it matters to anybody.
 _LOOK_SECONDS: Final = 10.0
+# Events come within moments; one that does not was overtaken by another that looks the same.
+_HEARD_SECONDS: Final = 10.0
 # A cluster of a thousand namespaces has the bundle within a minute; the API server has other things to do as well.
 _PER_SECOND: Final = 20.0
 _AT_ONCE: Final = 50
@@ -35,6 +37,14 @@ class Room(NamedTuple):
     name: str
     ending: bool
     """It is being deleted, and takes nothing new."""
+
+
+class _Written(NamedTuple):
+    """What was written last, over what, and when."""
+
+    pem: str
+    before: Bundle | None
+    at: float
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -59,6 +69,8 @@ class TrustBundles:
         self._random: Final = random
         self._pace: Final = Pace(_PER_SECOND, _AT_ONCE)
         self._changed = trio.Event()
+        self._written: Final[dict[str, _Written]] = {}
+        """By namespace."""
         self._rooms: Final = _Several[Room](self._wake, _read_room, lambda room: room.name)
         self._bundles: Final = _Several[Bundle](self._wake, _read_bundle, lambda bundle: bundle.namespace)
 
@@ -89,9 +101,11 @@ class TrustBundles:
     async def _write_missing(self, pem: str) -> None:
         """Raises: ApiError, the first of those that are worth another attempt."""
         failed: ApiError | None = None
+        for name in self._written.keys() - self._rooms.items.keys():
+            del self._written[name]
         for room in list(self._rooms.items.values()):
             bundle = self._bundles.items.get(room.name)
-            if room.ending or (bundle is not None and bundle.pem == pem):
+            if room.ending or (bundle is not None and bundle.pem == pem) or self._is_under_way(room.name, pem):
                 continue
             await self._pace.wait()
             manifest = {
@@ -102,8 +116,7 @@ class TrustBundles:
             }
             try:
                 await self._objects.apply(manifest)
-                # Its event is on the way; until then nothing needs writing again.
-                self._bundles.items[room.name] = Bundle(room.name, pem)
+                self._written[room.name] = _Written(pem, bundle, trio.current_time())
             except ApiError as error:
                 # The namespace has just gone, or goes: that is how the API server says so.
                 gone = error.status in (NOT_FOUND, CONFLICT) or (error.status == FORBIDDEN and "terminated" in error.message)
@@ -111,6 +124,13 @@ class TrustBundles:
                     failed = failed or error
         if failed is not None:
             raise failed
+
+    def _is_under_way(self, namespace: str, pem: str) -> bool:
+        """Whether this was written, and the event that tells so, or anything later, has not come yet."""
+        written = self._written.get(namespace)
+        if written is None or written.pem != pem or written.before is not self._bundles.items.get(namespace):
+            return False
+        return trio.current_time() - written.at < _HEARD_SECONDS
 
     def _wake(self) -> None:
         self._changed.set()

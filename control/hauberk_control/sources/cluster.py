@@ -21,11 +21,13 @@ from hauberk_core.agent.backoff import Backoff
 from hauberk_core.agent.logs import LOG
 from hauberk_core.model.document import MOST_ERRORS
 from hauberk_core.model.errors import ConfigError
-from hauberk_core.resources import Resource, Secret
+from hauberk_core.resources import ConfigMap, Resource, Secret
 from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP
 from hauberk_core.resources.registry import Kinds
 
 _BUNDLE_VERSION: Final = f"{GATEWAY_GROUP}/bundle-version"
+REPLICAS_LABEL: Final = "hauberk.dev/proxies-of"
+"""On ConfigMaps by which replicas of control tell each other of their proxies; the value is the revision."""
 DEFINITIONS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 # Asked from time to time too, for clusters that do not let us follow definitions, and for APIs that are no custom resources.
 _LOOK_SECONDS: Final = 30.0
@@ -43,7 +45,11 @@ _SECRETS: Final = ",".join(
         "bootstrap.kubernetes.io/token",
     )
 )
-_SELECTORS: Final[dict[type[Resource], tuple[tuple[str, str], ...]]] = {Secret: (("fieldSelector", _SECRETS),)}
+_SELECTORS: Final[dict[type[Resource], tuple[tuple[str, str], ...]]] = {
+    Secret: (("fieldSelector", _SECRETS),),
+    # What replicas of control tell each other.
+    ConfigMap: (("labelSelector", f"!{REPLICAS_LABEL}"),),
+}
 KUBERNETES_GROUPS: Final = frozenset(("", "apps", "discovery.k8s.io"))
 """Groups whose objects have their status from Kubernetes itself."""
 

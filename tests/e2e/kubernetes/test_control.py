@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.kubernetes, pytest.mark.skipif(bool(m
 
 GATEWAY_API: Final = "/apis/gateway.networking.k8s.io/v1"
 BUNDLE: Final = "/api/v1/namespaces/shop/configmaps/hauberk-ca-root-cert"
+ACCOUNTS: Final = "/api/v1/namespaces/shop/serviceaccounts"
+EDGE_SERVICE: Final = "/api/v1/namespaces/shop/services/edge-hauberk"
 ROUTE: Final = f"{GATEWAY_API}/namespaces/shop/httproutes/reviews"
 
 
@@ -37,12 +39,14 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealApi]:
         install_definitions(running.client)
         for name in ("hauberk-system", "shop"):
             post(running, "/api/v1/namespaces", {"metadata": {"name": name}})
-        for account in ("reviews", "edge-hauberk"):
-            post(running, "/api/v1/namespaces/shop/serviceaccounts", {"metadata": {"name": account}})
+        post(running, ACCOUNTS, {"metadata": {"name": "reviews"}})
         for pod, account in (("reviews-1", "reviews"), ("payments-1", "payments"), ("edge-1", "edge-hauberk")):
             containers = [{"name": "main", "image": "none"}]
             pods = "/api/v1/namespaces/shop/pods"
             post(running, pods, {"metadata": {"name": pod}, "spec": {"serviceAccountName": account, "containers": containers}})
+        for replica in ("replica-1", "replica-2"):
+            spec = {"containers": [{"name": "main", "image": "none"}]}
+            post(running, "/api/v1/namespaces/hauberk-system/pods", {"metadata": {"name": replica}, "spec": spec})
         service = {"metadata": {"name": "reviews"}, "spec": {"ports": [{"port": 80}], "selector": {"app": "reviews"}}}
         post(running, "/api/v1/namespaces/shop/services", service)
         gateway = {"gatewayClassName": "hauberk", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}
@@ -70,13 +74,20 @@ def get(api: RealApi, path: str) -> dict[str, Any]:
     return answer
 
 
+def exists(api: RealApi, path: str) -> bool:
+    with contextlib.suppress(ApiError):
+        get(api, path)
+        return True
+    return False
+
+
 def patch(api: RealApi, path: str, change: Mapping[str, object]) -> None:
     api.client.call("PATCH", path, None, json.dumps(change).encode(), "application/merge-patch+json")
 
 
 def token(api: RealApi, account: str, audience: str = "hauberk") -> str:
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": [audience]}}
-    answer = post(api, f"/api/v1/namespaces/shop/serviceaccounts/{account}/token", request)
+    answer = post(api, f"{ACCOUNTS}/{account}/token", request)
     text: str = answer["status"]["token"]
     return text
 
@@ -92,7 +103,8 @@ class Running:
 
     async def join(self, account: str, audience: str = "hauberk") -> WorkloadIdentity:
         """A certificate, for a token and the root that every namespace has."""
-        await eventually(lambda: self.bundle() != "")
+        # Control makes a Gateway's account itself.
+        await eventually(lambda: self.bundle() != "" and exists(self.api, f"{ACCOUNTS}/{account}"))
         key = make_key()
         client = GrpcCertificateClient(self.thread, self.discovery, self.certificates)
         proof = await trio.to_thread.run_sync(token, self.api, account, audience)
@@ -120,7 +132,12 @@ class Running:
 @contextlib.asynccontextmanager
 async def control(api: RealApi, replica: str = "replica-1") -> AsyncIterator[Running]:
     options = ClusterOptions(
-        host="127.0.0.1", replica=replica, certificate_port=free_port(), discovery_port=free_port(), metrics_port=free_port()
+        host="127.0.0.1",
+        replica=replica,
+        certificate_port=free_port(),
+        discovery_port=free_port(),
+        metrics_port=free_port(),
+        webhook_port=free_port(),
     )
     async with open_asyncio_thread() as thread, trio.open_nursery() as nursery:
         with trio.fail_after(60):
@@ -153,16 +170,23 @@ async def test_a_pod_joins_by_its_token_and_gets_its_own_configuration(api: Real
             ("shop/edge", "gateway", "reviews-1"),
         ):
             with pytest.raises(StreamEnded) as refused:
-                async with running.stream(reviews, name, role, pod):
-                    pass
+                async with running.stream(reviews, name, role, pod) as (stream, _):
+                    await stream.receive()
             assert refused.value.refused
         edge = await running.join("edge-hauberk")
         async with running.stream(edge, "shop/edge", "gateway", "edge-1") as (stream, mirror):
             assert await take(stream, mirror) == {"reviews.example"}
             await trio.to_thread.run_sync(patch, api, ROUTE, {"spec": {"hostnames": ["other.example"]}})
             assert await take(stream, mirror) == {"other.example"}
+            await give_address(api)
             await eventually(lambda: _programmed(api) == "True")
         await eventually(lambda: _programmed(api) == "False")
+
+
+async def give_address(api: RealApi) -> None:
+    """Be the cluster's load balancer."""
+    await eventually(lambda: exists(api, EDGE_SERVICE))
+    patch(api, f"{EDGE_SERVICE}/status", {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}})
 
 
 def _programmed(api: RealApi) -> str:
@@ -190,7 +214,7 @@ async def test_an_api_server_that_is_away_takes_nothing_away(api: RealApi) -> No
 
 
 async def test_statuses_are_written_by_one_of_two_replicas_and_come_to_rest(api: RealApi) -> None:
-    async with control(api, "replica-1"), control(api, "replica-2"):
+    async with control(api, "replica-1"), control(api, "replica-2") as second:
         await trio.to_thread.run_sync(patch, api, ROUTE, {"spec": {"hostnames": ["reviews.example"]}})
         generation = get(api, ROUTE)["metadata"]["generation"]
 
@@ -204,6 +228,13 @@ async def test_statuses_are_written_by_one_of_two_replicas_and_come_to_rest(api:
         # A leader that had something to write would have, by the time it renews its lease.
         await eventually(lambda: get(api, leases)["spec"]["renewTime"] != renewed)
         assert _versions(api) == before
+        # The first one leads, and says what the second knows.
+        edge = await second.join("edge-hauberk")
+        await give_address(api)
+        async with second.stream(edge, "shop/edge", "gateway", "edge-1") as (stream, mirror):
+            await take(stream, mirror)
+            await eventually(lambda: _programmed(api) == "True")
+        await eventually(lambda: _programmed(api) == "False")
     assert get(api, leases)["spec"]["holderIdentity"] == ""
 
 
