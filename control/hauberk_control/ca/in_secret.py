@@ -5,7 +5,7 @@ the same moment finds it made, and takes that. While we run, the Secret is watch
 over, and one that is announced here is added to it. A Secret that is deleted under us is written again, because a mesh must not
 forget whom it trusts.
 
-Where somebody gave a Secret `cacerts`, in Istio's form, its certificate signs instead.
+Where somebody gave a Secret `cacerts`, in Istio's form or in cert-manager's, its certificate signs instead.
 """
 
 import base64
@@ -26,6 +26,7 @@ from hauberk_control.kubernetes.follow import Event
 from hauberk_control.secret import FILE_NAME, keep_secret
 from hauberk_core.agent.identity.private_file import write_private
 from hauberk_core.agent.logs import LOG
+from hauberk_core.resources.kubernetes.secret import CERTIFICATE_ENTRY, KEY_ENTRY
 
 KEPT: Final = "hauberk-ca"
 GIVEN: Final = "cacerts"
@@ -67,7 +68,7 @@ class AuthoritySecret:
         """Fill the folder, and make the Secret where there is none. Raises: ApiError, AuthorityError, PrivateFileError."""
         for _ in range(_MOST_ATTEMPTS):
             given, kept, version = self._read(GIVEN)[0], *self._read(KEPT)
-            given = {name: given[name] for name in _GIVEN_FILES if name in given}
+            given = _in_istios_form(given)
             kept = {name: entry for name, entry in kept.items() if _is_ours(name)}
             wanted = self._completed(kept, with_root=CERTIFICATE_FILE not in given)
             if wanted == kept or self._write(wanted, version):
@@ -177,7 +178,16 @@ class AuthoritySecret:
 
 
 _LABELS: Final = {"app.kubernetes.io/managed-by": "hauberk", "app.kubernetes.io/part-of": "hauberk"}
+_ROOT_ENTRY: Final = "ca.crt"
 _GIVEN_FILES: Final = (CERTIFICATE_FILE, KEY_FILE, CHAIN_FILE, ROOT_FILE)
+
+
+def _in_istios_form(given: Entries) -> Entries:
+    """What of a given Secret is read; cert-manager's form has no entry for the chain, which stands behind the certificate."""
+    if CERTIFICATE_FILE not in given and {CERTIFICATE_ENTRY, KEY_ENTRY, _ROOT_ENTRY} <= given.keys():
+        chain = given[CERTIFICATE_ENTRY]
+        return {CERTIFICATE_FILE: chain, KEY_FILE: given[KEY_ENTRY], CHAIN_FILE: chain, ROOT_FILE: given[_ROOT_ENTRY]}
+    return {name: given[name] for name in _GIVEN_FILES if name in given}
 
 
 def _is_ours(name: str) -> bool:

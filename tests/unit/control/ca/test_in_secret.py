@@ -6,16 +6,20 @@ from pathlib import Path
 
 import pytest
 import trio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 from eventually import eventually
 from kube_api import KubeApi
 
 from hauberk_control.ca.authority import Authority
 from hauberk_control.ca.cacerts import CERTIFICATE_FILE, CHAIN_FILE, KEY_FILE, ROOT_FILE
 from hauberk_control.ca.in_secret import AuthoritySecret
-from hauberk_control.ca.roots import make_root
+from hauberk_control.ca.roots import authority_usage, make_root
 from hauberk_control.kubernetes.follow import Collection, Follower
 from hauberk_core.agent.identity.key import make_key
-from hauberk_core.agent.identity.svid import read_pem, write_pem
+from hauberk_core.agent.identity.svid import check_chain, read_key, read_pem, write_pem
 from hauberk_core.identity import SpiffeId
 
 PATH = "/api/v1/namespaces/hauberk-system/secrets/hauberk-ca"
@@ -57,23 +61,61 @@ async def test_replicas_that_come_at_the_same_moment_agree(tmp_path: Path) -> No
     assert len([one for one in api.asked if one.method == "POST"]) > 1
 
 
-async def test_cacerts_in_istios_form_signs_instead(tmp_path: Path) -> None:
-    api = KubeApi()
-    (tmp_path / "given").mkdir()
-    root = make_root(tmp_path / "given", "cluster.local", dt.datetime.now(dt.UTC))
+def given_authority(folder: Path) -> tuple[bytes, bytes]:
+    """Certificate and key, PEM."""
+    folder.mkdir()
+    root = make_root(folder, "cluster.local", dt.datetime.now(dt.UTC))
     pem = write_pem([root.certificate])
-    key = root.path.read_bytes().removeprefix(pem)
-    given = {CERTIFICATE_FILE: pem, KEY_FILE: key, CHAIN_FILE: pem, ROOT_FILE: pem}
+    return pem, root.path.read_bytes().removeprefix(pem)
+
+
+async def opened_with(api: KubeApi, folder: Path, given: dict[str, bytes]) -> Authority:
     data = {name: base64.b64encode(entry).decode() for name, entry in given.items()}
     api.put("v1", "secrets", "cacerts", "hauberk-system", data=data)
     async with api.serving():
-        await trio.to_thread.run_sync(replica(api, tmp_path / "a").open)
-
-    authority = Authority(tmp_path / "a", "cluster.local")
-    assert authority.trust_pem() == pem
-    assert read_pem(authority.sign_workload(make_key().public_key(), REVIEWS, dt.timedelta(hours=1)).chain[0].encode())
+        await trio.to_thread.run_sync(replica(api, folder).open)
     # Only what plugins need is kept of our own.
     assert list(stored(api)) == ["plugins.secret"]
+    return Authority(folder, "cluster.local")
+
+
+async def test_cacerts_in_istios_form_signs_instead(tmp_path: Path) -> None:
+    pem, key = given_authority(tmp_path / "given")
+    given = {CERTIFICATE_FILE: pem, KEY_FILE: key, CHAIN_FILE: pem, ROOT_FILE: pem, "README": b"not ours"}
+
+    authority = await opened_with(KubeApi(), tmp_path / "a", given)
+
+    assert authority.trust_pem() == pem
+    assert authority.sign_workload(make_key().public_key(), REVIEWS, dt.timedelta(hours=1)).roots == (pem.decode(),)
+
+
+async def test_cacerts_in_cert_managers_form_does_too(tmp_path: Path) -> None:
+    root_pem, root_key = given_authority(tmp_path / "given")
+    root, signer = read_pem(root_pem).certificates[0], read_key(root_key)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    now = dt.datetime.now(dt.UTC)
+    between = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "istio-ca")]))
+        .issuer_name(root.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=90))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(authority_usage(), critical=True)
+        .sign(signer, hashes.SHA256())
+    )
+    # cert-manager writes RSA keys in the form of PKCS #1.
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    key_pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    given = {"tls.crt": write_pem([between]), "tls.key": key_pem, "ca.crt": root_pem}
+
+    authority = await opened_with(KubeApi(), tmp_path / "a", given)
+
+    assert authority.trust_pem() == root_pem
+    chain = authority.sign_workload(make_key().public_key(), REVIEWS, dt.timedelta(hours=1)).chain
+    check_chain(read_pem("".join(chain).encode()).certificates, [root], now)
 
 
 async def test_changes_are_taken_over_and_a_deleted_secret_is_written_again(tmp_path: Path) -> None:
