@@ -123,6 +123,29 @@ images: $(READY) ## build the container images (IMAGE_BUILD, IMAGE_REGISTRY, IMA
 	  $(IMAGE_BUILD) -t $(IMAGE_REGISTRY)/hauberk-$$image:$(IMAGE_TAG) -f deploy/images/$$image/Dockerfile $(IMAGE_CONTEXT)
 	done
 
+# Where `make e2e` runs: in the cluster of KUBECONFIG, whose nodes find the images by IMAGE_REGISTRY, or else in a lab on this machine.
+HAUBERK_KUBELAB ?= ../shared/kube/kubelab
+E2E_PYTEST_ARGS ?= -n 0
+
+.PHONY: e2e
+e2e: $(READY) ## build images, install them in a cluster by the chart, and try everything there (KUBECONFIG, or HAUBERK_KUBELAB)
+	@if [ -n "$${KUBECONFIG:-}" ]; then
+	  $(MAKE) images
+	  if [ -n "$${IMAGE_PUSH:-}" ]; then for image in $(IMAGES); do $$IMAGE_PUSH $(IMAGE_REGISTRY)/hauberk-$$image:$(IMAGE_TAG); done; fi
+	  inside=""
+	else
+	  lab=$$(realpath $(HAUBERK_KUBELAB))
+	  "$$lab" status >/dev/null || "$$lab" up
+	  "$$lab" crds gateway-api-experimental istio >/dev/null
+	  $(MAKE) images IMAGE_BUILD="$$lab build"
+	  inside="$$lab exec --"
+	  export HAUBERK_KUBE_PROGRAMS=$${KUBELAB_HOME:-$$HOME/.cache/kubelab}/bin
+	  HAUBERK_GATEWAY_API=$$(cd "$$(dirname "$$lab")/programs/echo" && go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api)/config/crd/experimental
+	  export HAUBERK_GATEWAY_API
+	fi
+	$$inside env HAUBERK_CLUSTER=1 HAUBERK_IMAGE_REGISTRY=$(IMAGE_REGISTRY) HAUBERK_IMAGE_TAG=$(IMAGE_TAG) \
+	  $(BIN)/python -m pytest -m "cluster or kubernetes" -p no:cacheprovider $(E2E_PYTEST_ARGS) tests/cluster tests/e2e/kubernetes
+
 .PHONY: fuzz
 fuzz: $(READY) ## every fuzzer, FUZZ_SECONDS (60) each
 	@for fuzzer in tests/fuzz/fuzz_*.py; do

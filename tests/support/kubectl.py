@@ -59,6 +59,13 @@ def kubectl(*arguments: str, given: object = None) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+def apply_text(text: str, namespace: str) -> Done:
+    """Apply YAML as it is written."""
+    command = ["kubectl", "apply", "-n", namespace, "-f", "-"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
 @contextlib.contextmanager
 def namespace(labels: Mapping[str, str]) -> Iterator[str]:
     """A namespace of a test's own, in which pods can be made."""

@@ -56,9 +56,10 @@ def _cluster_rules() -> list[Mapping[str, object]]:
 
 
 def _own_rules() -> list[Mapping[str, object]]:
-    """Within its own namespace: who of the replicas leads, and the key of its authority."""
+    """Within its own namespace: who of the replicas leads, what each tells the leader, and the key of its authority."""
     changes = ("get", "patch", "update")
     return [
+        _rule("", ("configmaps",), _WRITE),
         _rule("coordination.k8s.io", ("leases",), ("create", *changes)),
         _rule("", ("secrets",), ("create",)),
         _rule("", ("secrets",), changes, names=_AUTHORITY_SECRETS),
