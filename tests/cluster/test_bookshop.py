@@ -1,7 +1,6 @@
 """The first hours with a mesh on Kubernetes, as Istio's "getting started" has them, with the bookshop."""
 
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,13 +9,13 @@ from typing import Final
 
 import kubectl
 import pytest
+from cluster_shop import DEPLOYMENTS, client_pod, gateway_address, image, made_shop
 from kubectl import Done
 from kubectl import namespace as made_namespace
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(kubectl.missing()), reason=kubectl.missing())]
 
 PATIENCE: Final = 180.0
-DEPLOYMENTS: Final = ("productpage-v1", "details-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3")
 STRICT: Final = {
     "apiVersion": "security.istio.io/v1",
     "kind": "PeerAuthentication",
@@ -41,39 +40,6 @@ for _ in range(int(sys.argv[1])):
 """
 
 
-def _image(name: str) -> str:
-    registry, tag = os.environ.get("HAUBERK_IMAGE_REGISTRY", "localhost"), os.environ.get("HAUBERK_IMAGE_TAG", "dev")
-    return f"{registry}/{name}:{tag}"
-
-
-def _client_pod() -> dict[str, object]:
-    """A pod that asks what it is told to ask."""
-    container = {
-        "name": "client",
-        "image": _image("hauberk-bookshop"),
-        "command": ["sleep", "infinity"],
-        "imagePullPolicy": "IfNotPresent",
-        "securityContext": {"runAsUser": 1000},
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "client"},
-        "spec": {"containers": [container], "terminationGracePeriodSeconds": 0},
-    }
-
-
-def _apply_file(namespace: str, path: Path) -> None:
-    text = path.read_text().replace("localhost/hauberk-bookshop:dev", _image("hauberk-bookshop"))
-    assert kubectl.apply_text(text, namespace).code == 0
-
-
-def _rolled_out(namespace: str) -> None:
-    for name in DEPLOYMENTS:
-        done = kubectl.kubectl("rollout", "status", f"deployment/{name}", "-n", namespace, f"--timeout={PATIENCE:.0f}s")
-        assert done.code == 0, done.err
-
-
 def _wait(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
@@ -84,10 +50,7 @@ def _wait(condition: Callable[[], bool], what: str) -> None:
 @pytest.fixture(scope="module")
 def shop(installed: str, repository: Path) -> Iterator[str]:
     """A namespace with the bookshop in it, meshed, and its gateway."""
-    with made_namespace({"istio-injection": "enabled"}) as namespace:
-        _apply_file(namespace, repository / "deploy" / "samples" / "bookshop.yaml")
-        _apply_file(namespace, repository / "deploy" / "samples" / "bookshop-gateway.yaml")
-        _rolled_out(namespace)
+    with made_shop(repository) as namespace:
         yield namespace
 
 
@@ -95,7 +58,7 @@ def shop(installed: str, repository: Path) -> Iterator[str]:
 def outside(installed: str) -> Iterator[str]:
     """A namespace without mesh, with a client in it."""
     with made_namespace({}) as namespace:
-        assert kubectl.kubectl("apply", "-n", namespace, "-f", "-", given=_client_pod()).code == 0
+        assert kubectl.kubectl("apply", "-n", namespace, "-f", "-", given=client_pod()).code == 0
         assert kubectl.kubectl("wait", "pod/client", "-n", namespace, "--for=condition=Ready", "--timeout=120s").code == 0
         yield namespace
 
@@ -107,11 +70,6 @@ def _in_client(namespace: str, *command: str) -> Done:
 def _ask(namespace: str, url: str) -> str:
     """The status of the answer, or the name of what went wrong."""
     return _in_client(namespace, "-c", ASK, url).out.strip()
-
-
-def _gateway_address(namespace: str) -> str:
-    done = kubectl.kubectl("get", "gateway", "bookshop", "-n", namespace, "-o", "jsonpath={.status.addresses[0].value}")
-    return done.out
 
 
 def test_every_pod_has_its_proxy(shop: str) -> None:
@@ -126,7 +84,7 @@ def test_every_pod_has_its_proxy(shop: str) -> None:
 def test_the_gateway_is_programmed_and_answers_from_outside(shop: str, outside: str) -> None:
     done = kubectl.kubectl("wait", "gateway/bookshop", "-n", shop, "--for=condition=Programmed", f"--timeout={PATIENCE:.0f}s")
     assert done.code == 0, done.err
-    url = f"http://{_gateway_address(shop)}/productpage"
+    url = f"http://{gateway_address(shop)}/productpage"
     _wait(lambda: _ask(outside, url) == "200", f"{url} does not answer 200")
 
 
@@ -135,10 +93,10 @@ def test_strict_mutual_tls_resets_plaintext_and_lets_the_mesh_through(shop: str,
     _wait(lambda: _ask(outside, url) == "200", "plaintext is let in before STRICT")
     assert kubectl.kubectl("apply", "-n", shop, "-f", "-", given=STRICT).code == 0
     _wait(lambda: _ask(outside, url) == "ConnectionResetError", "plaintext is let in under STRICT")
-    assert kubectl.kubectl("apply", "-n", shop, "-f", "-", given=_client_pod()).code == 0
+    assert kubectl.kubectl("apply", "-n", shop, "-f", "-", given=client_pod()).code == 0
     assert kubectl.kubectl("wait", "pod/client", "-n", shop, "--for=condition=Ready", "--timeout=120s").code == 0
     _wait(lambda: _ask(shop, url) == "200", "a meshed pod is refused")
-    page = f"http://{_gateway_address(shop)}/productpage"
+    page = f"http://{gateway_address(shop)}/productpage"
     assert _ask(outside, page) == "200"
 
 
@@ -182,7 +140,7 @@ def test_weights_move(shop: str, outside: str) -> None:
 
 def test_a_job_completes(shop: str) -> None:
     url = f"http://details.{shop}:9080/details/0"
-    container = {"name": "ask", "image": _image("hauberk-bookshop"), "command": ["python", "-c", FETCH, "1", url]}
+    container = {"name": "ask", "image": image("hauberk-bookshop"), "command": ["python", "-c", FETCH, "1", url]}
     template = {"metadata": {"labels": {"job": "ask"}}, "spec": {"restartPolicy": "Never", "containers": [container]}}
     job = {
         "apiVersion": "batch/v1",
