@@ -12,7 +12,7 @@ import msgspec
 import trio
 
 from hauberk_control.discovery.status import ProxyStatus
-from hauberk_control.kubernetes.errors import ApiError
+from hauberk_control.kubernetes.errors import ApiError, Unreachable
 from hauberk_control.kubernetes.follow import Collection, Event, Follower, Streams
 from hauberk_control.kubernetes.objects import Objects
 from hauberk_control.kubernetes.pace import Pace
@@ -134,7 +134,8 @@ class Replicas:
                     written = text
                     backoff.reset()
                 except ApiError as error:
-                    LOG.warning("other replicas are not told of our proxies: %s", error)
+                    if not isinstance(error, Unreachable):
+                        LOG.warning("other replicas are not told of our proxies: %s", error)
                     await trio.sleep(backoff.next_pause())
                 continue
             await self._changed.wait()

@@ -6,7 +6,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 import msgspec
 import trio
 
-from hauberk_control.kubernetes.errors import CONFLICT, FORBIDDEN, NOT_FOUND, ApiError
+from hauberk_control.kubernetes.errors import CONFLICT, FORBIDDEN, NOT_FOUND, ApiError, Unreachable
 from hauberk_control.kubernetes.follow import Collection, Event, Follower, Streams
 from hauberk_control.kubernetes.objects import Objects
 from hauberk_control.kubernetes.pace import Pace
@@ -92,7 +92,8 @@ class TrustBundles:
                     await self._write_missing(self._trust().decode())
                     backoff.reset()
                 except ApiError as error:
-                    LOG.warning("the trust bundle is not written everywhere: %s", error)
+                    if not isinstance(error, Unreachable):
+                        LOG.warning("the trust bundle is not written everywhere: %s", error)
                     await trio.sleep(backoff.next_pause())
                     continue
             with trio.move_on_after(_LOOK_SECONDS):

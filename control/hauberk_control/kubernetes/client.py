@@ -18,7 +18,8 @@ import urllib3.exceptions
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 
-from hauberk_control.kubernetes.errors import ApiError, NoCluster
+from hauberk_control.kubernetes.errors import ApiError, NoCluster, Unreachable
+from hauberk_core.agent.logs import LOG
 
 JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
@@ -53,6 +54,8 @@ class Client:
         self._library: Final = library
         self._requests: Final = trio.CapacityLimiter(_MOST_REQUESTS)
         self._streams: Final = trio.CapacityLimiter(_MOST_STREAMS)
+        self._lock: Final = threading.Lock()
+        self._away = False
 
     @property
     def host(self) -> str:
@@ -79,7 +82,7 @@ class Client:
                     if size > LARGEST_ANSWER:
                         raise ApiError(0, f"{method} {path}: the answer has more than {LARGEST_ANSWER} octets")
             except (urllib3.exceptions.HTTPError, OSError) as error:
-                raise ApiError(0, f"{method} {path}: the answer ended early: {_shown(error)}") from error
+                raise Unreachable(f"{method} {path}: the answer ended early: {_shown(error)}") from error
             return b"".join(parts)
 
     async def request(
@@ -156,10 +159,23 @@ class Client:
                 timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=seconds),
             )
         except (urllib3.exceptions.HTTPError, OSError, config.ConfigException) as error:
-            raise ApiError(0, f"the API server at {self.host} cannot be asked: {_shown(error)}") from error
+            away = Unreachable(f"the API server at {self.host} cannot be asked: {_shown(error)}")
+            self._note_away(away)
+            raise away from error
+        self._note_away(None)
         if response.status >= 300:
             raise _refused(response, method, path)
         return response
+
+    def _note_away(self, away: Unreachable | None) -> None:
+        """Tell the log when the API server goes and when it is back: many ask, and each at its own pace."""
+        with self._lock:
+            changed = self._away != (away is not None)
+            self._away = away is not None
+        if changed and away is not None:
+            LOG.warning("%s; everything serves on as it is", away)
+        elif changed:
+            LOG.info("the API server at %s answers again", self.host)
 
 
 class _Stream:
@@ -180,7 +196,7 @@ class _Stream:
             while piece := response.read1(_CHUNK):
                 yield piece
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise ApiError(0, f"GET {path}: the stream broke: {_shown(error)}") from error
+            raise Unreachable(f"GET {path}: the stream broke: {_shown(error)}") from error
         finally:
             with self._lock:
                 self._response = None

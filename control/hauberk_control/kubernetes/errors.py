@@ -24,3 +24,10 @@ class ApiError(Exception):
         super().__init__(message)
         self.status: Final = status
         self.message: Final = message
+
+
+class Unreachable(ApiError):
+    """The API server could not be asked, or its answer broke off. The client tells the log, once for all who ask."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(0, message)

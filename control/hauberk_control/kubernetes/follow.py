@@ -11,7 +11,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 import trio
 
-from hauberk_control.kubernetes.errors import GONE, NOT_FOUND, ApiError
+from hauberk_control.kubernetes.errors import GONE, NOT_FOUND, ApiError, Unreachable
 from hauberk_core.agent.backoff import STEADY_SECONDS, Backoff
 from hauberk_core.agent.logs import LOG
 
@@ -25,6 +25,8 @@ SHORTEST_WATCH: Final = 300.0
 SILENCE_SECONDS: Final = 30.0
 # etcd takes objects of 1.5 MiB; as JSON, with its bookkeeping, one is smaller than this.
 LARGEST_EVENT: Final = 16 << 20
+TROUBLE_SECONDS: Final = 2.0
+"""For so long an API server may be away before that counts as trouble."""
 # A server that ends each watch at once would otherwise be asked without a pause.
 _TOO_SHORT: Final = 1.0
 
@@ -111,6 +113,7 @@ class Follower(Generic[Item]):
         self._version = ""
         """From here on a watch tells what happens; empty: list first."""
         self._troubled = False
+        self._failing_since: float | None = None
 
     async def run(self) -> None:
         """Follow until cancelled. Raises: ApiError if there is no such collection (404); what is known stays as it is."""
@@ -231,13 +234,19 @@ class Follower(Generic[Item]):
         self._version = ""
 
     def _tell_trouble(self, error: ApiError) -> None:
-        if not self._troubled:
-            self._troubled = True
+        now = trio.current_time()
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        # A stream that breaks goes on at once, mostly, and an API server that starts refuses for moments.
+        if (isinstance(error, Unreachable) or error.status >= 500) and now - self._failing_since < TROUBLE_SECONDS:
+            return
+        # One that is away is told by the client.
+        if not self._troubled and not isinstance(error, Unreachable):
             LOG.warning("%s; what is known stays in use", error)
+        self._troubled = True
         self._sink.trouble(error)
 
     def _tell_well(self) -> None:
+        self._failing_since = None
         if self._troubled:
             self._troubled = False
-            LOG.info("%s is followed again", self._collection.path)
             self._sink.trouble(None)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import trio
 
-from hauberk_control.kubernetes.errors import CONFLICT, ApiError
+from hauberk_control.kubernetes.errors import CONFLICT, ApiError, Unreachable
 from hauberk_control.kubernetes.objects import Manifest, Objects
 from hauberk_core.agent.logs import LOG
 
@@ -80,7 +80,8 @@ class Lease:
                         break
                     renewed = trio.current_time()
                 except ApiError as error:
-                    LOG.warning("the lease %s is not renewed: %s", self._name, error)
+                    if not isinstance(error, Unreachable):
+                        LOG.warning("the lease %s is not renewed: %s", self._name, error)
             if trio.current_time() - renewed >= RENEW_SECONDS:
                 break
         reign.cancel()

@@ -12,7 +12,7 @@ import trio
 
 from hauberk_control.kubernetes.client import Client
 from hauberk_control.kubernetes.endpoints import METADATA_LIST_ONLY, METADATA_ONLY, Endpoint, find_endpoints
-from hauberk_control.kubernetes.errors import FORBIDDEN, ApiError
+from hauberk_control.kubernetes.errors import FORBIDDEN, ApiError, Unreachable
 from hauberk_control.kubernetes.follow import Collection, Event, Follower
 from hauberk_control.sources.known import MOST_OBJECTS, Change, Known, KnownObjects
 from hauberk_control.sources.source import Loaded, Source
@@ -142,7 +142,8 @@ class ClusterSource(Source):
             try:
                 found = await find_endpoints(self._client, self._kinds.all())
             except ApiError as error:
-                LOG.warning("which kinds the API server serves is not known: %s", error)
+                if not isinstance(error, Unreachable):
+                    LOG.warning("which kinds the API server serves is not known: %s", error)
                 await trio.sleep(backoff.next_pause())
                 continue
             backoff.reset()
@@ -158,6 +159,9 @@ class ClusterSource(Source):
         """From now on a kind is served there, or nowhere."""
         followed = self._followed.get(kind)
         if followed is not None and followed.endpoint == endpoint:
+            return
+        if endpoint is None and followed is not None and f"{followed.endpoint.plural}.{kind.GROUP}" in self._definitions.names:
+            # An API server that starts may not serve everything yet that is defined.
             return
         if followed is not None:
             followed.scope.cancel()
@@ -181,6 +185,9 @@ class ClusterSource(Source):
         errors: list[ConfigError] = []
         for followed in self._followed.values():
             errors += followed.errors()
+        if any(followed.is_away for followed in self._followed.values()):
+            hint = "everything serves on with what was known; see why it is away"
+            errors.append(ConfigError(origin=self._client.host, message="the API server cannot be reached", hint=hint))
         return tuple(sorted(errors, key=lambda error: error.severity)[:MOST_ERRORS])
 
 
@@ -200,6 +207,8 @@ class _Definitions:
         """Args: look - to be called when one of these groups may be served otherwise than before."""
         self._groups: Final = frozenset(groups)
         self._look: Final = look
+        self.names: Final[set[str]] = set()
+        """Of all that are installed."""
         self.gateway_api: Final[dict[str, str]] = {}
         """The version of Gateway API that each of its definitions is of; empty: it has none."""
 
@@ -207,12 +216,18 @@ class _Definitions:
         return msgspec.json.decode(data, type=_Definition).metadata
 
     def replace(self, items: Sequence[_Metadata]) -> None:
+        self.names.clear()
+        self.names.update([item.name for item in items])
         self.gateway_api.clear()
         self.gateway_api.update({item.name: _bundle(item) for item in items if _group(item) == GATEWAY_GROUP})
         self._look()
 
     def apply(self, events: Sequence[Event[_Metadata]]) -> None:
         for event in events:
+            if event.deleted:
+                self.names.discard(event.item.name)
+            else:
+                self.names.add(event.item.name)
             if _group(event.item) == GATEWAY_GROUP:
                 self.gateway_api.pop(event.item.name, None)
                 if not event.deleted:
@@ -283,6 +298,11 @@ class _FollowedKind:
             self.listed = True
         self._source.note(Change({}, frozenset()))
 
+    @property
+    def is_away(self) -> bool:
+        """The API server cannot be reached, which is nothing about this kind."""
+        return isinstance(self._problem, Unreachable)
+
     def errors(self) -> list[ConfigError]:
         """What is wrong with the kind, and with its objects."""
         found = [error for known in self.objects.wrong.values() for error in known.errors]
@@ -290,7 +310,7 @@ class _FollowedKind:
             message = f"there are more than {MOST_OBJECTS} objects of the kind {self._kind.KIND}; the others are not read"
             found.insert(0, ConfigError(origin=self.endpoint.collection(), message=message, hint="remove what nobody uses"))
         problem = self._problem
-        if problem is not None:
+        if problem is not None and not self.is_away:
             hint = "what was known of these objects stays in use"
             if problem.status == FORBIDDEN:
                 hint = f"grant control's service account get, list and watch of {self.endpoint.plural}; {hint}"

@@ -15,7 +15,7 @@ import trio
 
 from hauberk_control.ca.authority import system_time
 from hauberk_control.kubernetes.endpoints import Endpoint
-from hauberk_control.kubernetes.errors import CONFLICT, NOT_FOUND, ApiError
+from hauberk_control.kubernetes.errors import CONFLICT, NOT_FOUND, ApiError, Unreachable
 from hauberk_control.kubernetes.objects import Manifest
 from hauberk_control.kubernetes.pace import Pace
 from hauberk_control.sources.known import Known
@@ -107,7 +107,8 @@ class StatusWriter:
                 backoff.reset()
                 await trio.sleep(took * _REST)
                 continue
-            LOG.warning("not every status is written: %s", failed)
+            if not isinstance(failed, Unreachable):
+                LOG.warning("not every status is written: %s", failed)
             self._changed.set()
             await trio.sleep(backoff.next_pause())
 

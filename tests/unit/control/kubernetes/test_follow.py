@@ -154,7 +154,10 @@ async def test_a_bookmark_is_where_the_next_watch_begins() -> None:
     assert api.asked[-1].query["resourceVersion"] == "5000"
 
 
-async def test_the_server_restarts_and_what_happened_meanwhile_is_told() -> None:
+async def test_the_server_restarts_and_what_happened_meanwhile_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(follow, "TROUBLE_SECONDS", 0.0)
     api = KubeApi()
     put(api, "a")
     sink = RecordingSink()
@@ -164,12 +167,14 @@ async def test_the_server_restarts_and_what_happened_meanwhile_is_told() -> None
             await sink.wait_names("a")
             await api.wait_watching(1)
         put(api, "b")
-        await eventually(lambda: bool(sink.troubles))
+        await eventually(lambda: bool(sink.troubles) and "everything serves on as it is" in caplog.text)
         assert sorted(sink.there) == ["a"]
         async with api.serving():
             await sink.wait_names("a", "b")
             assert sink.troubles[0] == 0
             assert sink.troubles[-1] is None
+            # However often it was tried.
+            assert caplog.text.count("everything serves on as it is") == 1
             nursery.cancel_scope.cancel()
 
 
@@ -239,6 +244,20 @@ async def test_large_objects_pass_and_too_large_ones_end_the_stream(monkeypatch:
         api.say(b"x" * 300_000)
         await eventually(lambda: lists(api) >= 2)
         await sink.wait_names("a", "large")
+
+
+async def test_a_server_that_falls_silent_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "SHORTEST_WATCH", 0.1)
+    monkeypatch.setattr(follow, "SILENCE_SECONDS", 0.1)
+    api = KubeApi()
+    put(api, "a")
+    async with api.serving(), following(api) as sink:
+        # Its watches never end by themselves, and say nothing.
+        await api.wait_asked("GET", SERVICES, 4)
+        put(api, "b")
+        await sink.wait_names("a", "b")
+        assert sink.troubles == []
+    assert lists(api) == 1
 
 
 async def test_cancellation_closes_the_stream() -> None:

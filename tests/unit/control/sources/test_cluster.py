@@ -123,6 +123,26 @@ async def test_the_versions_of_gateway_api_are_known() -> None:
         await eventually(lambda: source.api_versions == {"v1.6.3"})
 
 
+async def test_what_is_defined_but_not_served_for_a_moment_stays() -> None:
+    api = KubeApi()
+    put_route(api)
+    put_service(api, "reviews")
+    api.put("apiextensions.k8s.io/v1", "customresourcedefinitions", "httproutes.gateway.networking.k8s.io")
+    async with following(api) as source:
+        await source.next()
+        await api.wait_asked("GET", "/customresourcedefinitions", 2)
+        routes = api.served[GATEWAY_API].pop("httproutes")
+        times = len([one for one in api.asked if one.path == f"/apis/{GATEWAY_API}"])
+        # Another definition changes, so that control asks what is served.
+        api.put("apiextensions.k8s.io/v1", "customresourcedefinitions", "gateways.gateway.networking.k8s.io")
+        await api.wait_asked("GET", f"/apis/{GATEWAY_API}", times + 1)
+        put_service(api, "ratings")
+        loaded = await source.next()
+        assert names(loaded) == ["ratings", "reviews"]
+        assert names(loaded, HTTPRoute) == ["reviews"]
+        api.served[GATEWAY_API]["httproutes"] = routes
+
+
 async def test_another_version_takes_over_without_a_gap() -> None:
     api = KubeApi()
     kinds = dict(KINDS["networking.istio.io/v1"])
