@@ -4,16 +4,16 @@ Which kinds are served may change at any time: definitions of custom resources a
 followed as well, by name; each change of one of ours has the API server asked again what it serves.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-import msgspec
 import trio
 
 from hauberk_control.kubernetes.client import Client
-from hauberk_control.kubernetes.endpoints import METADATA_LIST_ONLY, METADATA_ONLY, Endpoint, find_endpoints
+from hauberk_control.kubernetes.endpoints import Endpoint, find_endpoints
 from hauberk_control.kubernetes.errors import FORBIDDEN, ApiError, Unreachable
 from hauberk_control.kubernetes.follow import Collection, Event, Follower
+from hauberk_control.sources.definitions import DEFINITIONS, DefinitionName, Definitions
 from hauberk_control.sources.known import MOST_OBJECTS, Change, Known, KnownObjects
 from hauberk_control.sources.source import Loaded, Source
 from hauberk_control.store import ObjectKey, Store
@@ -22,13 +22,10 @@ from hauberk_core.agent.logs import LOG
 from hauberk_core.model.document import MOST_ERRORS
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.resources import ConfigMap, Resource, Secret
-from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP
 from hauberk_core.resources.registry import Kinds
 
-_BUNDLE_VERSION: Final = f"{GATEWAY_GROUP}/bundle-version"
 REPLICAS_LABEL: Final = "hauberk.dev/proxies-of"
 """On ConfigMaps by which replicas of control tell each other of their proxies; the value is the revision."""
-DEFINITIONS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 # Asked from time to time too, for clusters that do not let us follow definitions, and for APIs that are no custom resources.
 _LOOK_SECONDS: Final = 30.0
 # An API server that starts refuses everybody for moments. Who may not list a kind for longer is not allowed to, and control goes
@@ -63,7 +60,7 @@ class ClusterSource(Source):
         self._kinds: Final = kinds
         self._random: Final = random
         self._followed: Final[dict[type[Resource], _FollowedKind]] = {}
-        self._definitions: Final = _Definitions({kind.GROUP for kind in kinds.all()}, self._look)
+        self._definitions: Final = Definitions({kind.GROUP for kind in kinds.all()}, self._look)
         self._looked = False
         """It is known which kinds are served."""
         self._look_again = trio.Event()
@@ -112,10 +109,9 @@ class ClusterSource(Source):
 
     async def run(self) -> None:
         """Follow until cancelled. An API server that is away is waited for."""
-        definitions = Collection(DEFINITIONS, (), METADATA_LIST_ONLY, METADATA_ONLY)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._follow_served, nursery)
-            nursery.start_soon(self._follow_definitions, Follower(self._client, definitions, self._definitions, self._random))
+            nursery.start_soon(self._follow_definitions, Follower(self._client, DEFINITIONS, self._definitions, self._random))
 
     def note(self, change: Change) -> None:
         """Something was told of objects of one kind."""
@@ -128,7 +124,7 @@ class ClusterSource(Source):
     def _look(self) -> None:
         self._look_again.set()
 
-    async def _follow_definitions(self, follower: "Follower[_Metadata]") -> None:
+    async def _follow_definitions(self, follower: Follower[DefinitionName]) -> None:
         while True:
             try:
                 await follower.run()
@@ -189,62 +185,6 @@ class ClusterSource(Source):
             hint = "everything serves on with what was known; see why it is away"
             errors.append(ConfigError(origin=self._client.host, message="the API server cannot be reached", hint=hint))
         return tuple(sorted(errors, key=lambda error: error.severity)[:MOST_ERRORS])
-
-
-class _Metadata(msgspec.Struct):
-    name: str
-    annotations: dict[str, str] = {}
-
-
-class _Definition(msgspec.Struct):
-    metadata: _Metadata
-
-
-class _Definitions:
-    """Definitions of custom resources, by name: `<plural>.<group>`."""
-
-    def __init__(self, groups: Iterable[str], look: Callable[[], None]) -> None:
-        """Args: look - to be called when one of these groups may be served otherwise than before."""
-        self._groups: Final = frozenset(groups)
-        self._look: Final = look
-        self.names: Final[set[str]] = set()
-        """Of all that are installed."""
-        self.gateway_api: Final[dict[str, str]] = {}
-        """The version of Gateway API that each of its definitions is of; empty: it has none."""
-
-    def decode(self, data: bytes) -> _Metadata:
-        return msgspec.json.decode(data, type=_Definition).metadata
-
-    def replace(self, items: Sequence[_Metadata]) -> None:
-        self.names.clear()
-        self.names.update([item.name for item in items])
-        self.gateway_api.clear()
-        self.gateway_api.update({item.name: _bundle(item) for item in items if _group(item) == GATEWAY_GROUP})
-        self._look()
-
-    def apply(self, events: Sequence[Event[_Metadata]]) -> None:
-        for event in events:
-            if event.deleted:
-                self.names.discard(event.item.name)
-            else:
-                self.names.add(event.item.name)
-            if _group(event.item) == GATEWAY_GROUP:
-                self.gateway_api.pop(event.item.name, None)
-                if not event.deleted:
-                    self.gateway_api[event.item.name] = _bundle(event.item)
-        if any(_group(event.item) in self._groups for event in events):
-            self._look()
-
-    def trouble(self, error: ApiError | None) -> None:
-        """What is served is asked from time to time all the same."""
-
-
-def _group(definition: _Metadata) -> str:
-    return definition.name.partition(".")[2]
-
-
-def _bundle(definition: _Metadata) -> str:
-    return definition.annotations.get(_BUNDLE_VERSION, "")
 
 
 class _FollowedKind:
