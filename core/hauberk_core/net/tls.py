@@ -2,12 +2,16 @@
 
 Ending: `close_notify` tells the peer that nothing was cut off (RFC 8446 section 6.1), and its absence is an error here as well: a
 body that ends with its connection would otherwise be complete wherever somebody cuts the wire (RFC 9112 section 9.8). `ssl` sends
-it only together with a read that throws application data away; so what has come is read and kept first.
+it only together with a read that throws application data away. So on Linux it is written where there is nothing to be read, and
+the octets are then sent as they are; elsewhere what has come is read and kept first, which leaves a moment in which octets that
+arrive are lost, and the connection with them.
 """
 
+import os
 import select
 import socket
 import ssl
+import sys
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -17,6 +21,10 @@ from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_READ, HAN
 
 # The largest plaintext of one TLS record (RFC 8446 section 5.1).
 _RECORD: Final = 16384
+# Whether a descriptor may stand for another file for a moment: kqueue would forget what it watches.
+_CAN_STAND_IN: Final = sys.platform == "linux"
+# Far more than an alert has.
+_LARGEST_ALERT: Final = 4096
 # Records that are read and kept before close_notify is sent. A peer that has sent more gets it when they have been read.
 _KEPT_RECORDS: Final = 16
 
@@ -48,6 +56,7 @@ class TlsStream(Stream):
     """A TCP connection that speaks TLS once it stands."""
 
     __slots__ = (
+        "_alert",
         "_closed",
         "_context",
         "_failure",
@@ -55,6 +64,7 @@ class TlsStream(Stream):
         "_inner",
         "_kept",
         "_may_have_more",
+        "_notified",
         "_notify_waits_for_reading",
         "_notify_waits_for_writing",
         "_server_side",
@@ -74,6 +84,9 @@ class TlsStream(Stream):
         self._failure: OSError | None = None
         self._notify_waits_for_reading = False
         self._notify_waits_for_writing = False
+        self._notified = False
+        self._alert = b""
+        """What is left of close_notify to be sent."""
 
     def fileno(self) -> int:
         return self._inner.fileno() if self._tls is None else self._tls.fileno()
@@ -143,6 +156,9 @@ class TlsStream(Stream):
         tls = self._tls
         if tls is None:
             return
+        if _CAN_STAND_IN:
+            self._notify_apart(tls)
+            return
         if self._notify_waits_for_writing:
             self._notify(tls)
             return
@@ -160,7 +176,27 @@ class TlsStream(Stream):
             self._failure = error
 
     def shutdown_waits(self) -> bool:
-        return self._notify_waits_for_writing
+        return self._notify_waits_for_writing or bool(self._alert)
+
+    def _notify_apart(self, tls: ssl.SSLSocket) -> None:
+        """Send close_notify, which does not touch what the peer has sent and is sending."""
+        try:
+            while tls.pending():
+                # Already decrypted, it would count as read.
+                data = self._read(tls, _RECORD)
+                if data is None:
+                    break
+                self._kept.append(data)
+            if not self._notified:
+                self._notified = True
+                self._alert = _alert_of(tls)
+            if self._alert:
+                self._alert = self._alert[os.write(tls.fileno(), self._alert) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            # The peer is gone, and that will be noticed by whoever reads.
+            self._alert = b""
 
     def reset_on_close(self) -> None:
         tls = self._tls
@@ -294,6 +330,36 @@ class TlsSecurity(Security):
         if not isinstance(stream, SocketStream):
             raise TypeError("TLS needs a stream over a socket of the kernel")
         return TlsStream(stream, self._context, self._server_side, self._server_name or host)
+
+
+def _alert_of(tls: ssl.SSLSocket) -> bytes:
+    """The octets of close_notify. While `ssl` makes them, a socket with nothing to be read stands in for the connection's.
+
+    Raises: OSError if there are no descriptors left.
+    """
+    descriptor = tls.fileno()
+    ours, stand_in = socket.socketpair()
+    try:
+        ours.setblocking(False)
+        stand_in.setblocking(False)
+        kept = os.dup(descriptor)
+        try:
+            os.dup2(stand_in.fileno(), descriptor, False)
+            try:
+                tls.unwrap()
+            except (OSError, ValueError):  # it waits for the peer's, which nobody needs
+                pass
+            finally:
+                os.dup2(kept, descriptor, False)
+        finally:
+            os.close(kept)
+        try:
+            return ours.recv(_LARGEST_ALERT)
+        except BlockingIOError:
+            return b""
+    finally:
+        ours.close()
+        stand_in.close()
 
 
 def _is_readable(descriptor: int) -> bool:

@@ -544,9 +544,7 @@ def test_writing_behind_the_end_of_both_sides_is_broken(ends: Ends, run_until: "
     assert near.closed
 
 
-def test_ending_our_side_while_octets_pour_in_loses_none_in_silence(
-    ends: Ends, run_until: "RunUntil", version: ssl.TLSVersion
-) -> None:
+def test_ending_our_side_while_octets_pour_in_loses_none(ends: Ends, run_until: "RunUntil", version: ssl.TLSVersion) -> None:
     for _ in range(5):
         connection, theirs = ends.server(_server_context(version))
 
@@ -563,9 +561,10 @@ def test_ending_our_side_while_octets_pour_in_loses_none_in_silence(
         run_until(lambda: connection.ended or connection.error is not None)  # noqa: B023
         connection.close()
         run_until(peer.over)
-        if connection.ended:
+        if connection.ended or sys.platform == "linux":
             assert connection.bytes_read == 1_000_000
         else:
+            # Elsewhere they may be, but never in silence.
             assert "octets of the peer crossed the end of the connection and are lost" in _reason(connection)
 
 
