@@ -169,13 +169,13 @@ endure: $(READY) ## a mesh under load: rotation, edits, outages, for minutes
 bench: $(READY) ## hauberk beside Envoy, nginx and haproxy
 	$(BIN)/python -m bench
 
-# The Gateway API's own suite, which is a Go program; see tests/conformance/README.md.
+# The Gateway API's own suite, which is a Go program; see tests/conformance/README.md. A run for Gateways, one for the mesh.
 CONFORMANCE := build/conformance.test
 CONFORMANCE_CLASS ?= hauberk
+CONFORMANCE_PROFILES ?= GATEWAY-HTTP MESH-HTTP
+CONFORMANCE_REPORT ?= tests/conformance/report.yaml
 CONFORMANCE_ARGS ?=
 CONFORMANCE_RUN ?=
-CONFORMANCE_FEATURES = $(shell $(BIN)/python -c 'from hauberk_control.status.features import *; print(*GATEWAY_FEATURES, *MESH_FEATURES, sep=",")')
-CONFORMANCE_VERSION = $(shell $(BIN)/python -c 'from importlib.metadata import version; print(version("hauberk"))')
 
 $(CONFORMANCE): $(wildcard tests/conformance/*.go tests/conformance/go.*)
 	@mkdir -p build
@@ -184,11 +184,21 @@ $(CONFORMANCE): $(wildcard tests/conformance/*.go tests/conformance/go.*)
 
 .PHONY: conformance
 conformance: $(READY) $(CONFORMANCE) ## hauberk on the cluster of KUBECONFIG, held to the Gateway API's suite
-	@$(CONFORMANCE_RUN) $(CONFORMANCE) -test.run TestGatewayAPI -test.v -test.timeout 60m \
-	  -gateway-class=$(CONFORMANCE_CLASS) -conformance-profiles=GATEWAY-HTTP,MESH-HTTP \
-	  -supported-features=$(CONFORMANCE_FEATURES) -namespace-labels=istio-injection=enabled \
-	  -organization=hauberk -project=hauberk -url=https://hauberk.dev -contact=https://hauberk.dev \
-	  -version=$(CONFORMANCE_VERSION) -report-output=tests/conformance/report.yaml $(CONFORMANCE_ARGS)
+	@failed=0
+	reports=()
+	for profile in $(CONFORMANCE_PROFILES); do
+	  features=$$($(BIN)/python tests/conformance/features.py "$$profile")
+	  reports+=("build/$$profile.yaml")
+	  # Only the mesh's pods have sidecars: what a Gateway does is seen from outside.
+	  labels=$$([ "$$profile" = MESH-HTTP ] && echo istio-injection=enabled || true)
+	  $(CONFORMANCE_RUN) $(CONFORMANCE) -test.run TestGatewayAPI -test.v -test.timeout 60m \
+	    -gateway-class=$(CONFORMANCE_CLASS) -conformance-profiles="$$profile" -supported-features="$$features" \
+	    -namespace-labels="$$labels" -organization=hauberk -project=hauberk -url=https://hauberk.dev -contact=https://hauberk.dev \
+	    -version="$$($(BIN)/python -c 'from importlib.metadata import version; print(version("hauberk"))')" \
+	    -report-output="build/$$profile.yaml" $(CONFORMANCE_ARGS) || failed=1
+	done
+	$(BIN)/python tests/conformance/join_reports.py "$${reports[@]}" > $(CONFORMANCE_REPORT)
+	exit $$failed
 
 .PHONY: conformance-names
 conformance-names: $(CONFORMANCE) ## the tests of that suite, and the features for which they run
