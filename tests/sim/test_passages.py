@@ -1,5 +1,6 @@
 """Captured connections, and octets that pass as they are: HTTP or not, whoever speaks first, however either side ends."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -366,3 +367,20 @@ def test_nobody_waits_for_ever_for_a_connection_of_the_cluster(begin: Begin) -> 
     assert third.saw_reset()
     assert not second.saw_reset()
     assert log(simulation) == [(0, "client_gone", "books"), (0, "connect_timeout", "books")]
+
+
+def test_whom_tls_is_for_is_logged_though_nobody_opens_it(begin: Begin) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    words = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), words, server_hostname="www.example.test").do_handshake()
+    simulation = begin(make_snapshot(stranger="blackhole"))
+    client = call(simulation, f"{STRANGER}:443")
+    client.send(words.read())
+    assert client.saw_reset()
+    [record] = simulation.records
+    assert record.reason is not None
+    assert record.reason.code == "not_registered"
+    assert record.server_name in {"www.example.test", ""}
+    if simulation.network.random is None:
+        assert record.server_name == "www.example.test"

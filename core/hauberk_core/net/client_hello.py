@@ -67,6 +67,15 @@ def read_client_hello(data: bytes) -> ClientHello | int:
                 return _read_message(bytes(message[_MESSAGE_HEADER : _MESSAGE_HEADER + size]))
 
 
+def name_asked_for(data: bytes) -> str:
+    """The server's name in the first octets of a connection that may be TLS; empty: they have none, or not the whole of it."""
+    try:
+        found = read_client_hello(data)
+    except NotClientHello:
+        return ""
+    return "" if isinstance(found, int) else found.server_name
+
+
 def _read_message(body: bytes) -> ClientHello:
     fields = _Fields(body)
     fields.skip(_RANDOM_AND_VERSION)

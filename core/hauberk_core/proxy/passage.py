@@ -97,7 +97,7 @@ class Passage(Requester):
         if client is None:
             return
         record = self.record
-        record.server_name = client.stream.server_name()
+        record.server_name = client.stream.server_name() or record.server_name
         record.peer_identity = client.stream.peer_identity()
         if self.stands:
             self._count()

@@ -9,6 +9,7 @@ from typing import Final
 
 from hauberk_core.http.sniff import IS_HTTP, UNDECIDED, guess, sniff
 from hauberk_core.model.reason import Reason
+from hauberk_core.net.client_hello import name_asked_for
 from hauberk_core.net.connection import READ_BULK_BYTES
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
@@ -232,6 +233,9 @@ class TcpConnection(ClientConnection):
         if passage is None:
             passage = Passage(self, self.chain)
             self._passage = passage
+            if self._early:
+                # TLS that passes is not opened, but whom it is for is there to be read, and to be logged.
+                passage.record.server_name = name_asked_for(self._early)
             passage.begin()
         if self.closed:
             return
