@@ -1,4 +1,4 @@
-"""Whatever is restarted under load, no request fails: the gateway, and every backend."""
+"""Whatever is restarted under load, no request fails: the gateway, every backend, control."""
 
 import json
 import subprocess
@@ -121,4 +121,18 @@ def test_the_gateway_is_restarted_under_load(shop: str, outside: str) -> None:
 def test_every_backend_is_restarted_under_load(shop: str, outside: str) -> None:
     load = Load(outside, gateway_address(shop), "/productpage")
     _restart(shop, *DEPLOYMENTS)
+    assert load.finish()["200"] > 20
+
+
+def test_control_is_restarted_and_scaled_under_load(installed: str, shop: str, outside: str) -> None:
+    load = Load(outside, gateway_address(shop), "/productpage")
+    try:
+        assert kubectl.kubectl("scale", "deployment/hauberk-control", "-n", installed, "--replicas=2").code == 0
+        wait_rolled_out(installed, ["hauberk-control"])
+        _restart(installed, "hauberk-control")
+        pods = kubectl.kubectl("get", "pods", "-n", installed, "-l", "app=hauberk-control", "-o", "name").out.split()
+        assert kubectl.kubectl("delete", "-n", installed, "--grace-period=0", "--force", *pods).code == 0
+        wait_rolled_out(installed, ["hauberk-control"])
+    finally:
+        kubectl.kubectl("scale", "deployment/hauberk-control", "-n", installed, "--replicas=1")
     assert load.finish()["200"] > 20
