@@ -8,7 +8,9 @@ from pathlib import Path
 import kubectl
 import pytest
 from cluster_logs import collect_logs
+from cluster_shop import client_pod
 from kubectl import Done
+from kubectl import namespace as made_namespace
 
 NAMESPACE = "hauberk-system"
 RELEASE = "hauberk"
@@ -56,3 +58,12 @@ def installed(repository: Path, request: pytest.FixtureRequest) -> Iterator[str]
             collect_logs(repository / "build" / "cluster-logs")
         if os.environ.get("HAUBERK_KEEP") != "1":
             helm("uninstall", RELEASE, "-n", NAMESPACE, "--wait")
+
+
+@pytest.fixture(scope="module")
+def outside(installed: str) -> Iterator[str]:
+    """A namespace without mesh, with a client in it."""
+    with made_namespace({}) as namespace:
+        assert kubectl.kubectl("apply", "-n", namespace, "-f", "-", given=client_pod()).code == 0
+        assert kubectl.kubectl("wait", "pod/client", "-n", namespace, "--for=condition=Ready", "--timeout=120s").code == 0
+        yield namespace

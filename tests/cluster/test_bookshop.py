@@ -11,7 +11,6 @@ import kubectl
 import pytest
 from cluster_shop import DEPLOYMENTS, client_pod, gateway_address, image, made_shop
 from kubectl import Done
-from kubectl import namespace as made_namespace
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(kubectl.missing()), reason=kubectl.missing())]
 
@@ -51,15 +50,6 @@ def _wait(condition: Callable[[], bool], what: str) -> None:
 def shop(installed: str, repository: Path) -> Iterator[str]:
     """A namespace with the bookshop in it, meshed, and its gateway."""
     with made_shop(repository) as namespace:
-        yield namespace
-
-
-@pytest.fixture(scope="module")
-def outside(installed: str) -> Iterator[str]:
-    """A namespace without mesh, with a client in it."""
-    with made_namespace({}) as namespace:
-        assert kubectl.kubectl("apply", "-n", namespace, "-f", "-", given=client_pod()).code == 0
-        assert kubectl.kubectl("wait", "pod/client", "-n", namespace, "--for=condition=Ready", "--timeout=120s").code == 0
         yield namespace
 
 

@@ -9,8 +9,7 @@ from typing import Final
 
 import kubectl
 import pytest
-from cluster_shop import DEPLOYMENTS, client_pod, gateway_address, made_shop, wait_rolled_out
-from kubectl import namespace as made_namespace
+from cluster_shop import DEPLOYMENTS, gateway_address, made_shop, wait_rolled_out
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(kubectl.missing()), reason=kubectl.missing())]
 
@@ -89,14 +88,6 @@ def shop(installed: str, repository: Path) -> Iterator[str]:
     with made_shop(repository) as namespace:
         done = kubectl.kubectl("wait", "gateway/bookshop", "-n", namespace, "--for=condition=Programmed", "--timeout=120s")
         assert done.code == 0, done.err
-        yield namespace
-
-
-@pytest.fixture(scope="module")
-def outside(installed: str) -> Iterator[str]:
-    with made_namespace({}) as namespace:
-        assert kubectl.kubectl("apply", "-n", namespace, "-f", "-", given=client_pod()).code == 0
-        assert kubectl.kubectl("wait", "pod/client", "-n", namespace, "--for=condition=Ready", "--timeout=120s").code == 0
         yield namespace
 
 

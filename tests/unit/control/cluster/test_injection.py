@@ -1,13 +1,11 @@
 """The API server knows whose the webhook's certificate is, and the webhook knows the cluster."""
 
 import base64
-import contextlib
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import trio
 from eventually import eventually
+from kept_in_cluster import Trust, keeping
 from kube_api import KubeApi, Reply
 
 from hauberk_control.cluster import injection
@@ -20,25 +18,6 @@ from hauberk_control.store import Store
 VERSION = "admissionregistration.k8s.io/v1"
 PLURAL = "mutatingwebhookconfigurations"
 OURS = {"labels": {"app": "hauberk-injector"}}
-
-
-class Trust:
-    def __init__(self) -> None:
-        self.pem = b"first"
-
-    def __call__(self) -> bytes:
-        return self.pem
-
-
-@contextlib.asynccontextmanager
-async def keeping(api: KubeApi, trust: Trust) -> AsyncIterator[None]:
-    async with api.serving():
-        client = api.client()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(CaBundles(client, Objects(client), trust, lambda: 0.0).run)
-            yield
-            nursery.cancel_scope.cancel()
-        client.close()
 
 
 def put(api: KubeApi, name: str, metadata: dict[str, Any], bundle: str = "") -> None:
@@ -56,7 +35,7 @@ async def test_ours_get_the_roots_and_others_are_left_alone() -> None:
     api = KubeApi()
     put(api, "hauberk-injector", OURS)
     put(api, "another", {})
-    async with keeping(api, Trust()):
+    async with keeping(api, CaBundles, Trust()):
         await eventually(lambda: bundles(api, "hauberk-injector") == ["first", "first"])
         put(api, "hauberk-injector-canary", OURS)
         await eventually(lambda: bundles(api, "hauberk-injector-canary") == ["first", "first"])
@@ -71,7 +50,7 @@ async def test_another_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     api = KubeApi()
     put(api, "hauberk-injector", OURS)
     trust = Trust()
-    async with keeping(api, trust):
+    async with keeping(api, CaBundles, trust):
         await eventually(lambda: bundles(api, "hauberk-injector") == ["first", "first"])
         trust.pem = b"second"
         await eventually(lambda: bundles(api, "hauberk-injector") == ["second", "second"])
@@ -82,7 +61,7 @@ async def test_a_configuration_that_goes_meanwhile_and_an_api_server_in_trouble(
     failures = iter((500, 404))
     api.script = lambda asked: Reply(status, b"{}") if asked.method == "PATCH" and (status := next(failures, 0)) else None
     put(api, "hauberk-injector", OURS)
-    async with keeping(api, Trust()):
+    async with keeping(api, CaBundles, Trust()):
         await api.wait_asked("PATCH", "hauberk-injector", 2)
         put(api, "hauberk-injector", OURS)
         await eventually(lambda: bundles(api, "hauberk-injector") == ["first", "first"])

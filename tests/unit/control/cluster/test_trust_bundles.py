@@ -1,39 +1,17 @@
 """The trust bundle is in every namespace, as it is to be, and is written only where it is not."""
 
-import contextlib
-from collections.abc import AsyncIterator
 from typing import Final
 
 import pytest
-import trio
 from eventually import eventually
+from kept_in_cluster import Trust, keeping
 from kube_api import KubeApi
 
 from hauberk_control.cluster import trust_bundles
 from hauberk_control.cluster.trust_bundles import TrustBundles
-from hauberk_control.kubernetes.objects import Objects
 from hauberk_core.pod import ROOT_CONFIG_MAP, ROOT_FILE
 
 PEM: Final = "-----BEGIN CERTIFICATE-----\n"
-
-
-class Trust:
-    def __init__(self) -> None:
-        self.pem = PEM.encode()
-
-    def __call__(self) -> bytes:
-        return self.pem
-
-
-@contextlib.asynccontextmanager
-async def keeping(api: KubeApi, trust: Trust) -> AsyncIterator[None]:
-    async with api.serving():
-        client = api.client()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(TrustBundles(client, Objects(client), trust, lambda: 0.0).run)
-            yield
-            nursery.cancel_scope.cancel()
-        client.close()
 
 
 def bundle(api: KubeApi, namespace: str) -> str | None:
@@ -50,7 +28,7 @@ async def test_every_namespace_has_it_also_one_that_comes_later() -> None:
     api = KubeApi()
     for name in ("default", "shop"):
         api.put("v1", "namespaces", name)
-    async with keeping(api, Trust()):
+    async with keeping(api, TrustBundles, Trust(PEM.encode())):
         await eventually(lambda: bundle(api, "default") == bundle(api, "shop") == PEM)
         api.put("v1", "namespaces", "later")
         await eventually(lambda: bundle(api, "later") == PEM)
@@ -63,7 +41,7 @@ async def test_what_is_right_is_left_alone_and_what_was_changed_or_removed_is_me
     api = KubeApi()
     api.put("v1", "namespaces", "shop")
     api.put("v1", "configmaps", ROOT_CONFIG_MAP, "shop", data={ROOT_FILE: PEM})
-    async with keeping(api, Trust()):
+    async with keeping(api, TrustBundles, Trust(PEM.encode())):
         await api.wait_watching(2)
         api.put("v1", "configmaps", ROOT_CONFIG_MAP, "shop", data={ROOT_FILE: "nonsense"})
         await eventually(lambda: bundle(api, "shop") == PEM)
@@ -77,8 +55,8 @@ async def test_another_root_is_written_everywhere(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(trust_bundles, "_LOOK_SECONDS", 0.05)
     api = KubeApi()
     api.put("v1", "namespaces", "shop")
-    trust = Trust()
-    async with keeping(api, trust):
+    trust = Trust(PEM.encode())
+    async with keeping(api, TrustBundles, trust):
         await eventually(lambda: bundle(api, "shop") == PEM)
         trust.pem = b"two roots"
         await eventually(lambda: bundle(api, "shop") == "two roots")
@@ -88,6 +66,6 @@ async def test_a_namespace_that_is_ending_is_left_alone() -> None:
     api = KubeApi()
     api.put("v1", "namespaces", "ending", metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"})
     api.put("v1", "namespaces", "shop")
-    async with keeping(api, Trust()):
+    async with keeping(api, TrustBundles, Trust(PEM.encode())):
         await eventually(lambda: bundle(api, "shop") == PEM)
         assert bundle(api, "ending") is None
