@@ -236,6 +236,15 @@ class Interrupting(Handler):
         self._served.append("given up")
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """SIGINT interrupts, also where whoever started the tests in the background had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_is_held_off_inside_a_batch_and_arrives_behind_it(loop: Loop, tcp_pair: TcpPair) -> None:
     served: list[str] = []
     handlers = []
@@ -259,6 +268,7 @@ def test_an_interrupt_is_held_off_inside_a_batch_and_arrives_behind_it(loop: Loo
         assert ours.fileno() == -1
 
 
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_is_held_off_inside_a_deadline(loop: Loop) -> None:
     reached: list[str] = []
 
