@@ -2,7 +2,7 @@
 
 import socket
 
-from hauberk_cli.mesh.free_ports import LOOPBACK, free_port
+from hauberk_cli.mesh.free_ports import LOOPBACK, free_port, is_held
 
 
 class PortError(Exception):
@@ -30,4 +30,4 @@ def choose_port(asked: int | None, preferred: int) -> int:
         if not is_free(asked):
             raise PortError(f"port {asked} is taken; name another one, or none to have one chosen")
         return asked
-    return preferred if is_free(preferred) else free_port()
+    return preferred if is_free(preferred) and not is_held(preferred) else free_port()

@@ -1,5 +1,6 @@
 """What `hauberk demo` does: runs the mesh and shows it until Ctrl-C, or verifies it."""
 
+import contextlib
 import signal
 from pathlib import Path
 from shlex import quote
@@ -19,6 +20,7 @@ from hauberk_cli.demo.traffic import SteadyTraffic
 from hauberk_cli.errors import CommandError
 from hauberk_cli.exit_codes import CHECK_FAILED, INTERRUPTED, OK
 from hauberk_cli.mesh.first_error import first_error
+from hauberk_cli.mesh.free_ports import HeldPorts
 from hauberk_cli.mesh.processes import StartFailed
 from hauberk_control.local.client import ControlAway, ControlRefused
 
@@ -68,7 +70,8 @@ def run_demo(options: Options) -> int:
         )
     except PortError as error:
         raise CommandError(str(error), "hauberk demo") from error
-    return trio.run(_run, options, plan)
+    with contextlib.closing(HeldPorts((plan.http_port, plan.tls_port, plan.admin_port))):
+        return trio.run(_run, options, plan)
 
 
 async def _run(options: Options, plan: Plan) -> int:

@@ -7,7 +7,8 @@ from a place that depends on the process, so that processes that start together 
 
 import os
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Final
 
@@ -44,6 +45,53 @@ def free_ports(number: int) -> list[int]:
     return [free_port() for _ in range(number)]
 
 
+class HeldPorts:
+    """Ports that are ours before a proxy of ours listens there: meshes that start meanwhile choose others.
+
+    A name in Linux's abstract namespace, which goes with its process, stands for a port. Elsewhere nothing is held.
+    """
+
+    def __init__(self, ports: Iterable[int] = ()) -> None:
+        self._names: Final[list[socket.socket]] = []
+        for port in ports:
+            self.hold(port)
+
+    def hold(self, port: int) -> None:
+        """Hold one more. Where another mesh was quicker, whoever listens there second finds out."""
+        name = _take_name(port)
+        if name is not None:
+            self._names.append(name)
+
+    def close(self) -> None:
+        """Hold none any more. May be called again."""
+        while self._names:
+            self._names.pop().close()
+
+
+def is_held(port: int) -> bool:
+    """Whether a mesh, perhaps our own, is about to listen on a port."""
+    if sys.platform != "linux":
+        return False
+    name = _take_name(port)
+    if name is None:
+        return True
+    name.close()
+    return False
+
+
+def _take_name(port: int) -> socket.socket | None:
+    """None: somebody has it, or there are no such names."""
+    if sys.platform != "linux":
+        return None
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        sock.bind(f"\0hauberk-port-{port}")
+    except OSError:
+        sock.close()
+        return None
+    return sock
+
+
 def unprivileged(port: int) -> int:
     """The port that stands for `port` where nobody is root: 8080 for 80, 8443 for 443."""
     return port + 8000 if port < 1024 else port
@@ -55,4 +103,4 @@ def _is_free(port: int) -> bool:
             sock.bind((LOOPBACK, port))
         except OSError:
             return False
-    return True
+    return not is_held(port)

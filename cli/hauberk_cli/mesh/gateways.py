@@ -10,7 +10,7 @@ import trio
 from hauberk_cli.mesh.admin_page import not_ready
 from hauberk_cli.mesh.first_error import first_error
 from hauberk_cli.mesh.folders import proxy_folder
-from hauberk_cli.mesh.free_ports import LOOPBACK, free_port
+from hauberk_cli.mesh.free_ports import LOOPBACK, HeldPorts, free_port
 from hauberk_cli.mesh.joining import proxy_command, write_joining
 from hauberk_cli.mesh.processes import Child, Groups
 from hauberk_cli.mesh.proxy_child import ProxyChild
@@ -85,6 +85,7 @@ class GatewayRunner:
         self._running: Final[dict[Key, _Running]] = {}
         self._ports: Final[dict[tuple[Key, int], int]] = {}
         """Where a Gateway's ports are listened on: one that is changed keeps them, one that is starting holds them."""
+        self._held: Final = HeldPorts()
         self._told: dict[Key, str] = {}
         """Why a Gateway has no proxy, as it was told."""
 
@@ -94,6 +95,12 @@ class GatewayRunner:
 
     async def run(self) -> None:
         """Follow control until cancelled, whatever becomes of it. Cancellation: ends the proxies."""
+        try:
+            await self._run()
+        finally:
+            self._held.close()
+
+    async def _run(self) -> None:
         async with trio.open_nursery() as nursery:
             while True:
                 try:
@@ -184,6 +191,7 @@ class GatewayRunner:
             if chosen in self._ports.values():
                 chosen = free_port()
             self._ports[key, port] = chosen
+            self._held.hold(chosen)
         return chosen
 
     async def _keep(

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from hauberk_cli.mesh.free_ports import LOOPBACK, free_port, free_ports, unprivileged
+from hauberk_cli.mesh.free_ports import LOOPBACK, HeldPorts, free_port, free_ports, is_held, unprivileged
 
 
 def test_many_ports_are_different_and_free() -> None:
@@ -48,6 +48,33 @@ def test_another_is_taken_if_it_is_not() -> None:
         taken.bind((LOOPBACK, 0))
         wanted = taken.getsockname()[1]
         assert free_port(wanted) not in (0, wanted)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ports are held on Linux alone")
+def test_a_port_that_another_mesh_holds_is_not_chosen_until_it_is_given_up() -> None:
+    [wanted] = free_ports(1)
+    program = "from hauberk_cli.mesh.free_ports import HeldPorts; held = HeldPorts([%d]); print(flush=True); input()"
+    command = [sys.executable, "-c", program % wanted]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert is_held(wanted)
+        assert free_port(wanted) != wanted
+        with socket.socket() as sock:
+            sock.bind((LOOPBACK, wanted))
+        other.kill()
+    assert free_port(wanted) == wanted
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ports are held on Linux alone")
+def test_one_s_own_is_held_until_closed() -> None:
+    [wanted] = free_ports(1)
+    held = HeldPorts([wanted])
+    held.hold(wanted)
+    assert free_port(wanted) != wanted
+    held.close()
+    held.close()
+    assert free_port(wanted) == wanted
 
 
 @pytest.mark.parametrize(("port", "stands"), [(80, 8080), (443, 8443), (1023, 9023), (1024, 1024), (8080, 8080), (65535, 65535)])
