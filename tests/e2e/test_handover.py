@@ -174,7 +174,7 @@ def test_what_the_successor_does_not_want_is_closed(snapshot: JsonObject) -> Non
         ports = proxy.ports()
         del snapshot["listeners"]["secure"]
         proxy.configure(snapshot)
-        assert proxy.replace()
+        assert proxy.replace(), proxy.log()
         wait_until(lambda: _refuses(ports["secure"]), proxy.log)
         socket.create_connection(("127.0.0.1", ports["web"])).close()
 

@@ -24,6 +24,12 @@ class Start(NamedTuple):
     command: list[str]
     variables: dict[str, str]
     pass_fds: list[int]
+    """Duplicates: the process in office may give a descriptor up while the next one is being started. To be closed then."""
+
+    def close(self) -> None:
+        """The process is started, or will not be."""
+        for descriptor in self.pass_fds:
+            os.close(descriptor)
 
 
 class Succession:
@@ -55,7 +61,7 @@ class Succession:
         variables = {"NOTIFY_SOCKET": self._socket.path}
         if not held:
             return Start(list(command), variables, [])
-        numbers = [descriptor for _, descriptor in held]
+        numbers = [os.dup(descriptor) for _, descriptor in held]
         passing = [sys.executable, "-I", "-S", str(Path(__file__).with_name("pass_descriptors.py"))]
         variables["LISTEN_FDNAMES"] = ":".join([name for name, _ in held])
         return Start([*passing, ",".join([str(number) for number in numbers]), *command], variables, numbers)

@@ -97,7 +97,10 @@ class ProxyChild(Child):
     async def _succeed(self) -> trio.Process:
         """Start a process that finds its predecessor's sockets."""
         start = self._succession.start(self._command())
-        process = await self._launch(start.command, start.variables, start.pass_fds)
+        try:
+            process = await self._launch(start.command, start.variables, start.pass_fds)
+        finally:
+            start.close()
         self._succession.expect(process.pid)
         return process
 

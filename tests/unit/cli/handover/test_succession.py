@@ -6,6 +6,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -32,11 +33,13 @@ def _send(path: str, data: bytes, descriptors: Sequence[int] = ()) -> None:
 
 
 def _path(succession: Succession) -> str:
-    return succession.start(["true"]).variables["NOTIFY_SOCKET"]
+    with closing(succession.start(["true"])) as start:
+        return start.variables["NOTIFY_SOCKET"]
 
 
 def _names(succession: Succession) -> str:
-    return succession.start(["true"]).variables.get("LISTEN_FDNAMES", "")
+    with closing(succession.start(["true"])) as start:
+        return start.variables.get("LISTEN_FDNAMES", "")
 
 
 def _open_descriptors() -> int:
@@ -119,9 +122,11 @@ for name, sock in zip(names, found):
     print(name, sock.getsockname()[1])
 print(len(os.listdir("/proc/self/fd")) - 1)
 """
-    start = succession.start([sys.executable, "-c", script])
-    variables = {**os.environ, **start.variables}
-    ended = await trio.run_process(start.command, env=variables, pass_fds=start.pass_fds, capture_stdout=True)
+    with closing(succession.start([sys.executable, "-c", script])) as start:
+        # What the one in office gives up while its successor is being started is still handed on.
+        succession.take(Notification(ME, {"FDSTOREREMOVE": "1", "FDNAME": "listener/3/web"}, []))
+        variables = {**os.environ, **start.variables}
+        ended = await trio.run_process(start.command, env=variables, pass_fds=start.pass_fds, capture_stdout=True)
     expected = [f"listener/{number}/web {sock.getsockname()[1]}" for number, sock in enumerate(listening)]
     # Nothing else is handed on: standard streams, and these.
     assert ended.stdout.decode().splitlines() == [*expected, str(3 + len(listening))]
