@@ -1,9 +1,8 @@
 """The first hours with a mesh on Kubernetes, as Istio's "getting started" has them, with the bookshop."""
 
 import json
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ import kubectl
 import pytest
 from cluster_shop import DEPLOYMENTS, client_pod, gateway_address, image, made_shop
 from kubectl import Done
+from laptop_mesh import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(kubectl.missing()), reason=kubectl.missing())]
 
@@ -37,13 +37,6 @@ import sys, urllib.request
 for _ in range(int(sys.argv[1])):
     print(urllib.request.urlopen(sys.argv[2], timeout=10).read().decode())
 """
-
-
-def _wait(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.3)
 
 
 @pytest.fixture(scope="module")
@@ -75,17 +68,17 @@ def test_the_gateway_is_programmed_and_answers_from_outside(shop: str, outside: 
     done = kubectl.kubectl("wait", "gateway/bookshop", "-n", shop, "--for=condition=Programmed", f"--timeout={PATIENCE:.0f}s")
     assert done.code == 0, done.err
     url = f"http://{gateway_address(shop)}/productpage"
-    _wait(lambda: _ask(outside, url) == "200", f"{url} does not answer 200")
+    wait_until(lambda: _ask(outside, url) == "200", f"an answer 200 of {url}", PATIENCE)
 
 
 def test_strict_mutual_tls_resets_plaintext_and_lets_the_mesh_through(shop: str, outside: str) -> None:
     url = f"http://details.{shop}:9080/details/0"
-    _wait(lambda: _ask(outside, url) == "200", "plaintext is let in before STRICT")
+    wait_until(lambda: _ask(outside, url) == "200", "an answer to plaintext before STRICT", PATIENCE)
     assert kubectl.kubectl("apply", "-n", shop, "-f", "-", given=STRICT).code == 0
-    _wait(lambda: _ask(outside, url) == "ConnectionResetError", "plaintext is let in under STRICT")
+    wait_until(lambda: _ask(outside, url) == "ConnectionResetError", "a reset of plaintext under STRICT", PATIENCE)
     assert kubectl.kubectl("apply", "-n", shop, "-f", "-", given=client_pod()).code == 0
     assert kubectl.kubectl("wait", "pod/client", "-n", shop, "--for=condition=Ready", "--timeout=120s").code == 0
-    _wait(lambda: _ask(shop, url) == "200", "a meshed pod is refused")
+    wait_until(lambda: _ask(shop, url) == "200", "an answer to a meshed pod", PATIENCE)
     page = f"http://{gateway_address(shop)}/productpage"
     assert _ask(outside, page) == "200"
 
@@ -121,11 +114,11 @@ def _route(*weights: tuple[str, int]) -> dict[str, object]:
 
 def test_weights_move(shop: str, outside: str) -> None:
     assert kubectl.kubectl("apply", "-n", shop, "-f", "-", given=_route(("reviews-v1", 1))).code == 0
-    _wait(lambda: set(_versions(shop, 10)) == {"v1"}, "all go to v1")
+    wait_until(lambda: set(_versions(shop, 10)) == {"v1"}, "all requests at v1", PATIENCE)
     assert kubectl.kubectl("apply", "-n", shop, "-f", "-", given=_route(("reviews-v1", 50), ("reviews-v3", 50))).code == 0
-    _wait(lambda: set(_versions(shop, 30)) == {"v1", "v3"}, "both share")
+    wait_until(lambda: set(_versions(shop, 30)) == {"v1", "v3"}, "shares of v1 and v3", PATIENCE)
     assert kubectl.kubectl("apply", "-n", shop, "-f", "-", given=_route(("reviews-v3", 1))).code == 0
-    _wait(lambda: set(_versions(shop, 10)) == {"v3"}, "all go to v3")
+    wait_until(lambda: set(_versions(shop, 10)) == {"v3"}, "all requests at v3", PATIENCE)
 
 
 def test_a_job_completes(shop: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 import kubectl
 import pytest
 from cluster_shop import DEPLOYMENTS, gateway_address, made_shop, wait_rolled_out
+from laptop_mesh import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(kubectl.missing()), reason=kubectl.missing())]
 
@@ -97,10 +97,7 @@ def _restart(namespace: str, *deployments: str) -> None:
         assert done.code == 0, done.err
     wait_rolled_out(namespace, deployments)
     # The rollout is over when the new pods are ready; the old ones are still ending.
-    deadline = time.monotonic() + PATIENCE
-    while "Terminating" in kubectl.kubectl("get", "pods", "-n", namespace).out:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    wait_until(lambda: "Terminating" not in kubectl.kubectl("get", "pods", "-n", namespace).out, "the end of old pods", PATIENCE)
 
 
 def test_the_gateway_is_restarted_under_load(shop: str, outside: str) -> None:

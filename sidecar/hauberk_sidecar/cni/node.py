@@ -1,7 +1,6 @@
 """The agent of one node: keeps the link in the chain, and sets up capture in the pods that ask for it."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from importlib.resources import files
@@ -16,7 +15,7 @@ from hauberk_core.agent.logs import LOG
 from hauberk_core.pod import CAPTURE_ANNOTATION
 from hauberk_sidecar.cni.chain import PLUGIN, ChainError, add_link, find_chain, remove_link
 from hauberk_sidecar.cni.pods import Pod, PodUnavailable
-from hauberk_sidecar.cni.requests import BadRequest, Request, Requests
+from hauberk_sidecar.cni.requests import TRY_AGAIN, BadRequest, Request, Requests
 
 # A node starts some pods at a time; each costs two processes for a fifth of a second.
 _AT_ONCE: Final = 8
@@ -186,7 +185,7 @@ class NodeAgent:
                         return pod
                     problem = f"there is no pod {request.namespace}/{request.pod} any more"
                 await trio.sleep(_PAUSE_SECONDS)
-        raise CaptureFailed(problem, code=11)
+        raise CaptureFailed(problem, TRY_AGAIN)
 
 
 async def _set_up(network: str, arguments: list[str]) -> None:
@@ -195,9 +194,7 @@ async def _set_up(network: str, arguments: list[str]) -> None:
     try:
         ended = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
     except OSError as error:
-        raise CaptureFailed(f"nsenter does not run: {error}", 11) from error
-    except subprocess.SubprocessError as error:
-        raise CaptureFailed(str(error), 11) from error
+        raise CaptureFailed(f"nsenter does not run: {error}", TRY_AGAIN) from error
     if ended.returncode:
         said = ended.stderr.decode(errors="replace").strip()[-_MOST_TOLD:]
-        raise CaptureFailed(said or f"capture ends with status {ended.returncode}", 11)
+        raise CaptureFailed(said or f"capture ends with status {ended.returncode}", TRY_AGAIN)

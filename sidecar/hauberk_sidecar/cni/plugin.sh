@@ -1,6 +1,7 @@
 #!/bin/sh
 # hauberk's link in this node's chain of CNI plugins. It asks the node's agent (DaemonSet hauberk-cni) to lead a starting pod's
-# connections to its proxy, and waits for the answer. The agent writes this file, and removes it when it is uninstalled.
+# connections to its proxy, and waits for the answer. The agent writes this file, and takes the link out of the chain when it ends;
+# the file stays, for whoever read the chain a moment before.
 set -u
 umask 077
 run_folder='@RUN_FOLDER@'
