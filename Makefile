@@ -169,6 +169,16 @@ endure: $(READY) ## a mesh under load: rotation, edits, outages, for minutes
 bench: $(READY) ## hauberk beside Envoy, nginx and haproxy
 	$(BIN)/python -m bench
 
+# On the cluster of KUBECONFIG, whose node is this machine and where these images are installed: BENCH_CLUSTER_RUN='kubelab exec --'
+# leads into a lab.
+BENCH_CLUSTER_RUN ?=
+BENCH_CLUSTER_ARGS ?=
+
+.PHONY: bench-cluster
+bench-cluster: $(READY) ## what is installed in a cluster: delay of changes, of new Gateways, memory (BENCH_CLUSTER_ARGS)
+	@$(BENCH_CLUSTER_RUN) $(BIN)/python -m bench.cluster --workload-image $(IMAGE_REGISTRY)/hauberk-bookshop:$(IMAGE_TAG) \
+	  --results bench/results $(BENCH_CLUSTER_ARGS)
+
 # The Gateway API's own suite, which is a Go program; see tests/conformance/README.md. A run for Gateways, one for the mesh.
 CONFORMANCE := build/conformance.test
 CONFORMANCE_CLASS ?= hauberk
