@@ -26,6 +26,7 @@ from hauberk_control.cluster.pages import State, make_pages
 from hauberk_control.cluster.replicas import Replicas
 from hauberk_control.cluster.trust_bundles import TrustBundles
 from hauberk_control.gateways.reconciler import GatewayReconciler
+from hauberk_control.gateways.refusals import Refusal
 from hauberk_control.gateways.wanted import WantedGateways, wanted_gateways
 from hauberk_control.kubernetes.client import Client, open_client
 from hauberk_control.kubernetes.errors import ApiError
@@ -114,11 +115,12 @@ class ClusterControl:
         self._source: Final = ClusterSource(client, self._pipeline.kinds, random.random)
         self._state: Final = State(self._pipeline.discovery.proxies)
         replica = options.replica or f"{os.uname().nodename}-{os.getpid()}"
-        self._gateways: Final = GatewayReconciler(client, self._objects, options.revision, random.random)
         self._statuses: Final = StatusWriter(self._source, self._objects, self._wanted_statuses, random.random)
+        wake = self._statuses.wake
+        self._gateways: Final = GatewayReconciler(client, self._objects, options.revision, random.random, wake)
         self._lease: Final = Lease(self._objects, options.namespace, options.service, replica, random.random)
         place = (options.namespace, options.revision, replica)
-        own, wake = self._pipeline.discovery.proxies, self._statuses.wake
+        own = self._pipeline.discovery.proxies
         self._replicas: Final = Replicas(client, self._objects, place, own, lambda: self._lease.leading, wake, random.random)
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
@@ -242,17 +244,18 @@ class ClusterControl:
     async def _wanted_statuses(self) -> dict[ObjectKey, Status]:
         """What the leader makes of the store: also which gateways there are to be, since both ask the same view of it."""
         source = self._source
-        statuses, gateways = await trio.to_thread.run_sync(self._work_out, self._store, source.refused(), source.api_versions)
+        facts = (source.refused(), source.api_versions, self._gateways.refusals)
+        statuses, gateways = await trio.to_thread.run_sync(self._work_out, self._store, *facts)
         self._gateways.update(gateways)
         return statuses
 
     def _work_out(
-        self, store: Store, refused: Sequence[Known], api_versions: frozenset[str]
+        self, store: Store, refused: Sequence[Known], api_versions: frozenset[str], refusals: tuple[Refusal, ...]
     ) -> tuple[dict[ObjectKey, Status], WantedGateways]:
         view = self._pipeline.observed(store)
         gateways = wanted_gateways(view, self._options.proxies)
         proxies = self._replicas.proxies(lambda name: store.get(Pod, self._options.namespace, name) is not None)
-        found = view_statuses(view, proxies, cluster_facts(store, gateways, api_versions))
+        found = view_statuses(view, proxies, cluster_facts(store, gateways, api_versions, refusals))
         for known in refused:
             status = refused_status(known, view, found.get(known.key))
             if status is not None:

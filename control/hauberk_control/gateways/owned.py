@@ -1,7 +1,8 @@
-"""Objects that were made for Gateways, as the API server has them: enough to see that one is gone, or was changed."""
+"""Objects that were made for Gateways, as the API server has them: enough to see that one is gone, or was changed, or that it
+cannot have its pods."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -20,6 +21,10 @@ KINDS: Final = (
     Endpoint("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", namespaced=True),
 )
 """Everything that is made for a Gateway."""
+_WITH_PODS: Final = "Deployment"
+# What Kubernetes writes into a Deployment whose pods are refused: by a quota, by Pod Security, by an admission webhook.
+_PODS_REFUSED: Final = "ReplicaFailure"
+_LONGEST_FAILURE: Final = 500
 
 
 class OwnedKey(NamedTuple):
@@ -40,10 +45,29 @@ class Owned(NamedTuple):
     """Another one whenever what it asks for has changed; where the API server does not count that, whenever anything has."""
     is_gateways: bool
     """Whether a Gateway is its controller: a copy that somebody has made is not ours to remove."""
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    owners: frozenset[str]
+    """The uids of those that it belongs to."""
+    failure: str = ""
+    """Of a Deployment: what keeps its pods from being made, in the API server's words."""
+
+    def is_marked_as(self, manifest: Mapping[str, Any]) -> bool:
+        """Whether labels, annotations and owners stand as they were applied; what others add is theirs.
+
+        A generation does not count these.
+        """
+        metadata = manifest["metadata"]
+        return (
+            metadata["labels"].items() <= self.labels.items()
+            and metadata.get("annotations", {}).items() <= self.annotations.items()
+            and {owner["uid"] for owner in metadata["ownerReferences"]} <= self.owners
+        )
 
 
 class _Owner(msgspec.Struct):
     kind: str
+    uid: str = ""
     controller: bool = False
 
 
@@ -53,11 +77,24 @@ class _Metadata(msgspec.Struct, rename="camel"):
     uid: str = ""
     resource_version: str = ""
     generation: int = 0
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     owner_references: list[_Owner] = []
+
+
+class _Condition(msgspec.Struct):
+    type: str
+    status: str
+    message: str = ""
+
+
+class _Status(msgspec.Struct):
+    conditions: list[_Condition] = []
 
 
 class _Object(msgspec.Struct):
     metadata: _Metadata
+    status: _Status = msgspec.field(default_factory=_Status)
 
 
 def state_of(manifest: Mapping[str, object]) -> str:
@@ -78,16 +115,29 @@ class OwnedObjects:
 
     @property
     def collection(self) -> Collection:
-        """What to follow: of these objects the metadata alone."""
+        """What to follow: of these objects the metadata alone, but for Deployments, which tell of their pods."""
         selectors = (("labelSelector", self._selector),)
+        if self.endpoint.kind == _WITH_PODS:
+            return Collection(self.endpoint.collection(), selectors)
         return Collection(self.endpoint.collection(), selectors, METADATA_LIST_ONLY, METADATA_ONLY)
 
     # Sink.
 
     def decode(self, data: bytes) -> Owned:
-        metadata = msgspec.json.decode(data, type=_Object).metadata
+        found = msgspec.json.decode(data, type=_Object)
+        metadata = found.metadata
         is_gateways = any(owner.controller and owner.kind == Gateway.KIND for owner in metadata.owner_references)
-        return Owned(metadata.name, metadata.namespace, metadata.uid, _state(metadata), is_gateways)
+        return Owned(
+            metadata.name,
+            metadata.namespace,
+            metadata.uid,
+            _state(metadata),
+            is_gateways,
+            metadata.labels,
+            metadata.annotations,
+            frozenset([owner.uid for owner in metadata.owner_references]),
+            _failure(found.status),
+        )
 
     def replace(self, items: Sequence[Owned]) -> None:
         self.objects.clear()
@@ -108,6 +158,11 @@ class OwnedObjects:
 
     def _key(self, item: Owned) -> OwnedKey:
         return OwnedKey(self.endpoint.kind, item.namespace, item.name)
+
+
+def _failure(status: _Status) -> str:
+    refused = [one.message for one in status.conditions if (one.type, one.status) == (_PODS_REFUSED, "True")]
+    return refused[0][:_LONGEST_FAILURE] if refused else ""
 
 
 def _state(metadata: _Metadata) -> str:

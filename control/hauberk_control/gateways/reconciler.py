@@ -2,8 +2,9 @@
 
 Driven by levels: it compares what should be with what was applied and with what is there, whenever one of these changes. An
 object is applied when its manifest is another one than last time, when it is gone, and when somebody has changed it; the last
-with a pause that grows, so that two who disagree do not keep the API server busy. What a Gateway leaves behind when it is deleted
-goes by its owner references; what it no longer wants while it is there, such as the objects of its former class, goes here.
+with a pause that grows, so that two who disagree do not keep the API server busy. Fields that we do not set, replicas that
+somebody scales among them, are whoever's who sets them. What a Gateway leaves behind when it is deleted goes by its owner
+references; what it no longer wants while it is there, such as the objects of its former class, goes here.
 """
 
 import math
@@ -15,11 +16,14 @@ import trio
 
 from hauberk_control.gateways.names import MANAGED_BY, MANAGED_LABEL
 from hauberk_control.gateways.owned import KINDS, Owned, OwnedKey, OwnedObjects, state_of
+from hauberk_control.gateways.refusals import Refusal, refused
+from hauberk_control.gateways.replicas import with_replicas_of_others
 from hauberk_control.gateways.wanted import WantedGateways
-from hauberk_control.kubernetes.errors import ApiError
+from hauberk_control.kubernetes.errors import ApiError, Unreachable
 from hauberk_control.kubernetes.follow import Follower, Streams
 from hauberk_core.agent.backoff import Backoff
 from hauberk_core.agent.logs import LOG
+from hauberk_core.resources import Gateway
 
 # After a refusal, or when somebody else changes what we apply: sooner at first, because most such things pass.
 _SHORTEST_SECONDS: Final = 1.0
@@ -65,26 +69,46 @@ class _Pause:
             self._backoff.reset()
         self.until = now + self._backoff.next_pause()
 
+    def relent(self) -> None:
+        """There was nothing to mend: what was changed is not ours, and is no quarrel."""
+        self._backoff.reset()
+        self.until = min(self.until, trio.current_time() + _SHORTEST_SECONDS)
+
 
 class GatewayReconciler:
     """Works while this control leads."""
 
-    def __init__(self, client: Streams, objects: ObjectApi, revision: str, random: Callable[[], float]) -> None:
-        """Args: random - uniform in [0, 1)."""
+    def __init__(
+        self,
+        client: Streams,
+        objects: ObjectApi,
+        revision: str,
+        random: Callable[[], float],
+        tell: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Args: random - uniform in [0, 1); tell - called when `refusals` are others."""
         self._client: Final = client
         self._objects: Final = objects
         self._random: Final = random
+        self._tell: Final = tell
         self._owned: Final = {kind.kind: OwnedObjects(kind, revision, self._look) for kind in KINDS}
         self._wanted: WantedGateways | None = None
         self._applied: Final[dict[OwnedKey, _Applied]] = {}
         self._pauses: Final[dict[OwnedKey, _Pause]] = {}
-        self._troubles: Final[dict[OwnedKey, str]] = {}
+        self._troubles: Final[dict[OwnedKey, Refusal | None]] = {}
+        """None: the API server is away, which is nobody's fault here."""
+        self._refusals: tuple[Refusal, ...] = ()
         self._changed = trio.Event()
 
     def update(self, wanted: WantedGateways) -> None:
         """From now on this should be."""
         self._wanted = wanted
         self._look()
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """What is not as it should be, for the Gateways' status."""
+        return self._refusals
 
     async def run(self) -> None:
         """Work until cancelled; what is half done then is done by whoever leads next."""
@@ -94,6 +118,7 @@ class GatewayReconciler:
             while True:
                 self._changed = trio.Event()
                 due = await self._reconcile()
+                self._tell_refusals()
                 with trio.move_on_at(due):
                     await self._changed.wait()
 
@@ -108,6 +133,15 @@ class GatewayReconciler:
 
     def _look(self) -> None:
         self._changed.set()
+
+    def _tell_refusals(self) -> None:
+        found = [trouble for trouble in self._troubles.values() if trouble is not None]
+        for owned in self._owned.values():
+            found += [Refusal(key, live.failure, of_pods=True) for key, live in owned.objects.items() if live.failure]
+        refusals = tuple(sorted(found))
+        if refusals != self._refusals:
+            self._refusals = refusals
+            self._tell()
 
     async def _reconcile(self) -> float:
         """Compare, and do what there is to do. Returns: when to look again though nothing changes, on trio's clock."""
@@ -138,8 +172,9 @@ class GatewayReconciler:
         live = self._owned[key.kind].objects.get(key)
         state = None if live is None else live.state
         is_new = applied is None or applied.digest != digest
+        is_marked = live is not None and live.is_marked_as(manifest)
         if applied is not None and not is_new:
-            if state == applied.state:
+            if state == applied.state and is_marked:
                 self._applied[key] = applied._replace(before=state)
                 return math.inf
             if state == applied.before and now < applied.at + _HEARD_SECONDS:
@@ -151,33 +186,26 @@ class GatewayReconciler:
             pause.extend()
         try:
             if live is None:
-                await self._make_sure_it_is_nobodys(key, manifest)
-            stored = await self._objects.apply(await self._without_scaled_replicas(key, manifest))
+                await self._make_sure_it_is_not_somebodys(key, manifest)
+            if key.kind == "Deployment":
+                manifest = await with_replicas_of_others(manifest, self._objects)
+            stored = await self._objects.apply(manifest)
         except (ApiError, _SomebodyElses) as error:
-            self._note(key, str(error))
+            self._note(key, error)
             if pause.until <= now:
                 pause.extend()
             return pause.until
+        if is_marked and state_of(stored) == state:
+            pause.relent()
         self._applied[key] = _Applied(digest, state_of(stored), state, trio.current_time())
         self._troubles.pop(key, None)
         return trio.current_time() + _HEARD_SECONDS
 
-    async def _make_sure_it_is_nobodys(self, key: OwnedKey, manifest: Mapping[str, Any]) -> None:
+    async def _make_sure_it_is_not_somebodys(self, key: OwnedKey, manifest: Mapping[str, Any]) -> None:
         """An object of this name that was not made for a Gateway stays as it is. Raises: _SomebodyElses, ApiError."""
         found = await self._objects.get(manifest["apiVersion"], key.kind, key.namespace, key.name)
-        if found is not None and found["metadata"].get("labels", {}).get(MANAGED_LABEL) != MANAGED_BY:
+        if found is not None and not _is_made_by_us(found["metadata"], manifest["metadata"]):
             raise _SomebodyElses("there is one of this name that was not made for the Gateway; rename or remove it")
-
-    async def _without_scaled_replicas(self, key: OwnedKey, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Leave the number of pods to an autoscaler, if one looks after this Deployment. Raises: ApiError."""
-        if key.kind != "Deployment" or "replicas" not in manifest["spec"]:
-            return manifest
-        for scaler in await self._objects.list("autoscaling/v2", "HorizontalPodAutoscaler", ""):
-            target = scaler["spec"]["scaleTargetRef"]
-            if (scaler["metadata"]["namespace"], target["kind"], target["name"]) == (key.namespace, key.kind, key.name):
-                spec = {name: value for name, value in manifest["spec"].items() if name != "replicas"}
-                return {**manifest, "spec": spec}
-        return manifest
 
     async def _remove(self, owned: OwnedObjects, key: OwnedKey, live: Owned) -> float:
         pause = self._pauses.setdefault(key, _Pause(self._random))
@@ -188,19 +216,38 @@ class GatewayReconciler:
         try:
             await self._objects.delete(owned.endpoint.api_version, key.kind, key.namespace, key.name, live.uid)
         except ApiError as error:
-            self._note(key, f"it cannot be removed: {error}")
+            self._note(key, error)
         else:
             LOG.info("%s %s/%s is removed: no Gateway asks for it", *key)
         return pause.until
 
-    def _note(self, key: OwnedKey, trouble: str) -> None:
-        if self._troubles.get(key) != trouble:
-            LOG.warning("%s %s/%s of a Gateway: %s", *key, trouble)
+    def _note(self, key: OwnedKey, error: "ApiError | _SomebodyElses") -> None:
+        trouble: Refusal | None = None
+        if isinstance(error, _SomebodyElses):
+            trouble = Refusal(key, str(error))
+        elif not isinstance(error, Unreachable):
+            trouble = refused(key, error)
+        # The client tells that the API server is away, once for all.
+        if trouble is not None and self._troubles.get(key) != trouble:
+            LOG.warning("%s %s/%s of a Gateway: %s", *key, error)
         self._troubles[key] = trouble
 
 
 class _SomebodyElses(Exception):
     """The object is not ours to change; the message says so."""
+
+
+def _is_made_by_us(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether an object that stands there was made for the Gateway, though somebody may have taken its labels, or its owner.
+
+    Args: found, wanted - metadata of objects.
+    """
+    controllers = [owner for owner in found.get("ownerReferences", ()) if owner.get("controller")]
+    if controllers:
+        # Of a Gateway of this name that was there before: Kubernetes collects it, and until then it refuses a second controller.
+        uids = {owner["uid"] for owner in wanted["ownerReferences"]}
+        return controllers[0]["uid"] in uids or controllers[0]["kind"] == Gateway.KIND
+    return bool(found.get("labels", {}).get(MANAGED_LABEL) == MANAGED_BY)
 
 
 def _key_of(manifest: Mapping[str, Any]) -> OwnedKey:

@@ -251,7 +251,8 @@ def _refused(response: urllib3.BaseHTTPResponse, method: str, path: str) -> ApiE
         told = msgspec.json.decode(body, type=_Refusal).message
     except (msgspec.MsgspecError, ValueError):
         told = body.decode(errors="replace")
-    return ApiError(response.status, f"{method} {path}: {response.status}: {told[:_LONGEST_MESSAGE] or response.reason}")
+    told = told[:_LONGEST_MESSAGE]
+    return ApiError(response.status, f"{method} {path}: {response.status}: {told or response.reason}", told)
 
 
 def _shown(error: Exception) -> str:

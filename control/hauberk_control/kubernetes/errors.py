@@ -20,10 +20,12 @@ class ApiError(Exception):
     `status` is HTTP's, 0 where there was no answer: whether a request had an effect is then not known.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, words: str = "") -> None:
         super().__init__(message)
         self.status: Final = status
         self.message: Final = message
+        self.words: Final = words
+        """The API server's own, bounded; empty where it said nothing."""
 
 
 class Unreachable(ApiError):

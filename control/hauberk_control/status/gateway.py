@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hauberk_control.discovery.status import ProxyStatus
+from hauberk_control.gateways.refusals import Refusal
 from hauberk_control.status.cluster import Deployed
 from hauberk_control.status.conditions import AddressStatus, Condition, Status, fails, holds, joined, told
 from hauberk_control.status.listeners import listener_statuses
@@ -88,6 +89,12 @@ def _programmed(generation: int, accepted: Condition, configured: Condition, dep
     if accepted.status != "True":
         message = "no listener can serve" if accepted.reason == "ListenersNotValid" else accepted.message
         return fails(PROGRAMMED, "Invalid", generation, message)
+    if deployed is not None:
+        # Those pods that there are serve on.
+        refusals = [one for one in deployed.refusals if not one.of_pods or configured.status != "True"]
+        if refusals:
+            reason = "NoResources" if any(one.is_for_want_of_resources for one in refusals) else "Refused"
+            return fails(PROGRAMMED, reason, generation, joined([_refused(one) for one in refusals]))
     if deployed is not None and deployed.addresses.unusable:
         message = f"these addresses cannot be had: {joined(deployed.addresses.unusable, ', ')}; choose others, or leave them out"
         return fails(PROGRAMMED, "AddressNotUsable", generation, message)
@@ -95,6 +102,12 @@ def _programmed(generation: int, accepted: Condition, configured: Condition, dep
         message = "it has no address yet: its Service waits for one of the cluster's load balancer"
         return fails(PROGRAMMED, "AddressNotAssigned", generation, message)
     return configured
+
+
+def _refused(refusal: Refusal) -> str:
+    key = refusal.key
+    what = f"the pods of {key.kind} {key.name}" if refusal.of_pods else f"{key.kind} {key.name}"
+    return f"{what} cannot be had: {refusal.message}"
 
 
 def _references(gateway: Gateway, view: View, states: Sequence[ListenerState]) -> Condition:

@@ -6,6 +6,8 @@ from resource_scenarios import config_map, secret, service, store_of
 from trustme import CA
 
 from hauberk_control.gateways.addresses import GatewayAddresses, StatusAddress
+from hauberk_control.gateways.owned import OwnedKey
+from hauberk_control.gateways.refusals import Refusal
 from hauberk_control.gateways.wanted import wanted_gateways
 from hauberk_control.proxy_settings import ProxySettings
 from hauberk_control.status.cluster import Cluster, Deployed, cluster_facts
@@ -104,6 +106,34 @@ def test_what_keeps_a_gateway_from_being_reached(
     assert told(status.conditions)["Programmed"] == programmed
     # Its listeners are what they are, wherever they are reached.
     assert listeners_of(status)["http"]["Programmed"] == PROGRAMMED
+
+
+QUOTA = Refusal(OwnedKey("Service", "default", "web-hauberk"), "403 services is forbidden: exceeded quota: few")
+ADMISSION = Refusal(OwnedKey("Deployment", "default", "web-hauberk"), '400 admission webhook "guard" denied the request: no')
+NO_PODS = Refusal(OwnedKey("Deployment", "default", "web-hauberk"), "pods are forbidden: violates PodSecurity", of_pods=True)
+
+
+@pytest.mark.parametrize(
+    ("refusals", "reason", "words"),
+    [
+        ((ADMISSION,), "Refused", 'Deployment web-hauberk cannot be had: 400 admission webhook "guard"'),
+        ((ADMISSION, QUOTA), "NoResources", "Service web-hauberk cannot be had: 403 services is forbidden"),
+    ],
+)
+def test_what_the_api_server_refuses_is_told_in_its_words(refusals: tuple[Refusal, ...], reason: str, words: str) -> None:
+    status = on_cluster(Deployed(GatewayAddresses((AN_ADDRESS,)), refusals=refusals))
+    (programmed,) = [one for one in status.conditions if one.type == "Programmed"]
+    assert (programmed.status, programmed.reason) == ("False", reason)
+    assert words in programmed.message
+    assert told(status.conditions)["Accepted"] == ACCEPTED
+
+
+def test_pods_that_are_refused_count_where_no_other_serves() -> None:
+    deployed = Deployed(GatewayAddresses((AN_ADDRESS,)), refusals=(NO_PODS,))
+    assert told(on_cluster(deployed).conditions)["Programmed"] == PROGRAMMED
+    view = Translator().view(store_of(gateway()))
+    without = view_statuses(view, [], Cluster(lambda _: deployed, frozenset()))[KEY]
+    assert told(without.conditions)["Programmed"] == ("False", "Refused")
 
 
 def test_an_address_that_cannot_be_had_is_named() -> None:
