@@ -10,10 +10,12 @@ from hauberk_control.store import Store, key_of
 from hauberk_control.translate.finding import Finding
 from hauberk_control.translate.node import Node
 from hauberk_control.translate.notes import MissingPlugin, Notes
+from hauberk_control.translate.plugin_policy import PluginPolicies
 from hauberk_control.translate.plugin_uses import hold_against
 from hauberk_control.translate.translate import Translation
 from hauberk_control.translate.view import View
 from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.plugin.control_plugins import attach_plugins
 from hauberk_core.plugin.host import PluginHost
@@ -51,7 +53,8 @@ class PluginTranslation:
         translation = self._translator.translate(store, node)
         scope = _NodeScope(store, node, self._secret, translation.traffic_policies)
         added = attach_plugins(self._host, scope, translation.snapshot)
-        held = hold_against(added.snapshot, node.plugins)
+        policies = self._translator.view(store).plugins
+        held = hold_against(added.snapshot, node.plugins, policies.wanted_versions)
         snapshot = held.snapshot
         if snapshot is not translation.snapshot:
             snapshot = msgspec.structs.replace(snapshot, version=self._version(snapshot))
@@ -63,16 +66,15 @@ class PluginTranslation:
                 for problem in added.problems
             ]
         )
-        view = self._translator.view(store)
-        owners = {view.plugins.owner(config) for config in held.uses}
-        missing = [MissingPlugin(view.plugins.owner(config), config.plugin, config.failure) for config in held.missing]
+        owners = {policies.owner(config) for config in held.uses}
+        missing = [_missing(config, node, policies) for config in held.missing]
         notes = Notes(
             findings=found,
             problems=(*translation.notes.problems, *added.failures),
             policies=translation.notes.policies | {owner for owner in owners if owner is not None},
             missing=tuple(dict.fromkeys(missing)),
         )
-        problems = (*translation.problems, *view.locate(found), *added.failures)
+        problems = (*translation.problems, *self._translator.view(store).locate(found), *added.failures)
         return translation._replace(snapshot=snapshot, problems=problems, notes=notes)
 
     def _version(self, snapshot: Snapshot) -> str:
@@ -81,6 +83,11 @@ class PluginTranslation:
         for name, resource in sorted(encode_configuration(snapshot, {}, self._encoder).items()):
             digest.update(f"{name}\0{resource.version}\0".encode())
         return digest.hexdigest()[: 2 * _DIGEST_OCTETS]
+
+
+def _missing(config: PluginConfig, node: Node, policies: PluginPolicies) -> MissingPlugin:
+    installed = (node.plugins or {}).get(config.plugin)
+    return MissingPlugin(policies.owner(config), config.plugin, config.failure, installed, policies.wanted_versions(config))
 
 
 class _NodeScope:

@@ -130,7 +130,7 @@ def test_a_reply_ends_the_exchange(build: "Build", place: str) -> None:
 @pytest.mark.parametrize("place", ["chain", "route"])
 def test_requests_for_a_plugin_that_is_missing_are_refused(build: "Build", place: str) -> None:
     places: dict[str, dict[str, Any]] = {"chain": {}, "route": {}}
-    places[place]["plugins"] = (msgspec.structs.replace(use("waf"), missing=True),)
+    places[place]["plugins"] = (msgspec.structs.replace(use("waf"), missing="it is not installed"),)
     scenario = build(chain=places["chain"], route=places["route"], plugins=filters_host())
     endpoint = scenario.serve()
     client = scenario.browser()

@@ -30,7 +30,7 @@ class ImageValues(Part, frozen=True, kw_only=True):
     control: str = "hauberk-control"
     """The name of control's image."""
     proxy: str = "hauberk-proxy"
-    """The name of the proxies' image: ours, or one that is derived from it and has your plugins."""
+    """The name of the proxies' image."""
 
 
 class ControlValues(Part, frozen=True, kw_only=True):
@@ -50,6 +50,8 @@ class ControlValues(Part, frozen=True, kw_only=True):
 class ProxyValues(Part, frozen=True, kw_only=True):
     """What sidecars and gateways have alike."""
 
+    image: str = ""
+    """Another image for all proxies, as one that is derived from ours and has your plugins; whole, with registry and tag."""
     workers: int = 1
     """Processes that carry traffic, for each proxy."""
     resources: Resources = ProxySettings().resources

@@ -173,8 +173,9 @@ def status(mesh: Path | None, output: Literal["text", "json"]) -> int:
 
 @click.command()
 @_MESH
+@click.option("--plugins", is_flag=True, help="Show the plugins that are installed beside each, and their versions.")
 @output_option("hauberk_control.local.messages:Proxies")
-def proxies(mesh: Path | None, output: Literal["text", "json"]) -> int:
+def proxies(mesh: Path | None, plugins: bool, output: Literal["text", "json"]) -> int:
     """Show every connected proxy: what it serves, whether that is the latest, and what it last refused.
 
     PROGRAM is the version of hauberk that it runs, VERSION that of its configuration, which has served for IN-FORCE. REFUSED
@@ -184,11 +185,12 @@ def proxies(mesh: Path | None, output: Literal["text", "json"]) -> int:
     \b
     Examples:
       hauberk proxies
+      hauberk proxies --plugins
       hauberk proxies -o json
     """
     from hauberk_cli.mesh.proxies import show_proxies
 
-    return show_proxies(mesh, output == JSON)
+    return show_proxies(mesh, output == JSON, plugins)
 
 
 @click.command()

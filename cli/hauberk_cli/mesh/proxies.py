@@ -15,11 +15,16 @@ from hauberk_control.local.messages import AskProxies, Proxies, ProxyRow, Refusa
 _HEADINGS: Final = ("PROXY", "ROLE", "PROGRAM", "VERSION", "LATEST", "IN-FORCE", "CONNECTED", "REFUSED", "IDENTITY")
 
 
-def show_proxies(mesh: Path | None, as_json: bool) -> int:
-    """Returns: the exit code."""
+_PLUGIN_HEADINGS: Final = ("PROXY", "ROLE", "PLUGIN", "VERSION")
+
+
+def show_proxies(mesh: Path | None, as_json: bool, plugins: bool) -> int:
+    """Args: plugins - show what is installed beside each instead. Returns: the exit code."""
     answer = ask_control(mesh, AskProxies(), Proxies)
     if as_json:
         show_json(answer)
+    elif plugins:
+        show_table([_PLUGIN_HEADINGS, *[row for proxy in answer.proxies for row in _plugin_rows(proxy)]])
     else:
         show_table([_HEADINGS, *[_row(proxy) for proxy in answer.proxies]])
         for proxy in answer.proxies:
@@ -49,6 +54,10 @@ def _row(proxy: ProxyRow) -> tuple[str, ...]:
         "never" if proxy.last_refusal is None else _when(proxy.last_refusal),
         proxy.identity,
     )
+
+
+def _plugin_rows(proxy: ProxyRow) -> list[tuple[str, ...]]:
+    return [(full_name(proxy), proxy.role, plugin, version or "-") for plugin, version in sorted(proxy.plugins.items())]
 
 
 def _when(refusal: RefusalRow) -> str:

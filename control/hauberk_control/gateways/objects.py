@@ -1,10 +1,12 @@
 """The objects that serve a Gateway, as manifests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from hauberk_control.gateways.listening import GatewayPort, pod_port
 from hauberk_control.gateways.names import MANAGED_BY, MANAGED_LABEL, REVISION_LABEL, deployed_name, selector_labels
+from hauberk_control.inject.annotations import PROXY_IMAGE
 from hauberk_control.proxy_pod import (
     Manifest,
     environment,
@@ -18,7 +20,6 @@ from hauberk_control.proxy_settings import ProxySettings
 from hauberk_core import pod
 from hauberk_core.resources import Gateway
 
-PROXY_IMAGE_ANNOTATIONS: Final = ("hauberk.dev/proxy-image", "sidecar.istio.io/proxyImage")
 SERVICE_TYPE_ANNOTATIONS: Final = ("hauberk.dev/service-type", "networking.istio.io/service-type")
 _SERVICE_TYPES: Final = ("LoadBalancer", "NodePort", "ClusterIP")
 
@@ -36,6 +37,8 @@ class Making(NamedTuple):
     settings: ProxySettings
     load_balancer_ip: str = ""
     """The address that its owner asks for; empty: any."""
+    namespace_annotations: Mapping[str, str] = MappingProxyType({})
+    """What counts for all proxies of its namespace where the Gateway itself says nothing."""
     sets_replicas: bool = True
     """Whether the number of pods is for the settings to say, not for a HorizontalPodAutoscaler."""
 
@@ -157,7 +160,7 @@ def _container(making: Making) -> Manifest:
     own: Manifest = {"name": pod.GATEWAY, "value": making.gateway.metadata.name}
     return {
         "name": pod.PROXY_CONTAINER,
-        "image": _annotated(making, PROXY_IMAGE_ANNOTATIONS) or settings.image,
+        "image": _image(making),
         "imagePullPolicy": settings.image_pull_policy,
         "command": ["python", "-m", "hauberk_gateway"],
         "env": [*environment(settings, making.name), own],
@@ -168,6 +171,11 @@ def _container(making: Making) -> Manifest:
         "startupProbe": startup_probe(),
         "volumeMounts": volume_mounts(),
     }
+
+
+def _image(making: Making) -> str:
+    of_namespace = [making.namespace_annotations.get(name) for name in PROXY_IMAGE.names]
+    return _annotated(making, PROXY_IMAGE.names) or next(filter(None, of_namespace), making.settings.image)
 
 
 def _container_port(name: str, number: int, transport: str = "TCP") -> Manifest:

@@ -1,6 +1,7 @@
 """From a Gateway to what a cluster should have for it: a pure function."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from hauberk_control.gateways.addresses import WantedAddresses, wanted_addresses
@@ -45,6 +46,7 @@ def plan_gateway(
     listeners: Sequence[GatewayListener],
     settings: ProxySettings,
     parameters: Parameters,
+    namespace_annotations: Mapping[str, str] = MappingProxyType({}),
 ) -> GatewayPlan:
     """What to have for a Gateway of ours. Args: listeners - its own, and those that ListenerSets add."""
     wanted = wanted_addresses(gateway)
@@ -59,6 +61,7 @@ def plan_gateway(
         gateway_ports(listeners),
         settings,
         load_balancer_ip=wanted.ips[0] if wanted.ips else "",
+        namespace_annotations=namespace_annotations,
         sets_replicas=_ONLY_IF_ASKED not in overlays,
     )
     objects: list[Manifest] = []

@@ -36,10 +36,12 @@ def wanted_gateways(view: View, settings: ProxySettings) -> WantedGateways:
         class_name, namespace = gateway.spec.gateway_class_name, gateway.metadata.namespace
         if not view.class_is_ours(class_name):
             continue
-        revision = gateway_revision(gateway, store.get(Namespace, "", namespace))
+        own = store.get(Namespace, "", namespace)
+        revision = gateway_revision(gateway, own)
         if is_of(revision, settings.revision, settings.inject.tags):
             listeners = [state.spec for state in view.listeners(gateway)]
-            plan = plan_gateway(gateway, listeners, settings, parameters)
+            annotations = own.metadata.annotations if own is not None else {}
+            plan = plan_gateway(gateway, listeners, settings, parameters, annotations)
             plans[namespace, gateway.metadata.name] = plan
             if plan.wanted.is_manual:
                 continue

@@ -85,7 +85,7 @@ PROXY_IMAGE: Final = Annotation(
     "hauberk.dev/proxy-image",
     "sidecar.istio.io/proxyImage",
     "an image's name",
-    "The image of proxy and init container: one derived from ours, with plugins in it. Of a namespace: of all its pods.",
+    "The image of proxy and init container: one derived from ours, with plugins in it. Of a namespace: of all its proxies.",
 )
 NATIVE_SIDECAR: Final = Annotation(
     "hauberk.dev/native-sidecar",

@@ -138,7 +138,7 @@ def read_wishes(annotations: Mapping[str, str], namespace: Namespace, settings: 
             reader.read(names.INCLUDE_OUTBOUND_RANGES, all_or_ranges, defaults.include_outbound_ip_ranges),
             reader.read(names.EXCLUDE_OUTBOUND_RANGES, range_list, defaults.exclude_outbound_ip_ranges),
         ),
-        image=reader.read(names.PROXY_IMAGE, image_name, _image_of(namespace) or settings.image),
+        image=reader.read(names.PROXY_IMAGE, image_name, _image_of(namespace, reader.warnings) or settings.image),
         resources=_resources(reader, settings),
         native=_native(reader, defaults.native_sidecars, native_sidecars),
         hold=defaults.hold_application if hold is None else hold,
@@ -183,13 +183,14 @@ def _interception_mode(text: str) -> _Mode:
     return mode
 
 
-def _image_of(namespace: Namespace) -> str | None:
-    """What the namespace's annotation says; a wrong one there is not this pod's mistake, and is left out."""
+def _image_of(namespace: Namespace, warnings: list[str]) -> str | None:
+    """What the namespace's annotation says; a wrong one there is not this pod's mistake, and is told and left out."""
     for name in names.PROXY_IMAGE.names:
         if name in namespace.annotations:
             try:
                 return image_name(namespace.annotations[name])
-            except ValueError:
+            except ValueError as error:
+                warnings.append(f"annotation {name} of namespace {namespace.name} has no effect: {error}")
                 return None
     return None
 

@@ -199,6 +199,8 @@ class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
     """Its own."""
     program: str = ""
     """The program that it runs, and its version; empty where it does not say."""
+    plugins: dict[str, str] = {}
+    """The data halves that are installed beside it and not switched off, with their packages' versions."""
     version: str
     """Of the configuration that it serves by; empty: none yet."""
     current: bool

@@ -82,6 +82,7 @@ def proxy_rows(proxies: Sequence[ProxyStatus], now: float) -> list[ProxyRow]:
             name=proxy.name,
             namespace=proxy.namespace,
             program=proxy.program,
+            plugins=proxy.plugins,
             version=proxy.version,
             current=proxy.current,
             behind_seconds=proxy.behind_seconds,

@@ -1,6 +1,7 @@
 """Whether the proxies that an object concerns have it: what they acknowledged and refused, merged into one condition."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from hauberk_control.discovery.status import ProxyStatus
 from hauberk_control.status.conditions import Condition, fails, holds, joined
@@ -11,6 +12,8 @@ PROGRAMMED = "Programmed"
 """Gateway API's, for Gateways and their listeners."""
 POLICY_PROGRAMMED = "hauberk.dev/Programmed"
 """Ours, for policies: Gateway API has none for them."""
+
+_INSTALL: Final = "install it there (on Kubernetes: an image that has it, by the annotation hauberk.dev/proxy-image)"
 
 
 def of_gateway(gateway: Gateway, proxies: Sequence[ProxyStatus]) -> list[ProxyStatus]:
@@ -56,13 +59,20 @@ def _missing(key: ObjectKey, proxies: Iterable[ProxyStatus]) -> str:
     if not lacking:
         return ""
     one = lacking[0][1]
+    absent = [_name(proxy) for proxy, missing in lacking if missing.installed is None]
+    other = [f"{_name(proxy)} ({missing.installed or 'unknown'})" for proxy, missing in lacking if missing.installed is not None]
+    where = [f"is not installed at {_few(absent)}"] if absent else []
+    where += [f"is of another version than {one.wanted} at {_few(other)}"] if other else []
     outcome = "are answered with 503 (failure: closed)" if one.failure == "closed" else "go on without it (failure: open)"
-    names = _names([proxy for proxy, _ in lacking])
-    return f"the plugin {one.plugin!r} is not installed at {names}; its requests there {outcome}"
+    return f"the plugin {one.plugin!r} {', and '.join(where)}; its requests there {outcome}; {_INSTALL}"
 
 
 def _names(proxies: Sequence[ProxyStatus]) -> str:
-    return joined(list(dict.fromkeys([_name(proxy) for proxy in proxies])), ", ")
+    return _few([_name(proxy) for proxy in proxies])
+
+
+def _few(names: Sequence[str]) -> str:
+    return joined(list(dict.fromkeys(names)), ", ")
 
 
 def _name(proxy: ProxyStatus) -> str:

@@ -8,13 +8,17 @@ from hauberk_core.model.errors import ConfigError
 
 
 class MissingPlugin(NamedTuple):
-    """A plugin that the proxy was to use and does not have."""
+    """A plugin that the proxy was to use and does not have, or not in a version that is wanted."""
 
     policy: ObjectKey | None
     """Who wants it; None: a plugin's own translation."""
     plugin: str
     failure: Literal["open", "closed"]
     """`open`: its requests go on without it; `closed`: they are answered with 503."""
+    installed: str | None = None
+    """The version that the proxy has; empty: it does not know; None: it has none."""
+    wanted: str = ""
+    """Versions that would do; empty: any."""
 
 
 class Notes(NamedTuple):

@@ -12,6 +12,7 @@ import msgspec
 
 from hauberk_control.store import ObjectKey, Store, key_of
 from hauberk_control.translate.finding import Finding, findings
+from hauberk_control.translate.plugin_versions import versions_fault
 from hauberk_control.translate.precedence import seniority
 from hauberk_control.translate.versions import Versions
 from hauberk_core.model import syntax
@@ -40,7 +41,7 @@ class PluginPolicies:
 
     def __init__(self, store: Store, read: ReadPolicy = read_nothing) -> None:
         self._attached: Final[dict[tuple[str, str, str, str, str | None], Plugins]] = {}
-        self._owners: Final[dict[int, tuple[PluginConfig, ObjectKey]]] = {}
+        self._owners: Final[dict[int, tuple[PluginConfig, PluginPolicy]]] = {}
         """By the identity of what became of each policy, which is held, so that nothing else can have it."""
         self._at_callers: Final[dict[tuple[str, str, str | None], Plugins]] = {}
         self._versions: Final[dict[tuple[str, str, str | None], Versions]] = {}
@@ -76,7 +77,7 @@ class PluginPolicies:
         )
         if spec.timeout is not None:
             config = msgspec.structs.replace(config, timeout=_bounded(spec.timeout))
-        self._owners[id(config)] = (config, key_of(policy))
+        self._owners[id(config)] = (config, policy)
         for index, target in enumerate(spec.target_refs):
             use = uses[target.kind]
             place = (policy.metadata.namespace, target.name, target.section_name)
@@ -95,7 +96,12 @@ class PluginPolicies:
     def owner(self, config: PluginConfig) -> ObjectKey | None:
         """The policy that `config`, found in a snapshot, came from; None: none of these."""
         found = self._owners.get(id(config))
-        return None if found is None else found[1]
+        return None if found is None else key_of(found[1])
+
+    def wanted_versions(self, config: PluginConfig) -> str:
+        """Versions of its plugin that will do for the policy that `config` came from; empty: any."""
+        found = self._owners.get(id(config))
+        return "" if found is None else found[1].spec.version or ""
 
     def _on(self, resource: Resource, section: str | None) -> Plugins:
         group, kind, namespace, name = key_of(resource)
@@ -165,6 +171,9 @@ def _mistakes(policy: PluginPolicy, store: Store) -> list[Mistake]:
     fault = syntax.resource_name(policy.spec.plugin)
     if fault is not None:
         mistakes.append(Mistake(("spec", "plugin"), *fault))
+    fault = versions_fault(policy.spec.version or "")
+    if fault is not None:
+        mistakes.append(Mistake(("spec", "version"), *fault))
     for index, target in enumerate(policy.spec.target_refs):
         mistake = _target_mistake(policy, target, store)
         if mistake is not None:

@@ -2,20 +2,25 @@
 
 A proxy would refuse the whole configuration for one plugin that it does not have. So it is told of such a plugin only what it can
 do without it: with `failure: open` nothing at all, with `closed` that it is `missing`, and then the requests in question are
-answered with 503, as if the plugin had failed. Guards fail open by their nature, so that a missing one is left out.
+answered with 503, as if the plugin had failed. Guards fail open by their nature, so that a missing one is left out. A plugin in
+a version that its policy does not want is a missing one.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
 import msgspec
 
+from hauberk_control.translate.plugin_versions import suits
 from hauberk_core.model.listener import Listener
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import Route, RouteTable
 from hauberk_core.model.snapshot import Snapshot
 
 Plugins = tuple[PluginConfig, ...]
+
+# Of a version; it is a stranger's word.
+_LONGEST_SHOWN: Final = 64
 
 
 class Held(NamedTuple):
@@ -29,9 +34,20 @@ class Held(NamedTuple):
     """Those of `uses` whose plugins the proxy lacks."""
 
 
-def hold_against(snapshot: Snapshot, installed: Mapping[str, str] | None) -> Held:
-    """Take out what the proxy cannot do. Args: installed - its plugins; None: it does not say, and is taken to have all."""
-    uses = _Uses(installed)
+def any_version(_config: PluginConfig) -> str:
+    """Where nobody asks for a certain one."""
+    return ""
+
+
+def hold_against(
+    snapshot: Snapshot, installed: Mapping[str, str] | None, wanted: Callable[[PluginConfig], str] = any_version
+) -> Held:
+    """Take out what the proxy cannot do.
+
+    Args: installed - its plugins and their versions; None: it does not say, and is taken to have all; wanted - the versions that
+        will do for a use; empty: any.
+    """
+    uses = _Uses(installed, wanted)
     listeners = {name: uses.listener(listener) for name, listener in snapshot.listeners.items()}
     tables = {name: uses.table(table) for name, table in snapshot.route_tables.items()}
     clusters = {
@@ -44,8 +60,9 @@ def hold_against(snapshot: Snapshot, installed: Mapping[str, str] | None) -> Hel
 
 
 class _Uses:
-    def __init__(self, installed: Mapping[str, str] | None) -> None:
+    def __init__(self, installed: Mapping[str, str] | None, wanted: Callable[[PluginConfig], str]) -> None:
         self._installed = installed
+        self._wanted = wanted
         self.found: list[PluginConfig] = []
         self.missing: list[PluginConfig] = []
 
@@ -70,18 +87,27 @@ class _Uses:
     def filters(self, plugins: Plugins) -> Plugins:
         told: list[PluginConfig] = []
         for config in plugins:
-            if not self._lacks(config):
+            why = self._why_missing(config)
+            if not why:
                 told.append(config)
             elif config.failure == "closed":
-                told.append(msgspec.structs.replace(config, missing=True))
+                told.append(msgspec.structs.replace(config, missing=why))
         return tuple(told)
 
     def guards(self, plugins: Plugins) -> Plugins:
-        return tuple([config for config in plugins if not self._lacks(config)])
+        return tuple([config for config in plugins if not self._why_missing(config)])
 
-    def _lacks(self, config: PluginConfig) -> bool:
+    def _why_missing(self, config: PluginConfig) -> str:
+        """Why the proxy cannot use it, for a person; empty: it can."""
         self.found.append(config)
-        lacks = self._installed is not None and config.plugin not in self._installed
-        if lacks:
-            self.missing.append(config)
-        return lacks
+        if self._installed is None:
+            return ""
+        version, wanted = self._installed.get(config.plugin), self._wanted(config)
+        if version is None:
+            why = "it is not installed"
+        elif not suits(wanted, version):
+            why = f"{version[:_LONGEST_SHOWN] or 'an unknown version'} is installed, and {wanted} is wanted"
+        else:
+            return ""
+        self.missing.append(config)
+        return why

@@ -77,5 +77,5 @@ class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """One step of an asynchronous filter; longer is a failure. At least `1ms`."""
     config: JsonObject = JsonObject("{}")
     """Whatever the plugin understands."""
-    missing: bool = False
-    """Control knows that this proxy lacks the plugin: as if its filter failed for each request. It is then not looked for."""
+    missing: str = ""
+    """Why this proxy cannot use the plugin, as control knows: it is not looked for, as if its filter failed for each request."""

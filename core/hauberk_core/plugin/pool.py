@@ -229,7 +229,7 @@ class _Builder:
         made: list[object] = []
         name = config.plugin
         if config.missing:
-            return self._wrap(config, [MissingFilter(name)])
+            return self._wrap(config, [MissingFilter(name, config.missing)])
         try:
             host = self._pool.host()
             host.require(name)

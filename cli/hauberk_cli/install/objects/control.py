@@ -4,11 +4,11 @@ from typing import Final
 
 from hauberk_cli.install.expressions import Digest, Helper, Json, Merged, Text, Value
 from hauberk_cli.install.objects.naming import (
+    CHOSEN_IMAGE,
     CONTROL_HOST,
     CONTROL_IMAGE,
     CONTROL_NAME,
     LABELS,
-    PROXY_IMAGE,
     PULL_SECRETS,
     REVISION,
     SELECTOR,
@@ -37,7 +37,7 @@ _SETTINGS_JSON: Final = Json(
     {
         "control": CONTROL_HOST,
         "gateways": Value("gateways"),
-        "image": PROXY_IMAGE,
+        "image": CHOSEN_IMAGE,
         "imagePullPolicy": Value("image.pullPolicy"),
         "imagePullSecrets": Value("image.pullSecrets"),
         "inject": Value("inject"),

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from hauberk_control.status.rollout import POLICY_PROGRAMMED
+from hauberk_control.translate.plugin_versions import LONGEST_VERSIONS
 from hauberk_core.resources import PluginPolicy
 
 _PLURAL: Final = "pluginpolicies"
@@ -50,6 +52,7 @@ def _version(name: str) -> Mapping[str, object]:
         {"name": "Plugin", "type": "string", "jsonPath": ".spec.plugin"},
         {"name": "Phase", "type": "string", "jsonPath": ".spec.phase"},
         {"name": "Accepted", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Accepted")].status'},
+        {"name": "Programmed", "type": "string", "jsonPath": f'.status.conditions[?(@.type=="{POLICY_PROGRAMMED}")].status'},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     ]
     return {
@@ -74,6 +77,7 @@ def _spec() -> Mapping[str, object]:
         "properties": {
             "targetRefs": {"type": "array", "minItems": 1, "maxItems": 16, "items": target},
             "plugin": _NAME,
+            "version": {"type": "string", "maxLength": LONGEST_VERSIONS},
             "phase": {"type": "string", "enum": ["authn", "authz", "admission", "traffic", "stats"]},
             "priority": {"type": "integer", "minimum": -1_000_000, "maximum": 1_000_000},
             "failure": {"type": "string", "enum": ["open", "closed"]},

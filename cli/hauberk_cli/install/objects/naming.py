@@ -36,6 +36,10 @@ def _image_template(which: str) -> str:
     return f"{registry}{{{{ .Values.image.{which} }}}}:{{{{ .Values.image.tag }}}}"
 
 
+def _chosen_image(release: Release) -> object:
+    return Value("proxy.image").resolve(release) or _image(release, "proxy")
+
+
 def _pull_secrets(release: Release) -> object:
     names = Value("image.pullSecrets").resolve(release)
     assert isinstance(names, list)
@@ -47,6 +51,12 @@ SUFFIX: Final = Helper(
 )
 CONTROL_IMAGE: Final = Helper("hauberk.controlImage", lambda release: _image(release, "control"), _image_template("control"))
 PROXY_IMAGE: Final = Helper("hauberk.proxyImage", lambda release: _image(release, "proxy"), _image_template("proxy"))
+CHOSEN_IMAGE: Final = Helper(
+    "hauberk.chosenImage",
+    _chosen_image,
+    f"{{{{ if .Values.proxy.image }}}}{{{{ .Values.proxy.image }}}}{{{{ else }}}}{_image_template('proxy')}{{{{ end }}}}",
+)
+"""What proxies run: ours, or another with plugins in it. Nobody else's runs as root on nodes, so that the CNI agent has ours."""
 PULL_SECRETS: Final = Helper(
     "hauberk.pullSecrets",
     _pull_secrets,
@@ -54,7 +64,7 @@ PULL_SECRETS: Final = Helper(
     "{{ $found | toJson }}",
     is_list=True,
 )
-HELPERS: Final = (SUFFIX, CONTROL_IMAGE, PROXY_IMAGE, PULL_SECRETS)
+HELPERS: Final = (SUFFIX, CONTROL_IMAGE, PROXY_IMAGE, CHOSEN_IMAGE, PULL_SECRETS)
 
 CONTROL_NAME: Final = Text(NAME, SUFFIX)
 CONTROL_HOST: Final = Text(CONTROL_NAME, ".", NAMESPACE, ".svc")

@@ -26,6 +26,8 @@ class PluginPolicySpec(Part, frozen=True, kw_only=True):
     target_refs: Annotated[tuple[PolicyTargetReference, ...], msgspec.Meta(min_length=1, max_length=16)]
     plugin: Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
     """The name under which the plugin's package registers itself."""
+    version: str | None = None
+    """Versions of that package that will do, as in `>=1.2,<2`; a proxy with another one lacks the plugin. Not said: any."""
     phase: Phase = "traffic"
     priority: Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)] = 0
     """Order inside the phase: the smallest first."""

@@ -39,6 +39,16 @@ def test_control_is_told_what_the_values_say_of_proxies() -> None:
     assert read_settings(plain.encode(), "settings.yaml") == ProxySettings()
 
 
+def test_proxies_run_another_image_where_the_values_name_one_and_the_nodes_agent_runs_ours() -> None:
+    made = _made(
+        "image.registry=registry.test/mesh", "image.tag='7'", "proxy.image=registry.test/team/proxy:3", "cni.enabled=true"
+    )
+    settings = read_settings(made["ConfigMap", "hauberk-settings"]["data"]["settings.yaml"].encode(), "settings.yaml")
+    assert settings.image == "registry.test/team/proxy:3"
+    [agent] = made["DaemonSet", "hauberk-cni"]["spec"]["template"]["spec"]["containers"]
+    assert agent["image"] == "registry.test/mesh/hauberk-proxy:7"
+
+
 def test_pods_are_replaced_when_their_settings_change() -> None:
     def digest(*settings: str) -> object:
         return _made(*settings)["Deployment", "hauberk-control"]["spec"]["template"]["metadata"]["annotations"][

@@ -47,6 +47,15 @@ def test_proxies_are_told_with_what_they_run_and_how_far_they_are(mesh: Path, ca
     assert shown.err == ""
 
 
+def test_plugins_are_told_with_their_versions(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = proxy_row("details", plugins={"waf": "1.4", "canary": "0.1.0", "odd": ""})
+    with serving(mesh, FakeControl(proxies=Proxies(proxies=[row, proxy_row("web")]))):
+        assert main(["proxies", "--plugins"]) == OK
+    told = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert told[0] == ["PROXY", "ROLE", "PLUGIN", "VERSION"]
+    assert told[1:] == [["default/details", "sidecar", *words] for words in (["canary", "0.1.0"], ["odd", "-"], ["waf", "1.4"])]
+
+
 def test_a_proxy_that_refused_is_told_and_exits_with_1(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
     row = proxy_row("details", current=False, last_refusal=refusal("no such plugin: waf\n\x1b[2Jnor lua"))
     assert proxies(mesh, row) == CHECK_FAILED

@@ -141,6 +141,19 @@ def test_infrastructure_is_on_every_object_and_wins_over_settings() -> None:
     assert made["Service"]["spec"]["type"] == "NodePort"
 
 
+def test_the_image_is_the_gateways_own_or_its_namespaces() -> None:
+    def image(gateway: Gateway, annotations: dict[str, str]) -> object:
+        planned = plan_gateway(
+            gateway, list(gateway.spec.listeners), ProxySettings(image="ours:1"), lambda _s, _n: None, annotations
+        )
+        return _made(planned)["Deployment"]["spec"]["template"]["spec"]["containers"][0]["image"]
+
+    assert image(_gateway(), {}) == "ours:1"
+    assert image(_gateway(), {"sidecar.istio.io/proxyImage": "theirs:1"}) == "theirs:1"
+    own = _gateway("  infrastructure: {annotations: {hauberk.dev/proxy-image: 'own:1'}}\n")
+    assert image(own, {"hauberk.dev/proxy-image": "theirs:1"}) == "own:1"
+
+
 def test_an_address_is_asked_of_the_load_balancer() -> None:
     gateway = _gateway("  addresses: [{value: 10.97.200.1}]\n")
     assert _made(_plan(gateway))["Service"]["spec"]["loadBalancerIP"] == "10.97.200.1"

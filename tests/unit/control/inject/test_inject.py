@@ -97,6 +97,20 @@ def test_native_sidecars_by_version(version: tuple[str, str], native: bool) -> N
     assert cluster_of_version(*version).native_sidecars is native
 
 
+def test_a_wrong_image_of_the_namespace_is_told_and_ours_is_taken() -> None:
+    own = SHOP._replace(annotations={"hauberk.dev/proxy-image": "two words"})
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "c:1"}]}}
+    result = inject(pod, own, ProxySettings(image="ours:1"), Cluster())
+    assert isinstance(result, Injected)
+    [warning] = result.warnings
+    assert warning.startswith(
+        "annotation hauberk.dev/proxy-image of namespace shop has no effect: 'two words' is no image's name"
+    )
+    after = apply_patch(pod, msgspec.to_builtins(result.patch))
+    [proxy] = [each for each in after["spec"]["initContainers"] if each["name"] == "hauberk-proxy"]
+    assert proxy["image"] == "ours:1"
+
+
 @pytest.mark.parametrize(
     "pod",
     [

@@ -135,12 +135,29 @@ def test_one_replica_that_refuses_is_enough() -> None:
 def test_a_policy_says_who_lacks_its_plugin_and_what_follows() -> None:
     own = store("closed")
     several = [status_of(with_plugins(gateway_node(), other="1"), own) for _ in range(3)]
-    message = "the plugin 'waf' is not installed at gateway default/web; its requests there "
-    assert programmed(own, *several)[GUARD] == ("False", "PluginMissing", f"{message}are answered with 503 (failure: closed)")
+    (status, reason, message) = programmed(own, *several)[GUARD]
+    assert (status, reason) == ("False", "PluginMissing")
+    told_of = (
+        "the plugin 'waf' is not installed at gateway default/web; its requests there are answered with 503 (failure: closed); "
+    )
+    assert message.startswith(f"{told_of}install it there")
     own = store("open")
     told = programmed(own, status_of(with_plugins(gateway_node()), own))[GUARD]
     assert told[1] == "PluginMissing"
-    assert told[2].endswith("go on without it (failure: open)")
+    assert "; its requests there go on without it (failure: open); " in told[2]
+
+
+def test_a_policy_says_who_has_its_plugin_in_another_version() -> None:
+    own = store_of(WEB, POLICIES.replace("failure: FAILURE", "version: '>=2,<3'"), REVIEWS)
+    others = [status_of(with_plugins(gateway_node(), waf=version), own) for version in ("1.0", "3.1", "2.5")]
+    absent = status_of(with_plugins(gateway_node()), own)
+    status, reason, message = programmed(own, *others, absent)[GUARD]
+    assert (status, reason) == ("False", "PluginMissing")
+    assert message.startswith(
+        "the plugin 'waf' is not installed at gateway default/web, and is of another version than >=2,<3 "
+        "at gateway default/web (1.0), gateway default/web (3.1); its requests there are answered with 503 (failure: closed); "
+    )
+    assert programmed(own, others[2])[GUARD][:2] == ("True", "Programmed")
 
 
 def test_those_who_do_not_say_what_they_have_lack_nothing() -> None:

@@ -83,6 +83,14 @@ def test_a_policy_of_a_listener_is_for_no_other() -> None:
     assert of_rules(translation, "port-80", "two.test") == [[], []]
 
 
+def test_versions_that_cannot_be_read_refuse_the_policy() -> None:
+    store = store_of(GATEWAY, REVIEWS, policy("waf", f"group: {GROUP}, kind: Gateway, name: web", "version: newest"))
+    assert of_chain(translate(store, gateway_node()), "port-80") == []
+    [accepted] = statuses(store)[ObjectKey("hauberk.dev", "PluginPolicy", "default", "waf")].conditions
+    assert (accepted.status, accepted.reason) == ("False", "Invalid")
+    assert "'newest' names no versions" in accepted.message
+
+
 def test_policies_of_routes_and_rules() -> None:
     target = f"group: {GROUP}, kind: HTTPRoute, name: shop"
     translation = told(policy("route", target), policy("rule", f"{target}, sectionName: second"))

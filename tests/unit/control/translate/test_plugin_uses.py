@@ -38,9 +38,23 @@ def test_with_all_plugins_the_snapshot_is_the_same(installed: dict[str, str] | N
 
 def test_a_missing_plugin_that_fails_open_is_left_out_and_one_that_fails_closed_is_marked() -> None:
     held = hold_against(ALL, {})
-    marked = msgspec.structs.replace(WAF, missing=True)
+    marked = msgspec.structs.replace(WAF, missing="it is not installed")
     assert held.snapshot == snapshot((marked,), (marked,), ())
     assert held.missing == held.uses
+
+
+def test_a_plugin_of_a_version_that_is_not_wanted_is_missing() -> None:
+    held = hold_against(
+        snapshot((WAF, STATS)), {"waf": "1.4", "stats": ""}, lambda config: {"waf": ">=2", "stats": "==1.*"}[config.plugin]
+    )
+    marked = msgspec.structs.replace(WAF, missing="1.4 is installed, and >=2 is wanted")
+    assert held.snapshot == snapshot((marked,))
+    assert held.missing == (WAF, STATS)
+
+
+def test_a_plugin_of_a_version_that_is_wanted_is_there() -> None:
+    held = hold_against(snapshot((WAF,)), {"waf": "2.1"}, lambda _: ">=2,<3")
+    assert held.missing == ()
 
 
 def test_only_what_is_missing_changes() -> None:
