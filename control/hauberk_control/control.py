@@ -40,13 +40,12 @@ from hauberk_control.local.messages import (
     Refused,
     RegisterWorkload,
     Request,
-    Rotated,
     RotateRoot,
     Services,
     Status,
     WorkloadReady,
 )
-from hauberk_control.local.rows import absent_proxies, condition_rows, file_problems, object_rows, proxy_rows, shown_file
+from hauberk_control.local.rows import absent_proxies, condition_rows, file_problems, object_rows, proxy_rows, rotated, shown_file
 from hauberk_control.local.server import open_local_socket
 from hauberk_control.local.workloads import Workloads, WorkloadTaken, account_of
 from hauberk_control.pipeline import Pipeline
@@ -55,6 +54,7 @@ from hauberk_control.secret import keep_secret
 from hauberk_control.sources.folder import FolderSource
 from hauberk_control.sources.kept_files import KeptFiles
 from hauberk_control.sources.source import Loaded
+from hauberk_control.status.statuses import view_statuses
 from hauberk_control.store import Store
 from hauberk_control.translate.node import Node
 from hauberk_core.agent.grpc_bridge import open_asyncio_thread
@@ -146,7 +146,7 @@ class Control:
 
     # LocalService.
 
-    def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Answer:
         if not self._join_address:
             return Refused(message="control is just starting; try again", starting=True)
         try:
@@ -255,10 +255,7 @@ class Control:
         return self._joined(request.namespace, account, "sidecar", request.name)
 
     def _rotate_root(self) -> Answer:
-        root = self._authority.rotate()
-        overlap = self._authority.overlap.total_seconds()
-        LOG.info("another root is announced, %s; it signs in %.0f s", root.path.name, overlap)
-        return Rotated(name=root.path.name, signs_after_seconds=overlap, drops_after_seconds=2 * overlap)
+        return rotated(self._authority.rotate(), self._authority.overlap)
 
     def _join_gateway(self, request: JoinGateway) -> Answer:
         for gateway in self._our_gateways():
@@ -286,7 +283,7 @@ class Control:
         problems = [*self._problems, *self._pipeline.failures]
         problems += [problem for proxy in proxies for problem in proxy.notes.problems]
         return Status(
-            conditions=condition_rows(self._pipeline.view(self._store), proxies, self._mesh),
+            conditions=condition_rows(self._store, view_statuses(self._pipeline.view(self._store), proxies), self._mesh),
             problems=[
                 str(msgspec.structs.replace(problem, origin=shown_file(problem.origin, self._mesh)))
                 for problem in dict.fromkeys(problems)

@@ -52,7 +52,7 @@ class FakeControl:
         self._services: Final = services
         self._progress: Final = list(progress)
 
-    def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Answer:
         if self._refusal:
             return Refused(message=self._refusal)
         if isinstance(request, AskStatus) and self._status is not None:

@@ -14,6 +14,8 @@ from hauberk_control.bridge import BindFailed
 from hauberk_control.ca.errors import AuthorityError
 from hauberk_control.cluster.control import ClusterOptions, open_cluster
 from hauberk_control.kubernetes.errors import NoCluster
+from hauberk_control.local.client import MESH_VARIABLE
+from hauberk_control.local.server import LocalSocketError
 from hauberk_control.proxy_settings import ProxySettings, read_settings
 from hauberk_core.agent.identity.private_file import PrivateFileError
 from hauberk_core.agent.logs import configure_logging
@@ -22,7 +24,7 @@ from hauberk_core.model.errors import ConfigErrors
 from hauberk_core.pod import CONTROL_NAMESPACE, POD_NAME, POD_NAMESPACE
 
 # What keeps control from starting, and what its user can do something about.
-_MISTAKES: Final = (NoCluster, BindFailed, BindError, AuthorityError, PrivateFileError, OSError)
+_MISTAKES: Final = (LocalSocketError, NoCluster, BindFailed, BindError, AuthorityError, PrivateFileError, OSError)
 
 
 def run_cluster_control(
@@ -34,6 +36,7 @@ def run_cluster_control(
         namespace=os.environ.get(POD_NAMESPACE, CONTROL_NAMESPACE),
         replica=os.environ.get(POD_NAME, ""),
         revision=revision,
+        mesh=Path(mesh).resolve() if (mesh := os.environ.get(MESH_VARIABLE)) else None,
         trust_domain=trust_domain,
         validity_seconds=read_validity(validity),
         clock_leeway_seconds=read_leeway(clock_leeway),

@@ -10,6 +10,7 @@ Where somebody gave a Secret `cacerts`, in Istio's form or in cert-manager's, it
 
 import base64
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -20,7 +21,7 @@ import trio
 from hauberk_control.ca.authority import Authority, system_time
 from hauberk_control.ca.cacerts import CERTIFICATE_FILE, CHAIN_FILE, KEY_FILE, ROOT_FILE
 from hauberk_control.ca.errors import AuthorityError
-from hauberk_control.ca.roots import ROOTS, make_root
+from hauberk_control.ca.roots import ROOTS, Root, make_root
 from hauberk_control.kubernetes.errors import CONFLICT, NOT_FOUND, ApiError
 from hauberk_control.kubernetes.follow import Event
 from hauberk_control.secret import FILE_NAME, keep_secret
@@ -58,6 +59,8 @@ class AuthoritySecret:
         self._known: frozenset[str] = frozenset()
         """Names of the entries that the Secret was last seen to have."""
         self._changed = trio.Event()
+        self._in_step: Final = threading.Lock()
+        """Held while folder and Secret may differ."""
 
     @property
     def secrets(self) -> str:
@@ -75,7 +78,7 @@ class AuthoritySecret:
                 self._known = frozenset(wanted)
                 self._fill({**wanted, **given})
                 return
-        raise AuthorityError(f"the Secret {self._namespace}/{KEPT} changes again and again; see who writes it")
+        raise _contended(self._namespace)
 
     def push(self) -> None:
         """Add the roots that the folder alone has to the Secret. Raises: ApiError."""
@@ -85,6 +88,21 @@ class AuthoritySecret:
             kept, version = self._read(KEPT)
             if self._write({**{name: entry for name, entry in kept.items() if _is_ours(name)}, **fresh}, version):
                 self._known |= frozenset(fresh)
+
+    def announce(self, authority: Authority) -> Root:
+        """Announce another root, to every replica. Raises: ApiError, AuthorityError; the roots are then what they were."""
+        with self._in_step:
+            root = authority.rotate()
+            try:
+                for _ in range(_MOST_ATTEMPTS):
+                    self.push()
+                    if root.path.name in self._known:
+                        return root
+                raise _contended(self._namespace)
+            except (ApiError, AuthorityError):
+                root.path.unlink()
+                authority.reload()
+                raise
 
     async def follow(self, authority: Authority) -> None:
         """Take over what changes in the Secrets, until cancelled. What is wrong is logged, and what was in use stays in use."""
@@ -98,9 +116,10 @@ class AuthoritySecret:
                 LOG.error("the authority that was in use stays in use: %s", error)
 
     def _refresh(self, authority: Authority) -> None:
-        self.open()
-        authority.reload()
-        self.push()
+        with self._in_step:
+            self.open()
+            authority.reload()
+            self.push()
 
     # A sink of both Secrets.
 
@@ -180,6 +199,10 @@ class AuthoritySecret:
 _LABELS: Final = {"app.kubernetes.io/managed-by": "hauberk", "app.kubernetes.io/part-of": "hauberk"}
 _ROOT_ENTRY: Final = "ca.crt"
 _GIVEN_FILES: Final = (CERTIFICATE_FILE, KEY_FILE, CHAIN_FILE, ROOT_FILE)
+
+
+def _contended(namespace: str) -> AuthorityError:
+    return AuthorityError(f"the Secret {namespace}/{KEPT} changes again and again; see who writes it")
 
 
 def _in_istios_form(given: Entries) -> Entries:

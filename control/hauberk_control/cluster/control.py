@@ -5,6 +5,7 @@ import datetime as dt
 import os
 import random
 import tempfile
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
@@ -22,9 +23,11 @@ from hauberk_control.ca.service import CertificateService
 from hauberk_control.ca.tokens import TokensUnavailable
 from hauberk_control.cluster.directory import ClusterDirectory
 from hauberk_control.cluster.injection import CaBundles, Namespaces, make_webhook, read_cluster
+from hauberk_control.cluster.local_service import ClusterService, Seen
 from hauberk_control.cluster.pages import State, make_pages
 from hauberk_control.cluster.replicas import Replicas
 from hauberk_control.cluster.trust_bundles import TrustBundles
+from hauberk_control.discovery.status import ProxyStatus
 from hauberk_control.gateways.reconciler import GatewayReconciler
 from hauberk_control.gateways.refusals import Refusal
 from hauberk_control.gateways.wanted import WantedGateways, wanted_gateways
@@ -33,6 +36,9 @@ from hauberk_control.kubernetes.errors import ApiError
 from hauberk_control.kubernetes.follow import Collection, Follower
 from hauberk_control.kubernetes.lease import Lease
 from hauberk_control.kubernetes.objects import Objects
+from hauberk_control.local.messages import FOLDER_NAME, SOCKET_NAME, Rotated
+from hauberk_control.local.rows import rotated
+from hauberk_control.local.server import open_local_socket
 from hauberk_control.pipeline import Pipeline
 from hauberk_control.proxy_settings import ProxySettings
 from hauberk_control.secret import keep_secret
@@ -60,7 +66,7 @@ from hauberk_core.pod import (
     TOKEN_AUDIENCE,
     WEBHOOK_PORT,
 )
-from hauberk_core.resources import Pod
+from hauberk_core.resources import Gateway, Pod
 
 Answer = TypeVar("Answer")
 
@@ -78,6 +84,8 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Where control's own Secrets and Leases are."""
     replica: str = ""
     """The pod's name; no other replica has the same."""
+    mesh: Path | None = None
+    """The folder whose local socket is served, for commands in control's pod; None: none is."""
     revision: str = DEFAULT_REVISION
     host: str = "0.0.0.0"  # noqa: S104 - proxies come from everywhere in the cluster
     certificate_port: int = CERTIFICATE_PORT
@@ -115,6 +123,7 @@ class ClusterControl:
         self._source: Final = ClusterSource(client, self._pipeline.kinds, random.random)
         self._state: Final = State(self._pipeline.discovery.proxies)
         replica = options.replica or f"{os.uname().nodename}-{os.getpid()}"
+        self._observing: Final = trio.Lock()
         self._statuses: Final = StatusWriter(self._source, self._objects, self._wanted_statuses, random.random)
         wake = self._statuses.wake
         self._gateways: Final = GatewayReconciler(client, self._objects, options.revision, random.random, wake)
@@ -156,6 +165,7 @@ class ClusterControl:
                 nursery.start_soon(Follower(self._client, Collection(secret.secrets), secret, random.random).run)
                 nursery.start_soon(self._lease.run, self._lead(authority))
                 nursery.start_soon(self._replicas.run)
+                nursery.start_soon(self._serve_commands, secret, authority)
                 self._state.missing = ""
                 task_status.started()
                 while True:
@@ -186,6 +196,19 @@ class ClusterControl:
         namespaces = Namespaces(self._objects, lambda: self._store)
         webhook = make_webhook(own, options.proxies, cluster, namespaces, self._state.registry)
         nursery.start_soon(webhook.serve, await trio.open_tcp_listeners(options.webhook_port, host=options.host))
+
+    async def _serve_commands(self, secret: AuthoritySecret, authority: Authority) -> None:
+        """Answer whoever may run commands where we run."""
+        if self._options.mesh is None:
+            return
+
+        async def rotate() -> Rotated:
+            root = await trio.to_thread.run_sync(secret.announce, authority)
+            return rotated(root, authority.overlap)
+
+        service = ClusterService(self._look, rotate, lambda: self._state.missing, time.time)
+        async with open_local_socket(self._options.mesh / FOLDER_NAME / SOCKET_NAME, service):
+            await trio.sleep_forever()
 
     async def _open_authority(self, secret: AuthoritySecret, folder: Path) -> Authority:
         options = self._options
@@ -243,19 +266,32 @@ class ClusterControl:
 
     async def _wanted_statuses(self) -> dict[ObjectKey, Status]:
         """What the leader makes of the store: also which gateways there are to be, since both ask the same view of it."""
-        source = self._source
-        facts = (source.refused(), source.api_versions, self._gateways.refusals)
-        statuses, gateways = await trio.to_thread.run_sync(self._work_out, self._store, *facts)
+        statuses, gateways = await self._observe(self._store)
         self._gateways.update(gateways)
         return statuses
+
+    async def _look(self) -> Seen:
+        """What there is to tell of the moment."""
+        store = self._store
+        statuses, wanted = await self._observe(store)
+        gateways = [gateway for key in wanted.plans if (gateway := store.get(Gateway, *key)) is not None]
+        return Seen(store, statuses, gateways, (*self._problems, *self._pipeline.failures), self._proxies(store))
+
+    def _proxies(self, store: Store) -> list[ProxyStatus]:
+        return self._replicas.proxies(lambda name: store.get(Pod, self._options.namespace, name) is not None)
+
+    async def _observe(self, store: Store) -> tuple[dict[ObjectKey, Status], WantedGateways]:
+        source = self._source
+        facts = (source.refused(), source.api_versions, self._gateways.refusals)
+        async with self._observing:
+            return await trio.to_thread.run_sync(self._work_out, store, *facts)
 
     def _work_out(
         self, store: Store, refused: Sequence[Known], api_versions: frozenset[str], refusals: tuple[Refusal, ...]
     ) -> tuple[dict[ObjectKey, Status], WantedGateways]:
         view = self._pipeline.observed(store)
         gateways = wanted_gateways(view, self._options.proxies)
-        proxies = self._replicas.proxies(lambda name: store.get(Pod, self._options.namespace, name) is not None)
-        found = view_statuses(view, proxies, cluster_facts(store, gateways, api_versions, refusals))
+        found = view_statuses(view, self._proxies(store), cluster_facts(store, gateways, api_versions, refusals))
         for known in refused:
             status = refused_status(known, view, found.get(known.key))
             if status is not None:

@@ -1,11 +1,13 @@
 """Objects, conditions and proxies as rows for people."""
 
+import datetime as dt
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from hauberk_control.ca.roots import Root
 from hauberk_control.discovery.status import ProxyStatus
 from hauberk_control.local.messages import (
     AbsentProxy,
@@ -15,23 +17,25 @@ from hauberk_control.local.messages import (
     ProxyRow,
     RefusalRow,
     RegisterWorkload,
+    Rotated,
 )
-from hauberk_control.status.conditions import Condition
-from hauberk_control.status.statuses import view_statuses
+from hauberk_control.status.conditions import Condition, Status
 from hauberk_control.store import ObjectKey, Place, Store
-from hauberk_control.translate.view import View
+from hauberk_core.agent.logs import LOG
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.resources import Gateway
 
 
-def condition_rows(view: View, proxies: Sequence[ProxyStatus], folder: Path) -> list[ConditionRow]:
+def condition_rows(store: Store, statuses: Mapping[ObjectKey, Status], folder: Path) -> list[ConditionRow]:
     """One row for each condition of each object, of each of its listeners, of each parent of a route and ancestor of a policy.
 
-    Args: folder - what places are told relative to.
+    Args: statuses - of objects in the store; folder - what places are told relative to.
     """
     rows: list[ConditionRow] = []
-    for key, status in sorted(view_statuses(view, proxies).items()):
-        place = _shown_place(view.store.objects[key].place, folder)
+    for key, status in sorted(statuses.items()):
+        # What was never right is not in the store, and yet has a status.
+        found = store.objects.get(key)
+        place = "" if found is None else _shown_place(found.place, folder)
         rows += _rows(key, place, "", status.conditions)
         for listener in status.listeners:
             rows += _rows(key, place, listener.name, listener.conditions)
@@ -92,6 +96,13 @@ def proxy_rows(proxies: Sequence[ProxyStatus], now: float) -> list[ProxyRow]:
         )
         for proxy in proxies
     ]
+
+
+def rotated(root: Root, overlap: dt.timedelta) -> Rotated:
+    """What was begun by announcing a root. Args: overlap - from then until it signs."""
+    seconds = overlap.total_seconds()
+    LOG.info("another root is announced, %s; it signs in %.0f s", root.path.name, seconds)
+    return Rotated(name=root.path.name, signs_after_seconds=seconds, drops_after_seconds=2 * seconds)
 
 
 def _refusal_row(proxy: ProxyStatus, now: float) -> RefusalRow | None:

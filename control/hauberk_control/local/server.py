@@ -34,8 +34,8 @@ class LocalSocketError(Exception):
 class LocalService(Protocol):
     """What is behind the socket."""
 
-    def answer(self, request: Request) -> Answer:
-        """Fulfil any request. Does not wait."""
+    async def answer(self, request: Request) -> Answer:
+        """Fulfil any request."""
 
     def unregister(self, request: RegisterWorkload) -> None:
         """The connection of a registered workload has ended."""
@@ -129,7 +129,7 @@ async def _converse(stream: trio.SocketStream, service: LocalService, limit: tri
     try:
         async with contextlib.aclosing(_lines(stream)) as lines:
             async for line in lines:
-                answer = _answer(service, line, registered.append)
+                answer = await _answer(service, line, registered.append)
                 with trio.fail_after(LINE_SECONDS):
                     await stream.send_all(_encoder.encode(answer) + b"\n")
     except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, OSError):
@@ -145,7 +145,7 @@ async def _converse(stream: trio.SocketStream, service: LocalService, limit: tri
         await trio.aclose_forcefully(stream)
 
 
-def _answer(service: LocalService, line: bytes, registered: Callable[[RegisterWorkload], None]) -> Answer:
+async def _answer(service: LocalService, line: bytes, registered: Callable[[RegisterWorkload], None]) -> Answer:
     try:
         request = _decoder.decode(line)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -153,7 +153,7 @@ def _answer(service: LocalService, line: bytes, registered: Callable[[RegisterWo
     fault = name_fault(request)
     if fault is not None:
         return Refused(message=fault)
-    answer = service.answer(request)
+    answer = await service.answer(request)
     if isinstance(request, RegisterWorkload) and not isinstance(answer, Refused):
         registered(request)
     return answer

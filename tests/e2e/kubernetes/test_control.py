@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -130,10 +132,11 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def control(api: RealApi, replica: str = "replica-1") -> AsyncIterator[Running]:
+async def control(api: RealApi, replica: str = "replica-1", mesh: Path | None = None) -> AsyncIterator[Running]:
     options = ClusterOptions(
         host="127.0.0.1",
         replica=replica,
+        mesh=mesh,
         certificate_port=free_port(),
         discovery_port=free_port(),
         metrics_port=free_port(),
@@ -211,6 +214,28 @@ async def test_an_api_server_that_is_away_takes_nothing_away(api: RealApi) -> No
             hosts: set[str] = set()
             while hosts != {"later.example"}:
                 hosts = await take(stream, mirror)
+
+
+async def test_commands_beside_control_see_the_cluster(api: RealApi, tmp_path: Path) -> None:
+    async def ask(*words: str) -> str:
+        done = await trio.run_process(
+            [sys.executable, "-m", "hauberk_cli", *words, "--mesh", str(tmp_path)], capture_stdout=True, capture_stderr=True
+        )
+        return done.stdout.decode()
+
+    async with control(api, mesh=tmp_path) as running:
+        edge = await running.join("edge-hauberk")
+        async with running.stream(edge, "shop/edge", "gateway", "edge-1") as (stream, mirror):
+            await take(stream, mirror)
+            await give_address(api)
+            await eventually(lambda: _programmed(api) == "True")
+            proxies = json.loads(await ask("proxies", "-o", "json"))["proxies"]
+            assert [(each["name"], each["current"]) for each in proxies] == [("shop/edge", True)]
+            assert "done after" in await ask("wait", "httproute/shop/reviews")
+            assert "HTTPRoute shop/reviews" in await ask("status")
+            roots = running.bundle().count("BEGIN CERTIFICATE")
+            assert "another root is announced" in await ask("rotate-root")
+            await eventually(lambda: running.bundle().count("BEGIN CERTIFICATE") == roots + 1)
 
 
 async def test_statuses_are_written_by_one_of_two_replicas_and_come_to_rest(api: RealApi) -> None:

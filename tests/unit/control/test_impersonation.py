@@ -221,7 +221,7 @@ async def test_the_same_requests_for_what_is_its_own_are_fulfilled(mesh: Mesh) -
 class Service:
     """Says yes to everything, at some length."""
 
-    def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Answer:
         return Noted()
 
     def unregister(self, request: RegisterWorkload) -> None:

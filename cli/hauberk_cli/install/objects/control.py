@@ -16,6 +16,7 @@ from hauberk_cli.install.objects.naming import (
     Part,
     head,
 )
+from hauberk_control.local.client import MESH_VARIABLE
 from hauberk_core import pod
 
 _SETTINGS_FOLDER: Final = "/etc/hauberk/settings"
@@ -132,6 +133,8 @@ def _container() -> dict[str, object]:
 
     # The authority's key is a file while control runs: in memory, on the only folder that can be written.
     temporary = {"name": "TMPDIR", "value": _STATE_FOLDER}
+    # Commands that `kubectl exec` starts find control's local socket by this.
+    commands = {"name": MESH_VARIABLE, "value": _STATE_FOLDER}
     return {
         "name": "control",
         "image": CONTROL_IMAGE,
@@ -145,7 +148,7 @@ def _container() -> dict[str, object]:
             "--settings",
             f"{_SETTINGS_FOLDER}/{_SETTINGS_FILE}",
         ],
-        "env": [of_pod(pod.POD_NAME, "metadata.name"), of_pod(pod.POD_NAMESPACE, "metadata.namespace"), temporary],
+        "env": [of_pod(pod.POD_NAME, "metadata.name"), of_pod(pod.POD_NAMESPACE, "metadata.namespace"), temporary, commands],
         "ports": [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in _PORTS],
         "startupProbe": probe("/healthz/live", periodSeconds=1, failureThreshold=120),
         "livenessProbe": probe("/healthz/live", periodSeconds=10, failureThreshold=3),

@@ -22,13 +22,13 @@ class Unwilling(FakeControl):
         self._answers = answers
         self.joins = 0
 
-    def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Answer:
         if isinstance(request, AskGateways):
             return Gateways(gateways=[Ports(name="front", namespace="default", ports=[80])])
         if isinstance(request, JoinGateway):
             self.joins += 1
             return self._answers[self.joins % len(self._answers)]
-        return super().answer(request)
+        return await super().answer(request)
 
 
 async def run_until(mesh: Path, control: Unwilling, joins: int) -> list[GatewayProxy]:

@@ -20,7 +20,7 @@ class Starting(FakeControl):
         super().__init__()
         self.asked = 0
 
-    def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Answer:
         self.asked += 1
         return Services(services=[]) if self.asked >= 3 else Refused(message="in a moment", starting=True)
 

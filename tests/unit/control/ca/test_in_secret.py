@@ -17,6 +17,7 @@ from hauberk_control.ca.authority import Authority
 from hauberk_control.ca.cacerts import CERTIFICATE_FILE, CHAIN_FILE, KEY_FILE, ROOT_FILE
 from hauberk_control.ca.in_secret import AuthoritySecret
 from hauberk_control.ca.roots import authority_usage, make_root
+from hauberk_control.kubernetes.errors import ApiError
 from hauberk_control.kubernetes.follow import Collection, Follower
 from hauberk_core.agent.identity.key import make_key
 from hauberk_core.agent.identity.svid import check_chain, read_key, read_pem, write_pem
@@ -170,3 +171,33 @@ async def test_a_broken_secret_changes_nothing(tmp_path: Path, caplog: pytest.Lo
         await eventually(lambda: "stays in use" in caplog.text)
         assert authority.trust_pem() == trusted
         nursery.cancel_scope.cancel()
+
+
+async def test_an_announced_root_is_in_the_secret_at_once_and_with_every_replica(tmp_path: Path) -> None:
+    api = KubeApi()
+    async with api.serving():
+        first, second = replica(api, tmp_path / "a"), replica(api, tmp_path / "b")
+        await trio.to_thread.run_sync(first.open)
+        authority = Authority(tmp_path / "a", "cluster.local")
+        root = await trio.to_thread.run_sync(first.announce, authority)
+        assert stored(api)[root.path.name] == root.path.read_bytes()
+        await trio.to_thread.run_sync(second.open)
+
+    # Both roots are of the same second, and so without an order.
+    trusted, elsewhere = (
+        read_pem(one.trust_pem()).certificates for one in (authority, Authority(tmp_path / "b", "cluster.local"))
+    )
+    assert set(elsewhere) == set(trusted)
+    assert len(trusted) == 2
+
+
+async def test_a_root_that_cannot_be_stored_is_not_announced(tmp_path: Path) -> None:
+    api = KubeApi()
+    async with api.serving():
+        kept = replica(api, tmp_path / "a")
+        await trio.to_thread.run_sync(kept.open)
+    authority = Authority(tmp_path / "a", "cluster.local")
+    before = files(tmp_path / "a"), authority.trust_pem()
+    with pytest.raises(ApiError):
+        await trio.to_thread.run_sync(kept.announce, authority)
+    assert (files(tmp_path / "a"), authority.trust_pem()) == before

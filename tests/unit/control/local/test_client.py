@@ -31,7 +31,7 @@ _SECONDS = 10
 class Answering:
     """A service with two Services, which refuses everything else."""
 
-    def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Answer:
         if isinstance(request, AskServices):
             return Services(services=[Ports(name=name, namespace="default", ports=[9080]) for name in ("details", "reviews")])
         return Refused(message="not today")

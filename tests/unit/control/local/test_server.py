@@ -34,7 +34,7 @@ class Recording:
         self.asked: list[Request] = []
         self.unregistered: list[RegisterWorkload] = []
 
-    def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Answer:
         self.asked.append(request)
         if isinstance(request, RegisterWorkload) and request.name == "taken":
             return Refused(message="taken")
