@@ -107,8 +107,10 @@ IMAGE_BUILD ?= docker build --build-arg BASE=$(IMAGE_BASE)
 IMAGE_REGISTRY ?= localhost
 IMAGE_TAG ?= dev
 IMAGES := proxy control bookshop
-# HAUBERK_COMPILE=0 leaves the wheel plain: quicker to build, for trials.
+# HAUBERK_COMPILE=0 leaves the wheel plain: quicker to build, for trials. IMAGE_WHEEL names one that was built before, for example
+# dist/*.whl after `make wheel`; one of other sources than the checkout's is refused.
 IMAGE_COMPILE := $(or $(HAUBERK_COMPILE),1)
+IMAGE_WHEEL ?=
 IMAGE_CONTEXT := build/images
 IMAGE_REQUIREMENTS := $(filter-out %/bench.txt %/build.txt %/dev.txt %/test.txt,$(REQUIREMENTS))
 
@@ -118,12 +120,20 @@ images: $(READY) ## build the container images (IMAGE_BUILD, IMAGE_REGISTRY, IMA
 	mkdir -p $(IMAGE_CONTEXT)/wheels $(IMAGE_CONTEXT)/requirements
 	cp $(IMAGE_REQUIREMENTS) $(IMAGE_CONTEXT)/requirements
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(IMAGE_CONTEXT)/wheels $(addprefix -r ,$(IMAGE_REQUIREMENTS))
-	HAUBERK_COMPILE=$(IMAGE_COMPILE) $(BIN)/python -m hatchling build --target wheel --directory $(IMAGE_CONTEXT)/wheels
+	if [ -n "$(IMAGE_WHEEL)" ]; then
+	  HAUBERK_COMPILE=0 $(BIN)/python -m hatchling build --target wheel --directory $(IMAGE_CONTEXT)/plain
+	  $(BIN)/python deploy/images/same_sources.py $(IMAGE_WHEEL) $(IMAGE_CONTEXT)/plain/*.whl
+	  rm -r $(IMAGE_CONTEXT)/plain
+	  cp $(IMAGE_WHEEL) $(IMAGE_CONTEXT)/wheels
+	else
+	  HAUBERK_COMPILE=$(IMAGE_COMPILE) $(BIN)/python -m hatchling build --target wheel --directory $(IMAGE_CONTEXT)/wheels
+	fi
 	for image in $(IMAGES); do
 	  $(IMAGE_BUILD) -t $(IMAGE_REGISTRY)/hauberk-$$image:$(IMAGE_TAG) -f deploy/images/$$image/Dockerfile $(IMAGE_CONTEXT)
 	done
 
 # Where `make e2e` runs: in the cluster of KUBECONFIG, whose nodes find the images by IMAGE_REGISTRY, or else in a lab on this machine.
+# Go finds what others published, as pinned: Gateway API's definitions, for a test with an API server of its own, and Istio's samples.
 HAUBERK_KUBELAB ?= ../shared/kube/kubelab
 E2E_PYTEST_ARGS ?= -n 0
 
@@ -134,14 +144,25 @@ e2e: $(READY) ## build images, install them in a cluster by the chart, and try e
 	  if [ -n "$${IMAGE_PUSH:-}" ]; then for image in $(IMAGES); do $$IMAGE_PUSH $(IMAGE_REGISTRY)/hauberk-$$image:$(IMAGE_TAG); done; fi
 	  inside=""
 	else
+	  if [ ! -x "$(HAUBERK_KUBELAB)" ]; then
+	    echo "no lab is at $(HAUBERK_KUBELAB): name one by HAUBERK_KUBELAB, or a cluster by KUBECONFIG" >&2
+	    exit 1
+	  fi
 	  lab=$$(realpath $(HAUBERK_KUBELAB))
 	  "$$lab" status >/dev/null || "$$lab" up
 	  "$$lab" crds gateway-api-experimental istio >/dev/null
 	  $(MAKE) images IMAGE_BUILD="$$lab build"
 	  inside="$$lab exec --"
-	  export HAUBERK_KUBE_PROGRAMS=$${KUBELAB_HOME:-$$HOME/.cache/kubelab}/bin
-	  HAUBERK_GATEWAY_API=$$(cd "$$(dirname "$$lab")/programs/echo" && go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api)/config/crd/experimental
-	  export HAUBERK_GATEWAY_API
+	  HAUBERK_KUBE_PROGRAMS=$$($$inside bash -c 'dirname "$$(command -v etcd)"')
+	  home=$$(dirname "$$HAUBERK_KUBE_PROGRAMS")
+	  export HAUBERK_KUBE_PROGRAMS HAUBERK_REQUIRE_CLUSTER=1
+	  export HAUBERK_CNI_CONFIGURATION="$$home/state/cni" HAUBERK_CNI_PROGRAMS=/usr/lib/cni HAUBERK_NODE_RESTART="$$lab restart"
+	fi
+	published() { go -C "$$1" mod download "$$2" && go -C "$$1" list -m -f '{{.Dir}}' "$$2"; }
+	if command -v go >/dev/null; then
+	  HAUBERK_GATEWAY_API=$$(published tests/conformance sigs.k8s.io/gateway-api)/config/crd/experimental
+	  HAUBERK_ISTIO_SAMPLES=$$(published tests/cluster istio.io/istio)/samples
+	  export HAUBERK_GATEWAY_API HAUBERK_ISTIO_SAMPLES
 	fi
 	$$inside env HAUBERK_CLUSTER=1 HAUBERK_IMAGE_REGISTRY=$(IMAGE_REGISTRY) HAUBERK_IMAGE_TAG=$(IMAGE_TAG) \
 	  $(BIN)/python -m pytest -m "cluster or kubernetes" -p no:cacheprovider $(E2E_PYTEST_ARGS) tests/cluster tests/e2e/kubernetes

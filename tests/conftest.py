@@ -20,6 +20,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 CORPORA: Final = "HAUBERK_CORPORA"
 # With "1" a test that is skipped for want of corpora fails instead.
 REQUIRE_CORPORA: Final = "HAUBERK_REQUIRE_CORPORA"
+# With "1" a test that is skipped for want of a cluster, or of what else such tests need, fails instead.
+REQUIRE_CLUSTER: Final = "HAUBERK_REQUIRE_CLUSTER"
 # With "1" the run fails unless the installed, compiled wheel is what gets imported.
 EXPECT_COMPILED: Final = "HAUBERK_EXPECT_COMPILED"
 # Marks this run's processes: children inherit it, and keep it when their parent dies.
@@ -53,8 +55,12 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where corpora are required, turn a skip for want of them into a failure, whoever skipped."""
+    """Where corpora or a cluster are required, turn a skip for want of them into a failure, whoever skipped."""
     report = yield
+    needs_cluster = any(item.get_closest_marker(name) for name in ("cluster", "kubernetes"))
+    if report.skipped and os.environ.get(REQUIRE_CLUSTER) == "1" and needs_cluster:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and {REQUIRE_CLUSTER}=1 forbids that: {report.longrepr}"
     if report.skipped and os.environ.get(REQUIRE_CORPORA) == "1" and CORPORA in str(report.longrepr):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped for want of corpora, and {REQUIRE_CORPORA}=1 forbids that"

@@ -1,5 +1,6 @@
 """Whatever is restarted under load, no request fails: the gateway, every backend, control."""
 
+import contextlib
 import json
 import subprocess
 from collections.abc import Iterator
@@ -8,7 +9,8 @@ from typing import Final
 
 import kubectl
 import pytest
-from cluster_shop import DEPLOYMENTS, gateway_address, made_shop, wait_rolled_out
+from cluster_shop import DEPLOYMENTS, gateway_address, wait_rolled_out
+from helm_release import release
 from laptop_mesh import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(kubectl.missing()), reason=kubectl.missing())]
@@ -49,46 +51,21 @@ print(json.dumps({"counts": counts, "wrong": wrong[:5]}))
 """
 
 
-class Load:
-    """Requests from a pod outside of the mesh, through the gateway."""
-
-    def __init__(self, namespace: str, host: str, path: str, threads: int = 4) -> None:
-        words = [
-            "kubectl",
-            "exec",
-            "-i",
-            "-n",
-            namespace,
-            "client",
-            "-c",
-            "client",
-            "--",
-            "python",
-            "-c",
-            LOAD,
-            host,
-            path,
-            str(threads),
-        ]
-        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "asking\n"
-
-    def finish(self) -> dict[str, int]:
-        """Stop. Returns: how many answers had which status; fails with what went wrong."""
-        out, _ = self._process.communicate(timeout=PATIENCE)
-        told = json.loads(out)
-        assert set(told["counts"]) == {"200"}, told
-        counts: dict[str, int] = told["counts"]
-        return counts
-
-
-@pytest.fixture(scope="module")
-def shop(installed: str, repository: Path) -> Iterator[str]:
-    with made_shop(repository) as namespace:
-        done = kubectl.kubectl("wait", "gateway/bookshop", "-n", namespace, "--for=condition=Programmed", "--timeout=120s")
-        assert done.code == 0, done.err
-        yield namespace
+@contextlib.contextmanager
+def load(namespace: str, host: str, path: str = "/productpage", threads: int = 4) -> Iterator[None]:
+    """Requests from a pod outside of the mesh, through the gateway, until the end of the block; all must be answered with 200."""
+    command = ["python", "-c", LOAD, host, path, str(threads)]
+    words = ["kubectl", "exec", "-i", "-n", namespace, "client", "-c", "client", "--", *command]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asking\n"
+        try:
+            yield
+        finally:
+            out, _ = process.communicate(timeout=PATIENCE)
+    told = json.loads(out)
+    assert set(told["counts"]) == {"200"}, told
+    assert told["counts"]["200"] > 20
 
 
 def _restart(namespace: str, *deployments: str) -> None:
@@ -97,30 +74,37 @@ def _restart(namespace: str, *deployments: str) -> None:
         assert done.code == 0, done.err
     wait_rolled_out(namespace, deployments)
     # The rollout is over when the new pods are ready; the old ones are still ending.
-    wait_until(lambda: "Terminating" not in kubectl.kubectl("get", "pods", "-n", namespace).out, "the end of old pods", PATIENCE)
+    wait_until(lambda: not _ending(namespace), "the end of old pods", PATIENCE)
+
+
+def _ending(namespace: str) -> str:
+    """When pods that are to end were told so."""
+    return kubectl.kubectl("get", "pods", "-n", namespace, "-o", "jsonpath={.items[*].metadata.deletionTimestamp}").out
 
 
 def test_the_gateway_is_restarted_under_load(shop: str, outside: str) -> None:
-    load = Load(outside, gateway_address(shop), "/productpage")
-    _restart(shop, "bookshop-hauberk")
-    assert load.finish()["200"] > 20
+    with load(outside, gateway_address(shop)):
+        _restart(shop, "bookshop-hauberk")
 
 
 def test_every_backend_is_restarted_under_load(shop: str, outside: str) -> None:
-    load = Load(outside, gateway_address(shop), "/productpage")
-    _restart(shop, *DEPLOYMENTS)
-    assert load.finish()["200"] > 20
+    with load(outside, gateway_address(shop)):
+        _restart(shop, *DEPLOYMENTS)
 
 
-def test_control_is_restarted_and_scaled_under_load(installed: str, shop: str, outside: str) -> None:
-    load = Load(outside, gateway_address(shop), "/productpage")
-    try:
-        assert kubectl.kubectl("scale", "deployment/hauberk-control", "-n", installed, "--replicas=2").code == 0
-        wait_rolled_out(installed, ["hauberk-control"])
-        _restart(installed, "hauberk-control")
-        pods = kubectl.kubectl("get", "pods", "-n", installed, "-l", "app=hauberk-control", "-o", "name").out.split()
-        assert kubectl.kubectl("delete", "-n", installed, "--grace-period=0", "--force", *pods).code == 0
-        wait_rolled_out(installed, ["hauberk-control"])
-    finally:
-        kubectl.kubectl("scale", "deployment/hauberk-control", "-n", installed, "--replicas=1")
-    assert load.finish()["200"] > 20
+def test_control_is_upgraded_scaled_and_killed_under_load(installed: str, shop: str, outside: str, repository: Path) -> None:
+    with load(outside, gateway_address(shop)):
+        try:
+            more = release(repository, "control.replicas=2", "control.podAnnotations.generation=second")
+            assert more.code == 0, more.err
+            words = ("get", "pods", "-n", installed, "-l", "app=hauberk-control", "-o", "name")
+            pods = kubectl.kubectl(*words).out.split()
+            assert len(pods) >= 2
+            killed = ("--grace-period=0", "--force", "--ignore-not-found")
+            assert kubectl.kubectl("delete", "-n", installed, *killed, *pods).code == 0
+            wait_rolled_out(installed, ["hauberk-control"])
+        finally:
+            back = release(repository)
+        assert back.code == 0, back.err
+        # Whoever is made now is injected and told by the one that is left.
+        _restart(shop, "productpage-v1")

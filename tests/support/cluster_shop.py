@@ -54,6 +54,6 @@ def wait_rolled_out(namespace: str, deployments: Sequence[str]) -> None:
         assert done.code == 0, done.err
 
 
-def gateway_address(namespace: str) -> str:
-    """Where the bookshop's gateway is reached, by its status."""
-    return kubectl.kubectl("get", "gateway", "bookshop", "-n", namespace, "-o", "jsonpath={.status.addresses[0].value}").out
+def gateway_address(namespace: str, gateway: str = "bookshop") -> str:
+    """Where a gateway is reached, by its status."""
+    return kubectl.kubectl("get", "gateway", gateway, "-n", namespace, "-o", "jsonpath={.status.addresses[0].value}").out
