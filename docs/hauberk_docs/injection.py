@@ -33,7 +33,14 @@ A pod that is to be injected stays out by the annotation {pod} with anything but
 """
 _VALUES: Final = """
 A value that makes no sense denies the pod, with every mistake, its place and what to write instead: a pod that captured other
-traffic than its author thinks would be worse. An annotation of Istio's that has no effect here is told in a warning.
+traffic than its author thinks would be worse. Whoever makes a pod is warned (`Warning: hauberk: ...`, after `kubectl apply`) of:
+
+- annotations for a sidecar, ours and Istio's, that have no effect here, and members of `proxy-config` that have none;
+- capture that cannot be set up: the namespace's Pod Security forbids NET_ADMIN, and the mesh does not capture by the node;
+- containers that are not captured, because their user or group is the proxy's, 1337;
+- a pod that asks for a sidecar by a label or annotation of its own and cannot have one: on the node's network, or for Windows;
+- a label `hauberk.dev/inject` or `sidecar.istio.io/inject` that is neither `true` nor `false`;
+- what the lack of native sidecars brings with it, on old clusters.
 """
 _TEMPLATE: Final = """
 Whatever the annotations do not say, the pod itself may: a container called `hauberk-proxy` (or, with the image `auto`,

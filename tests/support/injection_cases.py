@@ -68,7 +68,7 @@ def output(case: Case) -> str:
         mistakes = [{"where": m.without_place().path, "what": m.message, "do": m.hint} for m in refused.mistakes]
         return _dump({"refused": mistakes})
     if isinstance(result, Skipped):
-        return _dump({"skipped": result.reason})
+        return _dump({"skipped": result.reason, "warnings": result.warnings})
     return _dump({"warnings": result.warnings}, patched(case, result))
 
 

@@ -167,7 +167,8 @@ ANNOTATIONS: Final = (
     PROXY_CONFIG,
 )
 
-ISTIO_PREFIXES: Final = (
+SIDECAR_PREFIXES: Final = (
+    "hauberk.dev/",
     "sidecar.istio.io/",
     "traffic.sidecar.istio.io/",
     "readiness.status.sidecar.istio.io/",

@@ -36,6 +36,7 @@ REVISION: Final = Marks("hauberk.dev/rev", "istio.io/rev")
 POD_INJECT: Final = Marks("hauberk.dev/inject", "sidecar.istio.io/inject")
 
 _TRUE: Final = frozenset(("true", "yes", "y", "on"))
+_FALSE: Final = frozenset(("false", "no", "n", "off", ""))
 
 
 class Namespace(NamedTuple):
@@ -51,15 +52,9 @@ def reason_to_skip(pod: PodView, namespace: Namespace, revision: str, settings: 
 
     Args: revision - control's own; it injects what asks for it, under this name or one of its tags.
     """
-    if pod.spec.host_network:
-        return "it uses the node's network (hostNetwork), where capture would take the whole node's traffic"
-    if namespace.name in settings.never_in:
-        return f"pods of the namespace {namespace.name} are never injected"
-    if system_of(pod) != "linux":
-        return f"it is for {system_of(pod)}; the proxy runs on Linux"
-    foreign = [*pod.containers, *pod.init_containers]
-    if any(container.name == ISTIO_PROXY and container.image not in {None, "", AUTO_IMAGE} for container in foreign):
-        return f"it has Istio's sidecar already, the container {ISTIO_PROXY}"
+    impossible = _why_impossible(pod, namespace, settings)
+    if impossible is not None:
+        return impossible
     label = POD_INJECT.of(pod.labels)
     if label is not None and label[1] == "false":
         return f"its label {label[0]} is false"
@@ -72,6 +67,29 @@ def reason_to_skip(pod: PodView, namespace: Namespace, revision: str, settings: 
     said = label or POD_INJECT.of(pod.annotations)
     if said is not None and said[1] and said[1].lower() not in _TRUE:
         return f"its {'label' if label else 'annotation'} {said[0]} is {quote(said[1])}"
+    return None
+
+
+def asked_in_vain(pod: PodView, namespace: Namespace, settings: InjectionSettings) -> str | None:
+    """What its author should know of a pod that is skipped, though it speaks of injection itself; None: nothing."""
+    said = POD_INJECT.of(pod.labels) or POD_INJECT.of(pod.annotations)
+    if said is not None and said[1].lower() not in _TRUE | _FALSE:
+        return f"{said[0]} is {quote(said[1])}, which is taken for false: write true or false"
+    asks = REVISION.of(pod.labels) is not None if said is None else said[1].lower() in _TRUE
+    reason = _why_impossible(pod, namespace, settings) if asks else None
+    return None if reason is None else f"this pod asks for a sidecar and gets none: {reason}"
+
+
+def _why_impossible(pod: PodView, namespace: Namespace, settings: InjectionSettings) -> str | None:
+    if pod.spec.host_network:
+        return "it uses the node's network (hostNetwork), where capture would take the whole node's traffic"
+    if namespace.name in settings.never_in:
+        return f"pods of the namespace {namespace.name} are never injected"
+    if system_of(pod) != "linux":
+        return f"it is for {system_of(pod)}; the proxy runs on Linux"
+    foreign = [*pod.containers, *pod.init_containers]
+    if any(container.name == ISTIO_PROXY and container.image not in {None, "", AUTO_IMAGE} for container in foreign):
+        return f"it has Istio's sidecar already, the container {ISTIO_PROXY}"
     return None
 
 

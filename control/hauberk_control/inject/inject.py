@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hauberk_control.inject.build import build_pod
-from hauberk_control.inject.decide import Namespace, reason_to_skip
+from hauberk_control.inject.decide import Namespace, asked_in_vain, reason_to_skip
 from hauberk_control.inject.json_object import JsonObject
 from hauberk_control.inject.patch import Operation, diff
 from hauberk_control.inject.pod_view import PodMalformed, view_pod, workload_of
@@ -38,6 +38,8 @@ class Skipped(NamedTuple):
     """A pod that stays as it is."""
 
     reason: str
+    warnings: list[str]
+    """For whoever made the pod and meant otherwise."""
 
 
 # How a cluster's version is written: `1`, `34` or `34+`.
@@ -63,7 +65,8 @@ def inject(
     view = view_pod(pod)
     reason = reason_to_skip(view, namespace, settings.revision, settings.inject)
     if reason is not None:
-        return Skipped(reason)
+        warning = asked_in_vain(view, namespace, settings.inject)
+        return Skipped(reason, [] if warning is None else [warning])
     wishes = read_wishes(view.annotations, namespace, settings, cluster.native_sidecars)
     try:
         built = build_pod(pod, view, namespace, settings, wishes, workload or workload_of(view))

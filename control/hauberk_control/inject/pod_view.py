@@ -38,6 +38,7 @@ class SecurityContext(_View, frozen=True, kw_only=True):
     """Of a container or a pod."""
 
     run_as_user: int | None = None
+    run_as_group: int | None = None
 
 
 class ContainerPort(_View, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ Octets in, octets out: who asks how is the webhook's part. Nothing that is asked
 """
 
 import base64
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -107,7 +108,7 @@ class Reviewer:
         try:
             result = inject(question.pod, namespace, self._settings, self._cluster)
             if isinstance(result, Skipped):
-                return _allowed(question, "skipped", result.reason)
+                return _allowed(question, "skipped", result.reason, result.warnings)
             return _injected(question, result)
         except PodMalformed as error:
             return _denied(question, 400, f"this is no pod: {error}", "refused")
@@ -124,15 +125,19 @@ def _injected(question: Question, result: Injected) -> Answer:
     response: JsonObject = {"uid": question.uid, "allowed": True}
     if result.patch:
         response |= {"patchType": "JSONPatch", "patch": base64.b64encode(msgspec.json.encode(result.patch)).decode()}
-    if result.warnings:
-        told = [f"hauberk: {warning}" for warning in result.warnings[:_MOST_WARNINGS]]
-        response["warnings"] = [_cut(warning, _LONGEST_WARNING) for warning in told]
-    return _review(response, "injected")
+    return _review(response | _told(result.warnings), "injected")
 
 
-def _allowed(question: Question, outcome: Outcome, reason: str) -> Answer:
+def _allowed(question: Question, outcome: Outcome, reason: str, warnings: Sequence[str] = ()) -> Answer:
     # Into the API server's audit log, where it keeps one: why a pod has no sidecar.
-    return _review({"uid": question.uid, "allowed": True, "auditAnnotations": {outcome: reason}}, outcome)
+    response = {"uid": question.uid, "allowed": True, "auditAnnotations": {outcome: reason}}
+    return _review(response | _told(warnings), outcome)
+
+
+def _told(warnings: Sequence[str]) -> JsonObject:
+    if not warnings:
+        return {}
+    return {"warnings": [_cut(f"hauberk: {warning}", _LONGEST_WARNING) for warning in warnings[:_MOST_WARNINGS]]}
 
 
 def _denied(question: Question, code: int, message: str, outcome: Outcome) -> Answer:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from hauberk_control.inject.decide import Namespace
-from hauberk_control.inject.pod_view import PodView
+from hauberk_control.inject.pod_view import PodView, SecurityContext
 from hauberk_control.inject.wishes import Wishes
 from hauberk_control.proxy_settings import ProxySettings
 from hauberk_core.pod import CAPTURE_CONTAINER, PROXY_CONTAINER, PROXY_UID
@@ -33,14 +33,20 @@ def warnings_of(view: PodView, namespace: Namespace, settings: ProxySettings, wi
 
 
 def _uncaptured(view: PodView) -> list[str]:
-    everywhere = view.spec.security_context.run_as_user if view.spec.security_context else None
+    """Containers that the rules of capture take for the proxy: they know it by its user, and by its group."""
+    everywhere = view.spec.security_context or SecurityContext()
     found: list[str] = []
     for container in (*view.init_containers, *view.containers):
         if container.name in {PROXY_CONTAINER, CAPTURE_CONTAINER}:
             continue
-        own = container.security_context.run_as_user if container.security_context else None
-        if (everywhere if own is None else own) == PROXY_UID:
-            found.append(f"container {container.name} runs as user {PROXY_UID}, the proxy's, and is not captured: choose another")
+        own = container.security_context or SecurityContext()
+        user = everywhere.run_as_user if own.run_as_user is None else own.run_as_user
+        group = everywhere.run_as_group if own.run_as_group is None else own.run_as_group
+        if PROXY_UID in (user, group):
+            what = "user" if user == PROXY_UID else "group"
+            found.append(
+                f"container {container.name} runs as {what} {PROXY_UID}, the proxy's, and is not captured: choose another"
+            )
     return found
 
 

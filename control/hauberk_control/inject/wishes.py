@@ -6,8 +6,8 @@ from typing import Final, Literal, NamedTuple, TypeVar
 import msgspec
 
 from hauberk_control.inject import annotations as names
-from hauberk_control.inject.annotations import ANNOTATIONS, ISTIO_PREFIXES, Annotation
-from hauberk_control.inject.decide import REVISION, Namespace
+from hauberk_control.inject.annotations import ANNOTATIONS, SIDECAR_PREFIXES, Annotation
+from hauberk_control.inject.decide import POD_INJECT, REVISION, Namespace
 from hauberk_control.inject.json_object import JsonObject
 from hauberk_control.inject.proxy_config import ProxyConfig, ReadConfig, read_proxy_config
 from hauberk_control.inject.settings import Interception
@@ -26,12 +26,13 @@ from hauberk_control.inject.values import (
 from hauberk_control.proxy_settings import ProxySettings
 from hauberk_core.model.errors import quote
 from hauberk_core.model.mistake import Mistake
+from hauberk_core.pod import CAPTURE_ANNOTATION, STATUS_ANNOTATION
 
 _Value = TypeVar("_Value")
 
 GATEWAY_TEMPLATE: Final = "gateway"
 # Said elsewhere: which pods are injected, by which revision, and what injection itself has written.
-_READ_ELSEWHERE: Final = frozenset(("sidecar.istio.io/inject", "sidecar.istio.io/status", *REVISION))
+_READ_ELSEWHERE: Final = frozenset((*POD_INJECT, *REVISION, "sidecar.istio.io/status", STATUS_ANNOTATION, CAPTURE_ANNOTATION))
 
 
 class InjectionRefused(Exception):
@@ -110,7 +111,7 @@ class _Reader:
         """Tell annotations that are meant for a sidecar and have no effect."""
         known = {name for annotation in ANNOTATIONS for name in annotation.names} | _READ_ELSEWHERE
         for name in sorted(self._annotations):
-            if name.startswith(ISTIO_PREFIXES) and name not in known:
+            if name.startswith(SIDECAR_PREFIXES) and name not in known:
                 self.warnings.append(f"annotation {name} has no effect on hauberk's sidecar")
 
 
