@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+from run_mark import RUN_MARK
 
 import hauberk_core
 from hauberk_core import build_info
@@ -25,7 +26,6 @@ REQUIRE_CLUSTER: Final = "HAUBERK_REQUIRE_CLUSTER"
 # With "1" the run fails unless the installed, compiled wheel is what gets imported.
 EXPECT_COMPILED: Final = "HAUBERK_EXPECT_COMPILED"
 # Marks this run's processes: children inherit it, and keep it when their parent dies.
-RUN_MARK: Final = "HAUBERK_TEST_RUN"
 
 # A process that was told to stop gets this long to be gone when the run ends.
 FAREWELL_SECONDS: Final = 5.0

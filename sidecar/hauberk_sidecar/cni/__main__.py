@@ -1,16 +1,20 @@
 """`python -m hauberk_sidecar.cni`: the agent of one node, as the chart's DaemonSet `hauberk-cni` runs it."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import trio
 
 from hauberk_core.agent.logs import LOG, configure_logging
-from hauberk_core.pod import CONTROL_NAMESPACE
-from hauberk_sidecar.cni.node import NodeAgent, NodeFolders
+from hauberk_core.pod import CONTROL_NAMESPACE, NODE_NAME, POD_NAMESPACE
+from hauberk_sidecar.cni.api_server import ApiServer
+from hauberk_sidecar.cni.installation import is_removed
+from hauberk_sidecar.cni.node import ClusterView, NodeAgent, NodeFolders
 from hauberk_sidecar.cni.pods import Pods
 
 EXIT_FAILED = 1
@@ -28,6 +32,8 @@ def parser() -> argparse.ArgumentParser:
     add("--configuration", type=Path, default=Path("/etc/cni/net.d"), metavar="FOLDER", help="of the node's chain of plugins")
     add("--programs", type=Path, default=Path("/opt/cni/bin"), metavar="FOLDER", help="of the node's plugins")
     add("--run", type=Path, default=Path("/run/hauberk-cni"), metavar="FOLDER", help="of requests; the same path on the node")
+    add("--proc", type=Path, default=Path("/host/proc"), metavar="FOLDER", help="of the node's processes")
+    add("--daemon-set", default="hauberk-cni", metavar="NAME", help="that keeps this agent running")
     add("--never", default=f"kube-system,{CONTROL_NAMESPACE}", metavar="NAMESPACES", help="whose pods are left alone")
     return arguments
 
@@ -47,12 +53,14 @@ def main(arguments: Sequence[str]) -> int:
     found = parser().parse_args(arguments)
     configure_logging()
     try:
-        pods = Pods()
+        api, node, namespace = ApiServer(), os.environ[NODE_NAME], os.environ[POD_NAMESPACE]
     except KeyError as error:
         sys.stderr.write(f"hauberk-cni: {error} is not set; this program belongs into a pod of the cluster\n")
         return EXIT_USAGE
     never = tuple([name for name in found.never.split(",") if name])
-    agent = NodeAgent(NodeFolders(found.configuration, found.programs, found.run), never, pods.get)
+    pods = Pods(api)
+    cluster = ClusterView(pods.get, partial(pods.of_node, node), partial(is_removed, api, namespace, found.daemon_set))
+    agent = NodeAgent(NodeFolders(found.configuration, found.programs, found.run, found.proc), never, cluster)
     try:
         agent.prepare()
     except OSError as error:

@@ -1,30 +1,31 @@
 """The agent of one node: keeps the link in the chain, and sets up capture in the pods that ask for it."""
 
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import msgspec
 import trio
 
 from hauberk_core.agent.file_watch import FileWatch
 from hauberk_core.agent.logs import LOG
-from hauberk_core.pod import CAPTURE_ANNOTATION
+from hauberk_sidecar.cni.api_server import ApiUnavailable
 from hauberk_sidecar.cni.chain import PLUGIN, ChainError, add_link, find_chain, remove_link
-from hauberk_sidecar.cni.pods import Pod, PodUnavailable
+from hauberk_sidecar.cni.pods import Pod
+from hauberk_sidecar.cni.repair import Repairs
 from hauberk_sidecar.cni.requests import TRY_AGAIN, BadRequest, Request, Requests
+from hauberk_sidecar.cni.set_up import CaptureFailed, asked_capture, set_up_capture
 
 # A node starts some pods at a time; each costs two processes for a fifth of a second.
 _AT_ONCE: Final = 8
 # Then the script is told to try later, before it gives up by itself.
 _PATIENCE_SECONDS: Final = 20.0
 _PAUSE_SECONDS: Final = 0.5
-_WRONG_CONFIGURATION: Final = 7
-# Of a message of a program that failed.
-_MOST_TOLD: Final = 500
+# The kubelet's patience with a pod that is to end is ten seconds.
+_LAST_WORD_SECONDS: Final = 6.0
+READY_FILE: Final = "ready"
+"""In the folder of requests while the link is in the chain."""
 
 
 class NodeFolders(NamedTuple):
@@ -36,25 +37,35 @@ class NodeFolders(NamedTuple):
     """Of the plugins: `/opt/cni/bin` on most nodes."""
     run: Path
     """Of requests; the node has it under the same path."""
+    proc: Path
+    """Of processes."""
 
 
-class CaptureFailed(Exception):
-    """Capture cannot be set up; the message says why. `code` is the specification's."""
+class ClusterView(NamedTuple):
+    """What the agent asks the API server. Each blocks for seconds at most, and raises ApiUnavailable."""
 
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code: Final = code
+    get_pod: Callable[[str, str], Pod | None]
+    """By namespace and name."""
+    pods_here: Callable[[], Iterable[Pod]]
+    """Those of this node."""
+    is_removed: Callable[[], bool]
+    """Whether no agent follows this one."""
 
 
 class NodeAgent:
-    """Works until cancelled, and then takes the link out again."""
+    """Works until cancelled. Then it takes the link out again, if no agent follows it.
 
-    def __init__(self, folders: NodeFolders, never: tuple[str, ...], get_pod: Callable[[str, str], Pod | None]) -> None:
-        """Prepare. Args: never - namespaces whose pods are left alone; get_pod - blocks; raises PodUnavailable."""
+    If one does, pods that start meanwhile wait for it: none runs without the capture that it asks for.
+    """
+
+    def __init__(self, folders: NodeFolders, never: tuple[str, ...], cluster: ClusterView) -> None:
+        """Prepare. Args: never - namespaces whose pods are left alone."""
         self._folders: Final = folders
         self._never: Final = never
-        self._get_pod: Final = get_pod
+        self._cluster: Final = cluster
+        self._repairs: Final = Repairs(cluster.pods_here, folders.proc)
         self._requests: Final = Requests(folders.run)
+        self._ready_file: Final = folders.run / READY_FILE
         self._at_work: Final[set[str]] = set()
         self._limit: Final = trio.CapacityLimiter(_AT_ONCE)
         self._problem = ""
@@ -65,13 +76,20 @@ class NodeAgent:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._serve, nursery)
                 await nursery.start(self._keep_link)
+                nursery.start_soon(self._repairs.run)
+                self._repairs.look()
                 task_status.started()
         finally:
-            self._uninstall()
+            self._ready_file.unlink(missing_ok=True)
+            if await self._is_last():
+                self._uninstall()
+            else:
+                LOG.info("the link %s stays in the node's chain of plugins: pods that start now wait for the next agent", PLUGIN)
 
     def prepare(self) -> None:
         """Write the script, and make the folders where it asks. Raises: OSError: the node's folders cannot be written."""
         self._requests.prepare()
+        self._ready_file.unlink(missing_ok=True)
         text = (files("hauberk_sidecar.cni") / "plugin.sh").read_text()
         text = text.replace("@RUN_FOLDER@", str(self._folders.run)).replace("@NEVER@", " ".join(self._never))
         aside = self._folders.programs / f".{PLUGIN}.new"
@@ -79,6 +97,16 @@ class NodeAgent:
         aside.chmod(0o755)
         # A program that runs cannot be written, but it can be replaced.
         os.replace(aside, self._folders.programs / PLUGIN)  # noqa: PTH105 - one call, atomic
+
+    async def _is_last(self) -> bool:
+        with trio.move_on_after(_LAST_WORD_SECONDS, shield=True):
+            while True:
+                try:
+                    return await trio.to_thread.run_sync(self._cluster.is_removed, abandon_on_cancel=True)
+                except ApiUnavailable as error:
+                    LOG.warning("it is not known whether an agent follows this one: %s", error)
+                await trio.sleep(_PAUSE_SECONDS)
+        return False
 
     def _uninstall(self) -> None:
         """Pods that start from now on do without: their proxies find out, and are not ready."""
@@ -106,8 +134,11 @@ class NodeAgent:
             chain = find_chain(self._folders.configuration)
             if add_link(chain):
                 LOG.info("the link %s is in the node's chain of plugins, %s", PLUGIN, chain)
+                self._repairs.look()
+            self._ready_file.touch()
             self._problem = ""
         except ChainError as error:
+            self._ready_file.unlink(missing_ok=True)
             if str(error) != self._problem:
                 self._problem = str(error)
                 LOG.warning("pods of this node start without capture: %s", error)
@@ -146,39 +177,27 @@ class NodeAgent:
             return
         if request is None:
             return
-        pod = f"{request.namespace}/{request.pod}"
         try:
-            arguments = await self._asked_capture(request)
+            pod = await self._find_pod(request)
+            arguments = asked_capture(pod)
             if arguments is not None:
-                await _set_up(request.network, arguments)
+                await set_up_capture(request.network, arguments)
                 LOG.info("capture is set up for pod %s", pod)
         except CaptureFailed as error:
-            LOG.warning("capture is not set up for pod %s: %s", pod, error)
+            LOG.warning("capture is not set up for pod %s/%s: %s", request.namespace, request.pod, error)
             self._requests.answer(name, str(error), error.code)
         else:
             self._requests.answer(name)
-
-    async def _asked_capture(self, request: Request) -> list[str] | None:
-        """The arguments of capture that the pod's annotation has; None: it wants none. Raises: CaptureFailed."""
-        pod = await self._find_pod(request)
-        text = pod.annotations.get(CAPTURE_ANNOTATION)
-        if text is None:
-            return None
-        try:
-            return msgspec.json.decode(text, type=list[str])
-        except msgspec.DecodeError as error:
-            message = (
-                f"the annotation {CAPTURE_ANNOTATION} is no JSON list of texts ({error}); injection writes it, leave it as it is"
-            )
-            raise CaptureFailed(message, _WRONG_CONFIGURATION) from error
 
     async def _find_pod(self, request: Request) -> Pod:
         problem = ""
         with trio.move_on_after(_PATIENCE_SECONDS):
             while True:
                 try:
-                    pod = await trio.to_thread.run_sync(self._get_pod, request.namespace, request.pod, abandon_on_cancel=True)
-                except PodUnavailable as error:
+                    pod = await trio.to_thread.run_sync(
+                        self._cluster.get_pod, request.namespace, request.pod, abandon_on_cancel=True
+                    )
+                except ApiUnavailable as error:
                     problem = str(error)
                 else:
                     if pod is not None and request.uid in ("", pod.uid):
@@ -186,15 +205,3 @@ class NodeAgent:
                     problem = f"there is no pod {request.namespace}/{request.pod} any more"
                 await trio.sleep(_PAUSE_SECONDS)
         raise CaptureFailed(problem, TRY_AGAIN)
-
-
-async def _set_up(network: str, arguments: list[str]) -> None:
-    """Install the rules in a network namespace. Raises: CaptureFailed."""
-    command = ["nsenter", f"--net={network}", "--", sys.executable, "-m", "hauberk_sidecar.capture", *arguments]
-    try:
-        ended = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
-    except OSError as error:
-        raise CaptureFailed(f"nsenter does not run: {error}", TRY_AGAIN) from error
-    if ended.returncode:
-        said = ended.stderr.decode(errors="replace").strip()[-_MOST_TOLD:]
-        raise CaptureFailed(said or f"capture ends with status {ended.returncode}", TRY_AGAIN)

@@ -1,73 +1,96 @@
-"""What the API server knows of a pod: one GET by the standard library, so that the agent needs no client of 20 MiB."""
+"""What the API server knows of pods."""
 
 import http.client
-import os
-import ssl
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Final
-from urllib.parse import quote
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeVar
+from urllib.parse import quote, urlencode
 
 import msgspec
 
-# Where kubelet puts what a pod may show to the API server.
-ACCOUNT_FOLDER: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_TIMEOUT_SECONDS: Final = 5.0
-# etcd takes objects up to 1.5 MiB; as JSON they are a little more.
-_MOST_BYTES: Final = 4 << 20
+from hauberk_sidecar.cni.api_server import Answer, ApiServer, ApiUnavailable
+
+_Shape = TypeVar("_Shape")
+
+_PAGE: Final = 10
+# kubelet runs 110 pods on a node, and hundreds where somebody says so.
+_MOST_PAGES: Final = 500
+_ENDED: Final = frozenset(("Succeeded", "Failed"))
 
 
-class PodUnavailable(Exception):
-    """The API server cannot be asked now; it is worth another try."""
-
-
-class _Metadata(msgspec.Struct, frozen=True):
+class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    name: str = ""
+    namespace: str = ""
     uid: str = ""
     annotations: dict[str, str] | None = None
+    deletion_timestamp: str | None = None
+
+
+class _Status(msgspec.Struct, frozen=True):
+    phase: str = ""
 
 
 class _Pod(msgspec.Struct, frozen=True):
     metadata: _Metadata
+    status: _Status = _Status()
+
+
+class _PageMetadata(msgspec.Struct, frozen=True, rename={"next_page": "continue"}):
+    next_page: str = ""
+
+
+class _PodPage(msgspec.Struct, frozen=True):
+    items: list[_Pod]
+    metadata: _PageMetadata = _PageMetadata()
 
 
 class Pod(msgspec.Struct, frozen=True):
     """What matters of it."""
 
+    namespace: str
+    name: str
     uid: str
     annotations: Mapping[str, str]
+    runs: bool = True
+    """Whether its containers have a network now, or will have one: it has not ended and is not being deleted."""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
 
 
 class Pods:
-    """The API server of the cluster that this process is a pod of."""
+    """The pods of a cluster."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ, folder: Path = ACCOUNT_FOLDER) -> None:
-        """Raises: KeyError if this process is no pod's."""
-        self._host: Final = environment["KUBERNETES_SERVICE_HOST"]
-        self._port: Final = int(environment["KUBERNETES_SERVICE_PORT"])
-        self._folder: Final = folder
+    def __init__(self, api: ApiServer) -> None:
+        self._api: Final = api
 
     def get(self, namespace: str, name: str) -> Pod | None:
-        """A pod; None: there is none of that name. Blocks for seconds at most. Raises: PodUnavailable."""
-        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(name, safe='')}"
-        try:
-            # Read anew each time: kubelet replaces both.
-            token = (self._folder / "token").read_text().strip()
-            trust = ssl.create_default_context(cafile=self._folder / "ca.crt")
-            connection = http.client.HTTPSConnection(self._host, self._port, timeout=_TIMEOUT_SECONDS, context=trust)
-            try:
-                connection.request("GET", path, headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})
-                answer = connection.getresponse()
-                body = answer.read(_MOST_BYTES)
-            finally:
-                connection.close()
-        except (OSError, http.client.HTTPException) as error:
-            raise PodUnavailable(f"the API server cannot be asked: {error}") from error
+        """A pod; None: there is none of that name. Blocks for seconds at most. Raises: ApiUnavailable."""
+        answer = self._api.get(f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(name, safe='')}")
         if answer.status == http.client.NOT_FOUND:
             return None
-        if answer.status != http.client.OK:
-            raise PodUnavailable(f"the API server answers {answer.status} for pod {namespace}/{name}: {body[:200]!r}")
-        try:
-            metadata = msgspec.json.decode(body, type=_Pod).metadata
-        except msgspec.DecodeError as error:
-            raise PodUnavailable(f"the API server's answer for pod {namespace}/{name} cannot be read: {error}") from error
-        return Pod(metadata.uid, metadata.annotations or {})
+        return _pod(_decoded(answer, f"pod {namespace}/{name}", _Pod))
+
+    def of_node(self, node: str) -> Iterator[Pod]:
+        """The pods of a node. Blocks for seconds at most with each page of them. Raises: ApiUnavailable."""
+        query = {"fieldSelector": f"spec.nodeName={node}", "limit": str(_PAGE)}
+        for _ in range(_MOST_PAGES):
+            page = _decoded(self._api.get(f"/api/v1/pods?{urlencode(query)}"), f"the pods of node {node}", _PodPage)
+            yield from [_pod(one) for one in page.items]
+            if not page.metadata.next_page:
+                return
+            query["continue"] = page.metadata.next_page
+
+
+def _decoded(answer: Answer, what: str, shape: type[_Shape]) -> _Shape:
+    if answer.status != http.client.OK:
+        raise ApiUnavailable(f"the API server answers {answer.status} for {what}: {answer.body[:200]!r}")
+    try:
+        return msgspec.json.decode(answer.body, type=shape)
+    except msgspec.DecodeError as error:
+        raise ApiUnavailable(f"the API server's answer for {what} cannot be read: {error}") from error
+
+
+def _pod(found: _Pod) -> Pod:
+    metadata = found.metadata
+    runs = metadata.deletion_timestamp is None and found.status.phase not in _ENDED
+    return Pod(metadata.namespace, metadata.name, metadata.uid, metadata.annotations or {}, runs)

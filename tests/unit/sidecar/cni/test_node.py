@@ -21,25 +21,34 @@ from network_namespaces import Machine, Network, why_impossible
 from hauberk_core.pod import CAPTURE_ANNOTATION
 
 TOKEN: Final = "of-the-agent"
+UID: Final = "0123abcd-0000-4000-8000-00000000000f"
 RESULT: Final = {"cniVersion": "0.4.0", "ips": [{"address": "10.244.0.9/24"}], "dns": {"odd": 'a "}" in \\ a text'}}
 CHAIN: Final = {"cniVersion": "0.4.0", "name": "net", "plugins": [{"type": "ptp"}]}
 PATIENCE: Final = 60.0
 
 
 class ApiServer(http.server.BaseHTTPRequestHandler):
-    """Knows the pods that the test names."""
+    """Knows the objects that the test names; pods come in two pages, of which the first is empty."""
 
-    pods: Final[dict[str, dict[str, Any]]] = {}
+    objects: Final[dict[str, dict[str, Any]]] = {}
     down: Final = threading.Event()
 
     def do_GET(self) -> None:
         assert self.headers["Authorization"] == f"Bearer {TOKEN}"
-        found = self.pods.get(self.path)
+        path, _, query = self.path.partition("?")
+        found = self.objects.get(path)
+        if path == "/api/v1/pods":
+            assert "fieldSelector=spec.nodeName%3Dnode0" in query
+            found = self.page("continue=" in query)
         body = json.dumps(found or {"kind": "Status"}).encode()
         self.send_response(503 if self.down.is_set() else 200 if found else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def page(self, second: bool) -> dict[str, Any]:
+        pods = [found for path, found in self.objects.items() if "/pods/" in path]
+        return {"metadata": {}, "items": pods} if second else {"metadata": {"continue": "more"}, "items": []}
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
         pass
@@ -52,6 +61,8 @@ class Node:
         self.chain: Final = folder / "net.d" / "10-net.conflist"
         self.script: Final = folder / "bin" / "hauberk-cni"
         self.run: Final = folder / "run"
+        self.proc: Final = folder / "proc"
+        self.proc.mkdir()
         self.log: Final = folder / "agent.log"
         for path in (self.chain, self.script):
             path.parent.mkdir()
@@ -64,13 +75,19 @@ class Node:
         program = f"""
 import pathlib, sys
 import hauberk_sidecar.cni.__main__ as program
-from hauberk_sidecar.cni.pods import Pods
-program.Pods = lambda: Pods(folder=pathlib.Path({str(account)!r}))
+from hauberk_sidecar.cni.api_server import ApiServer
+program.ApiServer = lambda: ApiServer(folder=pathlib.Path({str(account)!r}))
 sys.exit(program.main(sys.argv[1:]))
 """
-        folders = ("--configuration", self.chain.parent, "--programs", self.script.parent, "--run", self.run)
+        folders = ("--configuration", self.chain.parent, "--programs", self.script.parent, "--run", self.run, "--proc", self.proc)
         self._command: Final = [sys.executable, "-c", program, *[str(word) for word in folders]]
-        self._environment: Final = {**os.environ, "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(port)}
+        self._environment: Final = {
+            **os.environ,
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": str(port),
+            "NODE_NAME": "node0",
+            "POD_NAMESPACE": "kube-system",
+        }
 
     @contextlib.contextmanager
     def agent(self) -> Iterator["subprocess.Popen[bytes]"]:
@@ -83,7 +100,15 @@ sys.exit(program.main(sys.argv[1:]))
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(PATIENCE) == 0, self.log.read_text()
 
-    def call(self, command: str, namespace: str = "shop", network: str = "/run/netns/none", uid: str = "u1") -> tuple[int, str]:
+    def process(self, number: int, uid: str, network: str, started: int) -> None:
+        """A process of a pod, as the node's /proc shows it."""
+        folder = self.proc / str(number)
+        (folder / "ns").mkdir(parents=True)
+        (folder / "ns" / "net").symlink_to(network)
+        (folder / "cgroup").write_text(f"4:memory:/\n0::/kubepods/burstable/pod{uid}/c0ffee\n")
+        (folder / "stat").write_text(f"{number} (a) b (c)) S {'0 ' * 18}{started} 0\n")
+
+    def call(self, command: str, namespace: str = "shop", network: str = "/run/netns/none", uid: str = UID) -> tuple[int, str]:
         """What the runtime gets from the script: its exit status, and what it prints."""
         environment = {
             "PATH": os.environ["PATH"],
@@ -115,7 +140,13 @@ sys.exit(program.main(sys.argv[1:]))
 
 def pod(annotations: dict[str, str]) -> None:
     """The API server's pod shop/web."""
-    ApiServer.pods["/api/v1/namespaces/shop/pods/web"] = {"metadata": {"uid": "u1", "annotations": annotations}}
+    metadata = {"namespace": "shop", "name": "web", "uid": UID, "annotations": annotations}
+    ApiServer.objects["/api/v1/namespaces/shop/pods/web"] = {"metadata": metadata, "status": {"phase": "Pending"}}
+
+
+def daemon_set(**metadata: str) -> None:
+    """The agent's own."""
+    ApiServer.objects["/apis/apps/v1/namespaces/kube-system/daemonsets/hauberk-cni"] = {"metadata": metadata}
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +172,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
         finally:
             server.shutdown()
             thread.join()
-            ApiServer.pods.clear()
+            ApiServer.objects.clear()
             ApiServer.down.clear()
 
 
@@ -230,6 +261,39 @@ def test_the_link_is_kept_in_the_chain_and_goes_with_the_agent(node: Node) -> No
         node.chain.write_text(json.dumps(CHAIN | {"name": "anew"}))
         wait_until(linked, "the link in the new chain", PATIENCE)
     assert json.loads(node.chain.read_text()) == CHAIN | {"name": "anew"}
+
+
+@pytest.mark.parametrize(("metadata", "stays"), [({}, True), ({"deletionTimestamp": "2026-01-01T00:00:00Z"}, False)])
+def test_the_link_stays_for_the_next_agent_and_goes_with_the_last(node: Node, metadata: dict[str, str], stays: bool) -> None:
+    daemon_set(**metadata)
+    with node.agent():
+        wait_until((node.run / "ready").exists, "the agent's word that the next pod is looked after", PATIENCE)
+    assert ("hauberk-cni" in node.chain.read_text()) == stays
+    assert not (node.run / "ready").exists()
+
+
+def test_without_a_word_of_the_api_server_the_link_stays(node: Node) -> None:
+    with node.agent():
+        ApiServer.down.set()
+    assert "hauberk-cni" in node.chain.read_text()
+    assert "it is not known whether an agent follows this one" in node.log.read_text()
+
+
+def test_a_pod_that_started_without_the_link_is_repaired(node: Node, machine: Machine) -> None:
+    machine.run(["nft", "flush", "ruleset"])
+    pod({CAPTURE_ANNOTATION: json.dumps(["--exclude-inbound-ports", "9098"])})
+    node.process(1000, UID, f"/run/netns/{machine.name}", started=5)
+    node.process(999, UID, "/proc/self/ns/net", started=6)
+    with node.agent():
+        wait_until(lambda: "9098" in rules(machine), "the rules of a pod that had none", PATIENCE)
+        wait_until(lambda: "capture is repaired in pod shop/web" in node.log.read_text(), "a word of it", PATIENCE)
+
+
+def test_a_pod_that_cannot_be_repaired_is_told(node: Node) -> None:
+    pod({CAPTURE_ANNOTATION: "all"})
+    node.process(1000, UID, "/proc/self/ns/net", started=5)
+    with node.agent():
+        wait_until(lambda: "capture is not repaired in pod shop/web" in node.log.read_text(), "a word of it", PATIENCE)
 
 
 def test_outside_of_a_cluster_it_says_so() -> None:
