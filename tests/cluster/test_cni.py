@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,6 +96,10 @@ def service(name: str) -> dict[str, object]:
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
 
 
+def applied(namespace: str, *manifests: Mapping[str, object]) -> bool:
+    return kubectl.kubectl("apply", "-n", namespace, "-f", "-", given=list(manifests)).code == 0
+
+
 class Room:
     """A namespace under the standard `restricted`, whose pods are of the mesh and take no plaintext."""
 
@@ -172,7 +176,8 @@ def room(by_node: None, outside: str) -> Iterator[Room]:
         client = client_pod()
         (container,) = client["spec"]["containers"]  # type: ignore[index]
         container["securityContext"] = OF_CONTAINER
-        assert kubectl.kubectl("apply", "-n", name, "-f", "-", given=[client, STRICT]).code == 0
+        # The API server takes a moment to hear of the new webhook.
+        wait_until(lambda: applied(name, client, STRICT), "a pod that gets a sidecar", PATIENCE)
         made = Room(name, outside)
         made.wait_ready("client")
         yield made

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import trio
 
+from hauberk_cli.install.serving import serves
 from hauberk_control.kubernetes.errors import NOT_FOUND, ApiError
 from hauberk_core import pod
 
@@ -84,13 +85,12 @@ async def changes(api: ObjectApi, manifests: Sequence[Mapping[str, Any]]) -> Asy
 
 
 async def wait_serving(api: ObjectApi, manifests: Sequence[Mapping[str, Any]]) -> None:
-    """Return when control's pods serve what was applied. Cancellation: at any time. Raises: ApiError."""
+    """Return when what was applied serves, control and what it makes of the rest. Cancellation: at any time. Raises: ApiError."""
     for manifest in manifests:
-        if manifest["kind"] == "Deployment":
-            while True:
-                if _is_rolled_out(await _get(api, manifest)):
-                    break
-                await trio.sleep(_LOOK_SECONDS)
+        while True:
+            if serves(str(manifest["kind"]), await _get(api, manifest) or {}):
+                break
+            await trio.sleep(_LOOK_SECONDS)
 
 
 async def delete_all(api: ObjectApi, manifests: Sequence[Mapping[str, Any]]) -> AsyncIterator[Done]:
@@ -119,15 +119,6 @@ async def _get(api: ObjectApi, manifest: Mapping[str, Any]) -> Mapping[str, Any]
         if error.status == NOT_FOUND:
             return None
         raise
-
-
-def _is_rolled_out(deployment: Mapping[str, Any] | None) -> bool:
-    if deployment is None:
-        return False
-    wanted, status = deployment["spec"]["replicas"], deployment.get("status", {})
-    current = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-    new, ready, all_ = [status.get(name, 0) for name in ("updatedReplicas", "availableReplicas", "replicas")]
-    return bool(current and new == wanted and ready >= wanted and all_ == wanted)
 
 
 def _without_bookkeeping(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -109,7 +109,9 @@ def test_the_nodes_part_in_capture_is_kept_out_of_controls_namespace() -> None:
     paths = {volume["name"]: volume["hostPath"]["path"] for volume in spec["volumes"]}
     assert paths["configuration"] == "/var/cni"
     assert {mount["name"] for mount in spec["containers"][0]["volumeMounts"]} == set(paths)
-    assert made["ClusterRole", "hauberk-cni"]["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    assert made["ClusterRole", "hauberk-cni"]["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]
+    (own,) = made["Role", "hauberk-cni"]["rules"]
+    assert (own["resources"], own["resourceNames"], own["verbs"]) == (["daemonsets"], ["hauberk-cni"], ["get"])
 
 
 def test_control_is_what_the_restricted_standard_allows() -> None:
