@@ -38,6 +38,8 @@ def environment(settings: ProxySettings, workload: str) -> list[Manifest]:
         pod.WORKLOAD: workload,
         pod.WORKERS: str(settings.workers),
     }
+    if settings.certificate_authority.address:
+        told[pod.CA_ADDRESS] = settings.certificate_authority.address
     variables: list[Manifest] = []
     for name, path in _FROM_POD.items():
         variables.append({"name": name, "valueFrom": {"fieldRef": _field(path)}})
@@ -46,9 +48,11 @@ def environment(settings: ProxySettings, workload: str) -> list[Manifest]:
     return variables
 
 
-def volumes() -> list[Manifest]:
+def volumes(settings: ProxySettings) -> list[Manifest]:
     """The pod's volumes that its proxy uses."""
-    token = {"audience": pod.TOKEN_AUDIENCE, "expirationSeconds": pod.TOKEN_SECONDS, "path": pod.TOKEN_FILE}
+    external = settings.certificate_authority
+    audience = external.audience if external.address else pod.TOKEN_AUDIENCE
+    token = {"audience": audience, "expirationSeconds": pod.TOKEN_SECONDS, "path": pod.TOKEN_FILE}
     described: list[Manifest] = [{"path": name, "fieldRef": _field(f"metadata.{name}")} for name in ("labels", "annotations")]
     return [
         {"name": "hauberk-token", "projected": {"sources": [{"serviceAccountToken": token}]}},

@@ -1,21 +1,35 @@
 """How proxies are run on a cluster: one file, which the chart writes and control reads."""
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from hauberk_control.inject.settings import InjectionSettings
 from hauberk_core.build_info import version
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN
-from hauberk_core.model.errors import ConfigErrors
+from hauberk_core.model.errors import ConfigErrors, quote
 from hauberk_core.model.shape import check_shape
+from hauberk_core.model.syntax import Fault
 from hauberk_core.pod import CONTROL_HOST
-from hauberk_core.resources.names import Label, Labels, QualifiedName
+from hauberk_core.resources.names import Label, Labels, QualifiedName, dns_subdomain
 from hauberk_core.resources.one_document import one_tree
-from hauberk_core.resources.part import Part
+from hauberk_core.resources.part import Part, follows
+
+_HIGHEST_PORT: Final = 65535
 
 Quantity = str | int
 """An amount as Kubernetes writes it: `500m`, `64Mi`, `2`; half a processor is `500m`, or `"0.5"` in quotes."""
+
+
+def _host_and_port(text: str) -> Fault | None:
+    host, _, port = text.rpartition(":")
+    if text and (dns_subdomain(host) or not port.isascii() or not port.isdigit() or not 0 < int(port[:6]) <= _HIGHEST_PORT):
+        return f"{quote(text)} is no host with a port", "write it as csr.cert-manager.svc:443"
+    return None
+
+
+HostAndPort = Annotated[str, follows(_host_and_port)]
+"""Or nothing."""
 
 
 class Resources(Part, frozen=True, kw_only=True):
@@ -28,6 +42,17 @@ class Resources(Part, frozen=True, kw_only=True):
         """Kubernetes' ResourceRequirements."""
         several = (("requests", self.requests), ("limits", self.limits))
         return {name: {resource: str(amount) for resource, amount in amounts.items()} for name, amounts in several if amounts}
+
+
+class CertificateAuthority(Part, frozen=True, kw_only=True):
+    """Who signs for proxies if control does not: what speaks Istio's certificate service, as cert-manager's istio-csr does."""
+
+    address: HostAndPort = ""
+    """`cert-manager-istio-csr.cert-manager.svc:443`: the host is the name in its own certificate; empty: control signs."""
+    audience: str = "istio-ca"
+    """Whom the tokens are for that proxies show it."""
+    roots: str = ""
+    """PEM: the roots of what it signs, and of its own certificate. Proxies and control trust these beside control's own."""
 
 
 class GatewaySettings(Part, frozen=True, kw_only=True):
@@ -60,6 +85,7 @@ class ProxySettings(Part, frozen=True, kw_only=True):
     """Processes that carry traffic, for each proxy."""
     resources: Resources = Resources(requests={"cpu": "50m", "memory": "96Mi"}, limits={"memory": "512Mi"})
     """A proxy at rest takes some 50 MiB; a limit of CPU would only make requests wait."""
+    certificate_authority: CertificateAuthority = CertificateAuthority()
     gateways: GatewaySettings = GatewaySettings()
     inject: InjectionSettings = InjectionSettings()
 

@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from hauberk_control.inject.settings import InjectionSettings
-from hauberk_control.proxy_settings import GatewaySettings, ProxySettings, Resources
+from hauberk_control.proxy_settings import CertificateAuthority, GatewaySettings, ProxySettings, Resources
 from hauberk_core.build_info import version
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN
 from hauberk_core.resources.names import Labels
@@ -107,6 +107,7 @@ class Values(Part, frozen=True, kw_only=True):
     """Whether this installation has what a cluster has only once, its GatewayClasses; false for all revisions but one."""
     trust_domain: str = DEFAULT_TRUST_DOMAIN
     """What identities begin with: `spiffe://TRUST-DOMAIN/ns/...`."""
+    certificate_authority: CertificateAuthority = CertificateAuthority()
     image: ImageValues = ImageValues()
     control: ControlValues = ControlValues()
     proxy: ProxyValues = ProxyValues()

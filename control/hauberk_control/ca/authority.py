@@ -61,12 +61,13 @@ class Authority:
         now: Callable[[], dt.datetime] = system_time,
         *,
         leeway: dt.timedelta = CLOCK_LEEWAY,
+        others: Sequence[x509.Certificate] = (),
     ) -> None:
         """Open the authority in `folder`, or make one there. Blocks.
 
         Args: folder - holds either Istio's four files, then those are used, or roots of our own;
         longest_validity - what a certificate gets at most, at most 24 h; leeway - how far apart clocks in the mesh may be. Roots
-        overlap for both together when they rotate.
+        overlap for both together when they rotate; others - roots of somebody else who signs for this mesh: trusted too.
         Raises: AuthorityError.
         """
         if not is_trust_domain(trust_domain):
@@ -80,6 +81,7 @@ class Authority:
         # A certificate is in use for its life, and somebody's clock may be behind.
         self.overlap: Final = longest_validity + leeway
         """From a root's announcement until it signs, and from then until its predecessor is trusted no more."""
+        self._others: Final = tuple(others)
         self._changing: Final = threading.Lock()
         self._given: GivenAuthority | None = None
         self._roots: tuple[Root, ...] = ()
@@ -188,10 +190,11 @@ class Authority:
     def _issuer(self, now: dt.datetime) -> _Issuer:
         given = self._given
         if given is not None:
-            return _Issuer(*given)
+            return _Issuer(given.certificate, given.key, given.chain, (*self._others, *given.roots))
         stage = stage_of(self._roots, now, self.overlap)
         signing = stage.signing
-        return _Issuer(signing.certificate, signing.key, (), tuple([root.certificate for root in stage.trusted]))
+        roots = (*self._others, *[root.certificate for root in stage.trusted])
+        return _Issuer(signing.certificate, signing.key, (), roots)
 
 
 _WORKLOAD_USAGE: Final = x509.KeyUsage(

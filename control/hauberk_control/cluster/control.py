@@ -12,9 +12,11 @@ from typing import Final, TypeVar
 
 import msgspec
 import trio
+from cryptography import x509
 
 from hauberk_control.bridge import open_grpc_server
 from hauberk_control.ca.authority import LONGEST_VALIDITY, Authority
+from hauberk_control.ca.errors import AuthorityError
 from hauberk_control.ca.in_secret import AuthoritySecret
 from hauberk_control.ca.own_certificate import OwnCertificate
 from hauberk_control.ca.reviewed_tokens import ReviewedTokens
@@ -40,7 +42,7 @@ from hauberk_control.local.messages import FOLDER_NAME, SOCKET_NAME, Rotated
 from hauberk_control.local.rows import rotated
 from hauberk_control.local.server import open_local_socket
 from hauberk_control.pipeline import Pipeline
-from hauberk_control.proxy_settings import ProxySettings
+from hauberk_control.proxy_settings import CertificateAuthority, ProxySettings
 from hauberk_control.secret import keep_secret
 from hauberk_control.sources.cluster import KUBERNETES_GROUPS, ClusterSource
 from hauberk_control.sources.known import Known
@@ -54,7 +56,7 @@ from hauberk_control.store import ObjectKey, Store
 from hauberk_core.agent.admin import AdminServer
 from hauberk_core.agent.backoff import Backoff
 from hauberk_core.agent.grpc_bridge import AsyncioThread, BridgeClosed, open_asyncio_thread
-from hauberk_core.agent.identity.svid import CLOCK_LEEWAY
+from hauberk_core.agent.identity.svid import CLOCK_LEEWAY, SvidError, read_pem
 from hauberk_core.agent.logs import LOG
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN
 from hauberk_core.model.errors import ConfigError
@@ -173,14 +175,21 @@ class ClusterControl:
 
     @contextlib.asynccontextmanager
     async def _listening(self, thread: AsyncioThread, authority: Authority) -> AsyncGenerator[None, None]:
-        """Serve proxies: those that have a certificate, and those that come for one."""
+        """Serve proxies: those that have a certificate, and those that come for one, unless somebody else signs."""
         options = self._options
+        of_mesh = server_credentials(authority, options.names, require_certificate=True)
+        handlers = [self._pipeline.discovery.handler()]
+        external = options.proxies.certificate_authority.address
+        if external:
+            async with open_grpc_server(thread, handlers, (options.host, options.discovery_port), of_mesh) as mesh:
+                LOG.info("control serves proxies on %s; their certificates come from %s", mesh.address, external)
+                yield
+            return
         tokens = ReviewedTokens(_Review(thread, self._client).post, TOKEN_AUDIENCE, options.trust_domain)
         certificates = CertificateService(authority, tokens)
         self._state.certificates = certificates
-        of_mesh = server_credentials(authority, options.names, require_certificate=True)
         of_joiners = server_credentials(authority, options.names, require_certificate=False)
-        handlers = [self._pipeline.discovery.handler(), certificates.handler()]
+        handlers.append(certificates.handler())
         async with (
             open_grpc_server(thread, handlers, (options.host, options.discovery_port), of_mesh) as mesh,
             open_grpc_server(thread, handlers[1:], (options.host, options.certificate_port), of_joiners) as joining,
@@ -214,8 +223,9 @@ class ClusterControl:
         options = self._options
         await self._persist(lambda: trio.to_thread.run_sync(secret.open), "the authority's Secret cannot be read")
         validity, leeway = (dt.timedelta(seconds=given) for given in (options.validity_seconds, options.clock_leeway_seconds))
+        others = _roots_of(options.proxies.certificate_authority)
         return await trio.to_thread.run_sync(
-            lambda: Authority(folder, options.trust_domain, validity, leeway=leeway),
+            lambda: Authority(folder, options.trust_domain, validity, leeway=leeway, others=others),
         )
 
     async def _persist(self, ask: Callable[[], Awaitable[Answer]], trouble: str) -> Answer:
@@ -298,6 +308,19 @@ class ClusterControl:
                 found[known.key] = status
         statuses = {key: status for key, status in found.items() if key.group not in KUBERNETES_GROUPS}
         return statuses, gateways
+
+
+def _roots_of(external: CertificateAuthority) -> tuple[x509.Certificate, ...]:
+    """Whom to trust of somebody who signs in our place. Raises: AuthorityError."""
+    if not external.address:
+        return ()
+    try:
+        roots = read_pem(external.roots.encode()).certificates
+    except SvidError as error:
+        raise AuthorityError(f"the setting certificateAuthority.roots: {error}; write the roots of {external.address}") from error
+    if not roots:
+        raise AuthorityError(f"the setting certificateAuthority.roots is empty; write the roots of {external.address}, as PEM")
+    return roots
 
 
 class _Review:

@@ -140,7 +140,7 @@ def _pod_spec(making: Making) -> Manifest:
         "serviceAccountName": making.name,
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "topologySpreadConstraints": [spread],
-        "volumes": volumes(),
+        "volumes": volumes(settings),
     }
     if settings.image_pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]

@@ -92,7 +92,7 @@ def build_pod(
     if captured and settings.inject.capture == "cni":
         annotations.setdefault(CAPTURE_ANNOTATION, _json(capture_arguments(wishes.capture)))
 
-    ours = [*volumes(), *wishes.volumes]
+    ours = [*volumes(settings), *wishes.volumes]
     secrets: list[JsonObject] = [{"name": name} for name in settings.image_pull_secrets]
     status = InjectionStatus(
         revision=settings.revision,

@@ -25,6 +25,8 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """`host:port` where control requires a certificate of the mesh: discovery, and renewal of certificates."""
     join: str
     """`host:port` where control takes join tokens."""
+    authority: str = ""
+    """`host:port` of whoever signs in control's place, asked with a token each time; empty: control signs."""
     root: str
     """The authorities, PEM, by which control is known at first."""
     identity: str

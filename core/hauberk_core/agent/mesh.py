@@ -9,7 +9,8 @@ from hauberk_core.agent.agent import EXIT_FAILED, Agent, run_agent
 from hauberk_core.agent.bootstrap import Bootstrap, BootstrapError, read_bootstrap
 from hauberk_core.agent.discovery.source import DiscoverySettings, DiscoverySource
 from hauberk_core.agent.grpc_bridge import AsyncioThread
-from hauberk_core.agent.identity.client import GrpcCertificateClient
+from hauberk_core.agent.identity.client import CertificateClient, GrpcCertificateClient
+from hauberk_core.agent.identity.external import ExternalAuthorityClient
 from hauberk_core.agent.identity.keep import IdentitySettings, NewToken, keep_identity
 from hauberk_core.agent.identity.proof import ParentTokens
 from hauberk_core.agent.identity.workload import WorkloadIdentity
@@ -85,7 +86,9 @@ def mesh_source(bootstrap: Bootstrap, path: Path | None = None, new_token: NewTo
     )
 
     async def keep(thread: AsyncioThread, changed: Callable[[WorkloadIdentity], None]) -> None:
-        client = GrpcCertificateClient(thread, bootstrap.control, bootstrap.join)
+        client: CertificateClient = GrpcCertificateClient(thread, bootstrap.control, bootstrap.join)
+        if bootstrap.authority and new_token is not None:
+            client = ExternalAuthorityClient(thread, bootstrap.authority, new_token)
         further = new_token
         if further is None and path is not None and bootstrap.attended:
             further = ParentTokens(path, state, bootstrap.join_token).get

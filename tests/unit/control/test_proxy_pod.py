@@ -1,7 +1,7 @@
 """What every proxy's container has, beside what the proxy reads."""
 
 from hauberk_control.proxy_pod import environment, readiness_probe, security_context, startup_probe, volume_mounts, volumes
-from hauberk_control.proxy_settings import ProxySettings
+from hauberk_control.proxy_settings import CertificateAuthority, ProxySettings
 from hauberk_core import pod
 
 
@@ -18,7 +18,7 @@ def test_the_environment_says_who_and_where() -> None:
 
 
 def test_every_volume_is_mounted_where_the_proxy_looks() -> None:
-    assert {one["name"] for one in volumes()} == {one["name"] for one in volume_mounts()}
+    assert {one["name"] for one in volumes(ProxySettings())} == {one["name"] for one in volume_mounts()}
     folders = {one["mountPath"] for one in volume_mounts()}
     assert folders == {pod.TOKEN_FOLDER, pod.ROOT_FOLDER, pod.POD_FOLDER, pod.STATE_FOLDER}
     writable = [one["mountPath"] for one in volume_mounts() if not one.get("readOnly")]
@@ -35,3 +35,12 @@ def test_a_proxy_has_no_rights() -> None:
 def test_the_kubelet_asks_where_the_proxy_answers() -> None:
     for probe in (startup_probe(), readiness_probe()):
         assert probe["httpGet"] == {"path": pod.READY_PATH, "port": pod.READY_PORT, "scheme": "HTTP"}
+
+
+def test_somebody_else_may_sign() -> None:
+    settings = ProxySettings(certificate_authority=CertificateAuthority(address="csr.cert-manager.svc:443", audience="them"))
+    told = {one["name"]: one.get("value") for one in environment(settings, "web")}
+    assert told[pod.CA_ADDRESS] == "csr.cert-manager.svc:443"
+    assert pod.CA_ADDRESS not in {one["name"] for one in environment(ProxySettings(), "web")}
+    for given, audience in ((settings, "them"), (ProxySettings(), pod.TOKEN_AUDIENCE)):
+        assert f"'audience': '{audience}'" in str(volumes(given))

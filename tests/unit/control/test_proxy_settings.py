@@ -36,6 +36,7 @@ def test_resources_that_are_not_said_are_left_out() -> None:
         (b"imagge: x\n", (1, 1), "imagge"),
         (b"image: x\ngateways:\n  serviceType: Loadbalancer\n", (3, 16), "Loadbalancer"),
         (b"workers: many\n", (1, 10), "many"),
+        (b"certificateAuthority: {address: csr.cert-manager.svc}\n", (1, 33), "csr.cert-manager.svc"),
         (b"image: a\n---\nimage: b\n", (1, 1), "several"),
         (b"- a\n", (1, 1), ""),
     ],

@@ -36,6 +36,7 @@ _PORTS: Final = (
 
 _SETTINGS_JSON: Final = Json(
     {
+        "certificateAuthority": Value("certificateAuthority"),
         "control": CONTROL_HOST,
         "gateways": Value("gateways"),
         "image": CHOSEN_IMAGE,

@@ -36,6 +36,11 @@ _FINAL: Final = (
 )
 
 
+Options = tuple[tuple[str, str | int], ...]
+"""Of a channel."""
+_Metadata = tuple[tuple[str, str], ...]
+
+
 class CertificateUnavailable(Exception):
     """No certificate this time; the message says why. Trying again may help."""
 
@@ -81,27 +86,31 @@ class GrpcCertificateClient:
 
     async def join(self, csr: str, seconds: int, claims: dict[str, str], token: str, root_pem: bytes) -> Answer:
         credentials = grpc.ssl_channel_credentials(root_pem)
-        metadata = ((AUTHORIZATION, BEARER + token),)
-        return await self._call(self._join, credentials, _message(csr, seconds, claims), metadata)
+        return await self._call(self._join, credentials, request_message(csr, seconds, claims), bearer(token))
 
     async def renew(self, csr: str, seconds: int, claims: dict[str, str], identity: WorkloadIdentity) -> Answer:
         credentials = grpc.ssl_channel_credentials(identity.trust_pem, identity.key_pem, identity.certificate_pem)
-        return await self._call(self._control, credentials, _message(csr, seconds, claims), ())
+        return await self._call(self._control, credentials, request_message(csr, seconds, claims), ())
 
-    async def _call(
-        self, address: str, credentials: grpc.ChannelCredentials, message: bytes, metadata: tuple[tuple[str, str], ...]
-    ) -> Answer:
+    async def _call(self, address: str, credentials: grpc.ChannelCredentials, message: bytes, metadata: _Metadata) -> Answer:
         try:
-            return await self._thread.run(_create_certificate, address, credentials, message, metadata)
+            return await self._thread.run(create_certificate, address, credentials, message, metadata, channel_options())
         except BridgeClosed as error:
             raise CertificateUnavailable(f"this agent is ending: {error}") from error
 
 
-def channel_options() -> tuple[tuple[str, str | int], ...]:
+def channel_options() -> Options:
     """Options for a channel to control: known by its name, whatever its address, and with nothing shared with other channels."""
     return (
         ("grpc.ssl_target_name_override", CONTROL_NAME),
         ("grpc.default_authority", CONTROL_NAME),
+        *own_channel(),
+    )
+
+
+def own_channel() -> Options:
+    """Options for a channel that shares nothing with others."""
+    return (
         # Else an earlier channel's connection, or the pause after its failure, would be ours as well.
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.initial_reconnect_backoff_ms", _NO_REDIAL_MS),
@@ -111,16 +120,31 @@ def channel_options() -> tuple[tuple[str, str | int], ...]:
     )
 
 
-def _message(csr: str, seconds: int, claims: dict[str, str]) -> bytes:
+def bearer(token: str) -> _Metadata:
+    """Request metadata that proves who calls."""
+    return ((AUTHORIZATION, BEARER + token),)
+
+
+def request_message(csr: str, seconds: int, claims: dict[str, str]) -> bytes:
+    """A request as it goes over the wire."""
     message = IstioCertificateRequest(csr=csr, validity_duration=seconds)
     message.metadata.update(claims)
     return message.SerializeToString()
 
 
-async def _create_certificate(
-    address: str, credentials: grpc.ChannelCredentials, message: bytes, metadata: tuple[tuple[str, str], ...]
+async def create_certificate(
+    address: str,
+    credentials: grpc.ChannelCredentials,
+    message: bytes,
+    metadata: _Metadata,
+    options: Options,
+    who: str = "control",
 ) -> Answer:
-    options = (*channel_options(), ("grpc.max_receive_message_length", LARGEST_MESSAGE))
+    """Call the service once. On the asyncio thread.
+
+    Args: message - of `request_message`; who - is asked, for messages. Raises: CertificateUnavailable, CertificateDenied.
+    """
+    options = (*options, ("grpc.max_receive_message_length", LARGEST_MESSAGE))
     async with grpc.aio.secure_channel(address, credentials, options) as channel:
         call = channel.unary_unary(f"/{SERVICE}/{METHOD}")(message, timeout=_CALL_SECONDS, metadata=metadata)
         try:
@@ -128,11 +152,9 @@ async def _create_certificate(
             answer = IstioCertificateResponse.FromString(data)
             clock = _read_clock(await call.trailing_metadata())
         except grpc.aio.AioRpcError as error:
-            raise _explain(error, address) from error
+            raise _explain(error, f"{who} at {address}", who) from error
         except DecodeError as error:
-            raise CertificateUnavailable(
-                f"control at {address} answered with something else than certificates: {error}"
-            ) from error
+            raise CertificateUnavailable(f"{who} at {address} answered with something else than certificates: {error}") from error
     return Answer(list(answer.cert_chain), clock)
 
 
@@ -145,11 +167,11 @@ def _read_clock(metadata: object) -> float | None:
         return None
 
 
-def _explain(error: grpc.aio.AioRpcError, address: str) -> Exception:
+def _explain(error: grpc.aio.AioRpcError, place: str, who: str) -> Exception:
     code = error.code()
     details = str(error.details() or code.name)[:_LONGEST_DETAIL]
     if code in _FINAL:
-        return CertificateDenied(f"control at {address} refuses ({code.name}): {details}")
+        return CertificateDenied(f"{place} refuses ({code.name}): {details}")
     if "CERTIFICATE_VERIFY_FAILED" in details:
-        details += "; control's certificate does not lead to the root we know, or one of the two clocks is wrong"
-    return CertificateUnavailable(f"control at {address} gives no certificate ({code.name}): {details}")
+        details += f"; {who}'s certificate does not lead to the root we know, or one of the two clocks is wrong"
+    return CertificateUnavailable(f"{place} gives no certificate ({code.name}): {details}")

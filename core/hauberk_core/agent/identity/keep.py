@@ -126,7 +126,7 @@ class _Keeper:
 
     async def _ask(self, current: WorkloadIdentity | None) -> WorkloadIdentity:
         key = make_key()
-        csr = make_request(key)
+        csr = make_request(key, self._settings.spiffe_id)
         seconds = self._settings.validity_seconds
         if current is not None and self._left(current) > 0:
             answer = await self._client.renew(csr, seconds, self._claims, current)

@@ -58,7 +58,7 @@ def read_answer(
         certificates = read_pem("\n".join(answer).encode("ascii", "replace")).certificates
         # As in Istio's answers, the roots come in the same list.
         chain = [certificate for certificate in certificates if not is_root(certificate)]
-        roots = [certificate for certificate in certificates if is_root(certificate)]
+        roots = list(dict.fromkeys([certificate for certificate in certificates if is_root(certificate)]))
         uri = check_svid(chain)
         check_key(chain[0], key)
     except SvidError as error:

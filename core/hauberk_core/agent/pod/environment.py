@@ -79,6 +79,7 @@ def read_environment(role: str, environ: Mapping[str, str] = os.environ, root: P
     bootstrap = Bootstrap(
         control=control,
         join=join,
+        authority=environ.get(pod.CA_ADDRESS, ""),
         root=authorities,
         identity=identity,
         role=role,

@@ -54,6 +54,12 @@ def test_a_sidecar_is_who_its_pod_says(root: Path) -> None:
     assert found.captured
 
 
+def test_somebody_else_may_sign(root: Path) -> None:
+    told = SIDECAR | {"HAUBERK_CA_ADDRESS": "csr.cert-manager.svc:443"}
+    assert read_environment("sidecar", told, root).bootstrap.authority == "csr.cert-manager.svc:443"
+    assert read_environment("sidecar", SIDECAR, root).bootstrap.authority == ""
+
+
 def test_a_gateway_serves_the_gateway_that_it_is_told(root: Path) -> None:
     found = read_environment("gateway", SIDECAR | {"HAUBERK_GATEWAY": "front", "HAUBERK_TRUST_DOMAIN": "mesh.test"}, root)
     node = Node(**json.loads(bytes(found.bootstrap.node)))
