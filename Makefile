@@ -132,6 +132,19 @@ images: $(READY) ## build the container images (IMAGE_BUILD, IMAGE_REGISTRY, IMA
 	  $(IMAGE_BUILD) -t $(IMAGE_REGISTRY)/hauberk-$$image:$(IMAGE_TAG) -f deploy/images/$$image/Dockerfile $(IMAGE_CONTEXT)
 	done
 
+# PLUGIN is the folder of a plugin's package that has a Dockerfile; it begins with the proxy's image of the same registry and tag.
+PLUGIN ?= examples/example-ask
+PLUGIN_IMAGE = hauberk-proxy-$(notdir $(PLUGIN))
+PLUGIN_CONTEXT := build/plugin-image
+
+.PHONY: plugin-image
+plugin-image: $(READY) ## build a proxy's image with a plugin in it (PLUGIN, IMAGE_BUILD, IMAGE_REGISTRY, IMAGE_TAG)
+	@rm -rf $(PLUGIN_CONTEXT)
+	mkdir -p $(PLUGIN_CONTEXT)
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir $(PLUGIN_CONTEXT) ./$(PLUGIN)
+	sed 's|^ARG PROXY=.*|ARG PROXY=$(IMAGE_REGISTRY)/hauberk-proxy:$(IMAGE_TAG)|' $(PLUGIN)/Dockerfile > $(PLUGIN_CONTEXT)/Dockerfile
+	$(IMAGE_BUILD) -t $(IMAGE_REGISTRY)/$(PLUGIN_IMAGE):$(IMAGE_TAG) -f $(PLUGIN_CONTEXT)/Dockerfile $(PLUGIN_CONTEXT)
+
 # Where `make e2e` runs: in the cluster of KUBECONFIG, whose nodes find the images by IMAGE_REGISTRY, or else in a lab on this machine.
 # Go finds what others published, as pinned: Gateway API's definitions, for a test with an API server of its own, and Istio's samples.
 HAUBERK_KUBELAB ?= ../shared/kube/kubelab
@@ -140,8 +153,10 @@ E2E_PYTEST_ARGS ?= -n 0
 .PHONY: e2e
 e2e: $(READY) ## build images, install them in a cluster by the chart, and try everything there (KUBECONFIG, or HAUBERK_KUBELAB)
 	@if [ -n "$${KUBECONFIG:-}" ]; then
-	  $(MAKE) images
-	  if [ -n "$${IMAGE_PUSH:-}" ]; then for image in $(IMAGES); do $$IMAGE_PUSH $(IMAGE_REGISTRY)/hauberk-$$image:$(IMAGE_TAG); done; fi
+	  $(MAKE) images plugin-image
+	  if [ -n "$${IMAGE_PUSH:-}" ]; then
+	    for image in $(addprefix hauberk-,$(IMAGES)) $(PLUGIN_IMAGE); do $$IMAGE_PUSH $(IMAGE_REGISTRY)/$$image:$(IMAGE_TAG); done
+	  fi
 	  inside=""
 	else
 	  if [ ! -x "$(HAUBERK_KUBELAB)" ]; then
@@ -151,7 +166,7 @@ e2e: $(READY) ## build images, install them in a cluster by the chart, and try e
 	  lab=$$(realpath $(HAUBERK_KUBELAB))
 	  "$$lab" status >/dev/null || "$$lab" up
 	  "$$lab" crds gateway-api-experimental istio >/dev/null
-	  $(MAKE) images IMAGE_BUILD="$$lab build"
+	  $(MAKE) images plugin-image IMAGE_BUILD="$$lab build"
 	  inside="$$lab exec --"
 	  HAUBERK_KUBE_PROGRAMS=$$($$inside bash -c 'dirname "$$(command -v etcd)"')
 	  home=$$(dirname "$$HAUBERK_KUBE_PROGRAMS")

@@ -2,9 +2,7 @@
 
 import json
 import os
-import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +10,12 @@ from typing import Any, Final
 import kubectl
 import pytest
 import yaml
-from kubectl import Done
+from cluster_page import run, type_in, write_files
+from page_reader import commands_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(kubectl.missing()), reason=kubectl.missing())]
 
+PAGE: Final = "docs/how-to/install-on-kubernetes.md"
 NAMESPACE: Final = "hauberk-system"
 IMAGES: Final = (os.environ.get("HAUBERK_IMAGE_REGISTRY", "localhost"), os.environ.get("HAUBERK_IMAGE_TAG", "dev"))
 SECOND: Final = ("revision=beside", "clusterWide=false", f"image.registry={IMAGES[0]}", f"image.tag={IMAGES[1]}")
@@ -38,14 +38,6 @@ networkPolicy: false
 disruptionBudget: false
 """,
 }
-
-
-def _run(*words: str, folder: Path | None = None) -> Done:
-    """Run a program; `hauberk` is the one that is tested."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path}
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, cwd=folder, env=environment)
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def _settings(*settings: str) -> list[str]:
@@ -72,17 +64,17 @@ def test_helm_makes_the_same_of_the_chart(values: str, repository: Path, tmp_pat
     given = tmp_path / "values.yaml"
     given.write_text(VALUES[values])
     chart = str(repository / "deploy" / "charts" / "hauberk")
-    by_helm = _run(
+    by_helm = run(
         "helm", "template", "hauberk", chart, "-n", NAMESPACE, "--include-crds", "--kube-version", "1.34", "-f", str(given)
     )
-    ours = _run("hauberk", "install", "--render", "-f", str(given))
+    ours = run("hauberk", "install", "--render", "-f", str(given))
     assert by_helm.code == ours.code == 0, by_helm.err + ours.err
     assert _by_name(by_helm.out) == _by_name(ours.out)
 
 
 def test_helm_refuses_what_is_no_value(repository: Path) -> None:
     chart = str(repository / "deploy" / "charts" / "hauberk")
-    refused = _run("helm", "template", "hauberk", chart, "--kube-version", "1.34", "--set", "control.replica=2")
+    refused = run("helm", "template", "hauberk", chart, "--kube-version", "1.34", "--set", "control.replica=2")
     assert refused.code != 0
     assert "replica" in refused.err
 
@@ -91,7 +83,7 @@ def test_the_api_server_takes_every_object(installed: str) -> None:
     done = kubectl.kubectl("get", "deployment", "hauberk-control", "-n", installed, "-o", "json")
     (deployment,) = done.objects()
     assert deployment["status"]["availableReplicas"] >= 1
-    rendered = _run("hauberk", "install", "--render").out
+    rendered = run("hauberk", "install", "--render").out
     tried = subprocess.run(
         ["kubectl", "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-"],
         input=rendered,
@@ -104,7 +96,7 @@ def test_the_api_server_takes_every_object(installed: str) -> None:
 
 
 def test_an_installation_of_helms_is_left_to_helm(installed: str) -> None:
-    refused = _run("hauberk", "install", *_settings(*SECOND[2:]))
+    refused = run("hauberk", "install", *_settings(*SECOND[2:]))
     assert refused.code == 3
     assert "Helm" in refused.err
 
@@ -113,19 +105,19 @@ def test_an_installation_of_helms_is_left_to_helm(installed: str) -> None:
 def second(installed: str) -> Iterator[None]:
     """A second control, of a revision of its own, put there by the command."""
     try:
-        done = _run("hauberk", "install", *_settings(*SECOND))
+        done = run("hauberk", "install", *_settings(*SECOND))
         assert done.code == 0, done.err
         yield
     finally:
-        _run("hauberk", "uninstall", *_settings(*SECOND))
+        run("hauberk", "uninstall", *_settings(*SECOND))
 
 
 def test_a_second_revision_runs_beside_the_first(second: None) -> None:
-    unchanged = _run("hauberk", "upgrade", "--check", *_settings(*SECOND))
+    unchanged = run("hauberk", "upgrade", "--check", *_settings(*SECOND))
     assert (unchanged.code, unchanged.out) == (0, "nothing would change\n"), unchanged.out + unchanged.err
-    changed = _run("hauberk", "upgrade", "--check", *_settings(*SECOND, "control.replicas=2"))
+    changed = run("hauberk", "upgrade", "--check", *_settings(*SECOND, "control.replicas=2"))
     assert changed.out == f"Deployment {NAMESPACE}/hauberk-control-beside would be changed\n"
-    gone = _run("hauberk", "uninstall", *_settings(*SECOND))
+    gone = run("hauberk", "uninstall", *_settings(*SECOND))
     assert gone.code == 0, gone.err
     assert kubectl.kubectl("get", "deployment", "hauberk-control-beside", "-n", NAMESPACE).code != 0
     assert kubectl.kubectl("get", "deployment", "hauberk-control", "-n", NAMESPACE).code == 0
@@ -139,17 +131,11 @@ def door() -> Iterator[None]:
 
 
 def test_the_page_does_what_it_says(installed: str, door: None, repository: Path, tmp_path: Path) -> None:
-    page = (repository / "docs/how-to/install-on-kubernetes.md").read_text()
-    for name, text in re.findall(r"```yaml\n# (\S+)\n(.*?)```", page, re.DOTALL):
-        registry, tag = IMAGES
-        (tmp_path / name).write_text(
-            text.replace("registry.example.org/mesh/hauberk-bookshop:0.1.0", f"{registry}/hauberk-bookshop:{tag}")
-        )
-    commands = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
-    assert len(commands) >= 7
-    for command in commands:
-        done = _run("bash", "-ec", command, folder=tmp_path)
-        assert done.code == 0, f"{command}\n{done.out}{done.err}"
+    write_files((repository / PAGE).read_text(), tmp_path)
+    blocks = commands_of(PAGE)
+    assert len(blocks) >= 4
+    for commands in blocks:
+        type_in(commands, tmp_path)
     assert (tmp_path / "mesh.yaml").read_text().count("\nkind: ") > 10
     gateway = json.loads(kubectl.kubectl("get", "gateway", "door", "-n", "door", "-o", "json").out)
     assert gateway["status"]["addresses"]
