@@ -96,7 +96,9 @@ def _mesh(context: click.Context) -> Path | None:
 
 
 def _ask(context: click.Context, request: "Request", expected: type[_AnswerT]) -> _AnswerT | None:
-    """Ask the control of the mesh that the command line names; None if none answers."""
+    """Ask the control of the mesh that the command line names; None if none answers, or it is further away than a keystroke."""
+    if context.params.get("kubernetes"):
+        return None
     import trio
 
     from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused, find_mesh

@@ -1,5 +1,7 @@
 """`hauberk control`, `up`, `run`, `status` and `proxies`."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
@@ -7,12 +9,31 @@ import click
 
 from hauberk_cli.complete import object_names, proxy_names, service_names, service_ports
 from hauberk_cli.mesh.needs import need
+from hauberk_cli.mesh.which import InCluster, WhichMesh
 from hauberk_cli.output import JSON, output_option
 
 _FOLDER: Final = click.Path(path_type=Path, exists=True, file_okay=False, readable=True)
 _MESH: Final = click.option(
     "--mesh", type=_FOLDER, help="The mesh's folder of resources; else $HAUBERK_MESH, or the one this folder is in."
 )
+_Command = Callable[..., int]
+
+
+def _which_mesh(command: _Command) -> _Command:
+    """Options that say which mesh is meant; the command gets them as `mesh`."""
+
+    @_MESH
+    @click.option("--kubernetes", is_flag=True, help="The mesh of the cluster that kubectl is set up for.")
+    @click.option("--revision", default="default", show_default=True, help="With --kubernetes: the control that is asked.")
+    @functools.wraps(command)
+    def with_mesh(mesh: Path | None, kubernetes: bool, revision: str, **others: object) -> int:
+        if mesh is not None and kubernetes:
+            raise click.UsageError("name a folder by --mesh, or say --kubernetes, not both")
+        return command(mesh=InCluster(revision) if kubernetes else mesh, **others)
+
+    return with_mesh
+
+
 _LEEWAY: Final = click.option(
     "--clock-leeway",
     default="1m",
@@ -153,9 +174,9 @@ def run(
 
 
 @click.command()
-@_MESH
+@_which_mesh
 @output_option("hauberk_control.local.messages:Status")
-def status(mesh: Path | None, output: Literal["text", "json"]) -> int:
+def status(mesh: WhichMesh, output: Literal["text", "json"]) -> int:
     """Show what control makes of each object, and the mistakes in its files.
 
     The lines below the table tell what is refused, and what of an accepted object has no effect. Exits with 1 if something is
@@ -165,6 +186,7 @@ def status(mesh: Path | None, output: Literal["text", "json"]) -> int:
     Examples:
       hauberk status
       hauberk status -o json --mesh shop
+      hauberk status --kubernetes
     """
     from hauberk_cli.mesh.look import show_status
 
@@ -172,10 +194,10 @@ def status(mesh: Path | None, output: Literal["text", "json"]) -> int:
 
 
 @click.command()
-@_MESH
+@_which_mesh
 @click.option("--plugins", is_flag=True, help="Show the plugins that are installed beside each, and their versions.")
 @output_option("hauberk_control.local.messages:Proxies")
-def proxies(mesh: Path | None, plugins: bool, output: Literal["text", "json"]) -> int:
+def proxies(mesh: WhichMesh, plugins: bool, output: Literal["text", "json"]) -> int:
     """Show every connected proxy: what it serves, whether that is the latest, and what it last refused.
 
     PROGRAM is the version of hauberk that it runs, VERSION that of its configuration, which has served for IN-FORCE. REFUSED
@@ -212,7 +234,7 @@ def proxies(mesh: Path | None, plugins: bool, output: Literal["text", "json"]) -
     help="Wait for this proxy alone, which must be connected.",
 )
 @click.option("--timeout", default="1m", show_default=True, metavar="SECONDS", help="Also as a duration, such as 2m30s.")
-@_MESH
+@_which_mesh
 @output_option("hauberk_cli.mesh.wait:Waited")
 def wait(
     *,
@@ -220,7 +242,7 @@ def wait(
     files: tuple[Path, ...],
     proxies: tuple[str, ...],
     timeout: str,
-    mesh: Path | None,
+    mesh: WhichMesh,
     output: Literal["text", "json"],
 ) -> int:
     """Wait until every proxy serves by what is in the files now.
@@ -237,6 +259,7 @@ def wait(
       hauberk wait --timeout 30
       hauberk wait httproute/reviews && curl -f http://127.0.0.1:8080/reviews
       hauberk wait -f shop/reviews-route.yaml --proxy default/bookshop
+      hauberk wait --kubernetes httproute/shop/reviews
     """
     from hauberk_cli.mesh.wait import Wanted, read_timeout, wait_for
 
@@ -265,8 +288,8 @@ def circuits(mesh: Path | None, admins: tuple[str, ...], output: Literal["text",
 
 
 @click.command("rotate-root")
-@_MESH
-def rotate_root(mesh: Path | None) -> int:
+@_which_mesh
+def rotate_root(mesh: WhichMesh) -> int:
     """Replace the root of the mesh's certificates, without a failed request.
 
     Another root is announced at once. Everybody trusts both until every certificate that the old one signed has ended; then the

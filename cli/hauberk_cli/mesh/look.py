@@ -1,6 +1,5 @@
 """Asks control how things are, and shows it."""
 
-from pathlib import Path
 from typing import TypeVar
 
 import click
@@ -9,15 +8,17 @@ import trio
 
 from hauberk_cli.errors import CommandError
 from hauberk_cli.exit_codes import CHECK_FAILED, OK
+from hauberk_cli.mesh.connect import next_command, open_connection
 from hauberk_cli.mesh.table import show_table
+from hauberk_cli.mesh.which import WhichMesh
 from hauberk_cli.output import show_json
-from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused, find_mesh
+from hauberk_control.local.client import ControlAway, ControlRefused
 from hauberk_control.local.messages import AskStatus, ConditionRow, Request, Status
 
 _AnswerT = TypeVar("_AnswerT", bound=msgspec.Struct)
 
 
-def show_status(mesh: Path | None, as_json: bool) -> int:
+def show_status(mesh: WhichMesh, as_json: bool) -> int:
     """Returns: the exit code."""
     status = ask_control(mesh, AskStatus(), Status)
     bad = [row for row in status.conditions if is_bad(row)]
@@ -46,20 +47,17 @@ def is_bad(row: ConditionRow) -> bool:
     return row.status != good
 
 
-def ask_control(mesh: Path | None, request: Request, expected: type[_AnswerT]) -> _AnswerT:
+def ask_control(mesh: WhichMesh, request: Request, expected: type[_AnswerT]) -> _AnswerT:
     """Ask the control of a mesh. Raises: CommandError, if there is none or it refuses, with what to type."""
 
     async def ask() -> _AnswerT:
-        connection = await ControlConnection.open(find_mesh(mesh))
-        try:
+        async with open_connection(mesh) as connection:
             with trio.fail_after(10):
                 return await connection.ask(request, expected)
-        finally:
-            await connection.close()
 
     try:
         return trio.run(ask)
     except (ControlAway, ControlRefused) as error:
-        raise CommandError(str(error), "hauberk up DIR") from error
+        raise CommandError(str(error), next_command(mesh)) from error
     except trio.TooSlowError as error:
-        raise CommandError("control does not answer", "hauberk up DIR") from error
+        raise CommandError("control does not answer", next_command(mesh)) from error

@@ -1,6 +1,5 @@
 """Asks control for its proxies, and shows them."""
 
-from pathlib import Path
 from typing import Final
 
 import click
@@ -8,6 +7,7 @@ import click
 from hauberk_cli.exit_codes import CHECK_FAILED, OK
 from hauberk_cli.mesh.look import ask_control
 from hauberk_cli.mesh.table import show_table
+from hauberk_cli.mesh.which import WhichMesh
 from hauberk_cli.mesh.words import age, printable
 from hauberk_cli.output import show_json
 from hauberk_control.local.messages import AskProxies, Proxies, ProxyRow, RefusalRow
@@ -18,7 +18,7 @@ _HEADINGS: Final = ("PROXY", "ROLE", "PROGRAM", "VERSION", "LATEST", "IN-FORCE",
 _PLUGIN_HEADINGS: Final = ("PROXY", "ROLE", "PLUGIN", "VERSION")
 
 
-def show_proxies(mesh: Path | None, as_json: bool, plugins: bool) -> int:
+def show_proxies(mesh: WhichMesh, as_json: bool, plugins: bool) -> int:
     """Args: plugins - show what is installed beside each instead. Returns: the exit code."""
     answer = ask_control(mesh, AskProxies(), Proxies)
     if as_json:

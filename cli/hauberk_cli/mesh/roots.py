@@ -1,16 +1,15 @@
 """Has control announce another root."""
 
-from pathlib import Path
-
 import click
 
 from hauberk_cli.exit_codes import OK
 from hauberk_cli.mesh.look import ask_control
+from hauberk_cli.mesh.which import WhichMesh
 from hauberk_control.local.messages import Rotated, RotateRoot
 from hauberk_core.model.duration import Duration
 
 
-def rotate_root(mesh: Path | None) -> int:
+def rotate_root(mesh: WhichMesh) -> int:
     """Returns: the exit code."""
     rotated = ask_control(mesh, RotateRoot(), Rotated)
     signs, drops = (Duration(float(round(seconds))) for seconds in (rotated.signs_after_seconds, rotated.drops_after_seconds))

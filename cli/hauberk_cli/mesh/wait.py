@@ -10,11 +10,13 @@ import trio
 
 from hauberk_cli.errors import CheckFailed, CommandError
 from hauberk_cli.exit_codes import CHECK_FAILED, OK
+from hauberk_cli.mesh.connect import Connection, next_command, open_connection
 from hauberk_cli.mesh.look import is_bad
 from hauberk_cli.mesh.proxies import full_name, is_refusing
+from hauberk_cli.mesh.which import InCluster, WhichMesh
 from hauberk_cli.mesh.words import age, printable
 from hauberk_cli.output import show_json
-from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused, find_mesh
+from hauberk_control.local.client import ControlAway, ControlRefused, find_mesh
 from hauberk_control.local.messages import (
     AskObjects,
     AskProgress,
@@ -32,6 +34,8 @@ from hauberk_core.model.duration import Duration
 _LOOK_SECONDS: Final = 0.1
 # Who gives no time wants to know how things are now.
 _FIRST_LOOK_SECONDS: Final = 2.0
+# kubectl asks the API server thrice, and a program has to start in control's pod.
+_FIRST_LOOK_AT_CLUSTER_SECONDS: Final = 30.0
 # Control may be busy translating; a question that takes longer is asked again.
 _ANSWER_SECONDS: Final = 10.0
 
@@ -88,16 +92,21 @@ def read_timeout(text: str) -> float:
         raise click.BadParameter(str(error), param_hint="--timeout") from error
 
 
-def wait_for(mesh: Path | None, wanted: Wanted, seconds: float, as_json: bool) -> int:
+def wait_for(mesh: WhichMesh, wanted: Wanted, seconds: float, as_json: bool) -> int:
     """Wait for at most `seconds`. Returns: the exit code. Raises: CommandError, CheckFailed."""
     for name in wanted.objects:
         if not all(name.split("/")) or name.count("/") not in (1, 2):
             raise click.BadParameter(f"{name!r} is no KIND/NAME or KIND/NAMESPACE/NAME", param_hint="OBJECT")
-    try:
-        folder = find_mesh(mesh)
-    except ControlAway as error:
-        raise CommandError(str(error), "hauberk up DIR") from error
-    waited = trio.run(_wait, folder, wanted, seconds)
+    if isinstance(mesh, InCluster):
+        if wanted.files:
+            raise click.BadParameter("objects of a cluster stand in no files; name the objects", param_hint="--file")
+        where: Path | InCluster = mesh
+    else:
+        try:
+            where = find_mesh(mesh)
+        except ControlAway as error:
+            raise CommandError(str(error), next_command(mesh)) from error
+    waited = trio.run(_wait, where, wanted, seconds)
     if as_json:
         show_json(waited)
         return OK if waited.done else CHECK_FAILED
@@ -115,43 +124,61 @@ def wait_for(mesh: Path | None, wanted: Wanted, seconds: float, as_json: bool) -
     raise CheckFailed(f"not done after {waited.waited_seconds:.1f} s", waited.lagging[0].next)
 
 
-async def _wait(folder: Path, wanted: Wanted, seconds: float) -> Waited:
+async def _wait(mesh: Path | InCluster, wanted: Wanted, seconds: float) -> Waited:
     begun = trio.current_time()
-    look = _Look([Lag(what="control", why="it has not answered yet", next=f"hauberk up {folder}")], [])
-    with trio.move_on_after(max(seconds, _FIRST_LOOK_SECONDS)):
-        while True:
-            look = await _look(folder, wanted)
-            if look.hopeless or not look.lagging or trio.current_time() - begun >= seconds:
-                break
-            await trio.sleep(_LOOK_SECONDS)
+    looks = _Looks(mesh, wanted, begun + seconds)
+    first_look = _FIRST_LOOK_AT_CLUSTER_SECONDS if isinstance(mesh, InCluster) else _FIRST_LOOK_SECONDS
+    with trio.move_on_after(max(seconds, first_look)):
+        await looks.run()
     return Waited(
-        done=not look.lagging,
+        done=not looks.last.lagging,
         waited_seconds=round(trio.current_time() - begun, 3),
-        proxies=look.proxies,
-        lagging=look.lagging,
+        proxies=looks.last.proxies,
+        lagging=looks.last.lagging,
     )
 
 
-async def _look(folder: Path, wanted: Wanted) -> _Look:
-    """Ask control once. Also one that is just being started again is waited for."""
-    try:
-        connection = await ControlConnection.open(folder)
-        try:
-            with trio.fail_after(_ANSWER_SECONDS):
-                return await _ask(connection, folder, wanted)
-        finally:
-            await connection.close()
-    except (ControlAway, ControlRefused, trio.TooSlowError) as error:
-        return _Look([Lag(what="control", why=str(error) or "it does not answer", next=f"hauberk up {folder}")], [])
+class _Looks:
+    """Looks at a mesh, again and again."""
+
+    def __init__(self, mesh: Path | InCluster, wanted: Wanted, until: float) -> None:
+        self._mesh: Final = mesh
+        self._wanted: Final = wanted
+        self._until: Final = until
+        self.last = self._away("it has not answered yet")
+
+    async def run(self) -> None:
+        """Look until there is nothing to wait for any more, or time is up. Also a control that is just starting is waited for."""
+        while True:
+            try:
+                async with open_connection(self._mesh) as connection:
+                    while True:
+                        with trio.fail_after(_ANSWER_SECONDS):
+                            self.last = await _ask(connection, self._mesh, self._wanted)
+                        if self.last.hopeless or not self.last.lagging or self._is_over():
+                            return
+                        await trio.sleep(_LOOK_SECONDS)
+            except (ControlAway, ControlRefused, trio.TooSlowError) as error:
+                self.last = self._away(str(error) or "it does not answer")
+                if self._is_over():
+                    return
+                await trio.sleep(_LOOK_SECONDS)
+
+    def _is_over(self) -> bool:
+        return trio.current_time() >= self._until
+
+    def _away(self, why: str) -> _Look:
+        start = next_command(self._mesh) if isinstance(self._mesh, InCluster) else f"hauberk up {self._mesh}"
+        return _Look([Lag(what="control", why=why, next=start)], [])
 
 
-async def _ask(connection: ControlConnection, folder: Path, wanted: Wanted) -> _Look:
+async def _ask(connection: Connection, mesh: Path | InCluster, wanted: Wanted) -> _Look:
     """Raises: ControlAway, ControlRefused."""
     progress = await connection.ask(AskProgress(), Progress)
     unread = [
         Lag(what=file, why="control has not read it yet, or it keeps changing", next="hauberk status")
         for file in progress.unread
-        if _concerns(folder, file, wanted.files)
+        if _concerns(mesh, file, wanted.files)
     ]
     if unread:
         return _Look(unread, [])
@@ -160,7 +187,7 @@ async def _ask(connection: ControlConnection, folder: Path, wanted: Wanted) -> _
     broken = [
         Lag(what=problem.file, why=problem.text, next=f"correct {problem.file}, then: hauberk wait")
         for problem in mistakes
-        if _concerns(folder, problem.file, wanted.files)
+        if _concerns(mesh, problem.file, wanted.files)
     ]
     if broken:
         return _Look(broken, [], hopeless=True)
@@ -176,9 +203,9 @@ async def _ask(connection: ControlConnection, folder: Path, wanted: Wanted) -> _
     return _Look(lagging, [name for name in names if not wanted.proxies or is_named(name, wanted.proxies)])
 
 
-def _concerns(folder: Path, file: str, files: Sequence[Path]) -> bool:
-    """Whether a file is, or is below, one of `files`; none: all are."""
-    return not files or any((folder / file).is_relative_to(wanted.resolve()) for wanted in files)
+def _concerns(mesh: Path | InCluster, file: str, files: Sequence[Path]) -> bool:
+    """Whether a file is, or is below, one of `files`; none: all are. A cluster has no files to choose from."""
+    return not files or isinstance(mesh, InCluster) or any((mesh / file).is_relative_to(wanted.resolve()) for wanted in files)
 
 
 def is_named(name: str, names: Sequence[str]) -> bool:

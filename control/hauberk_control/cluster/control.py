@@ -285,10 +285,11 @@ class ClusterControl:
         store = self._store
         statuses, wanted = await self._observe(store)
         gateways = [gateway for key in wanted.plans if (gateway := store.get(Gateway, *key)) is not None]
-        return Seen(store, statuses, gateways, (*self._problems, *self._pipeline.failures), self._proxies(store))
+        problems = (*self._problems, *self._pipeline.failures)
+        return Seen(store, statuses, gateways, problems, self._pipeline.discovery.proxies(), self._elsewhere(store))
 
-    def _proxies(self, store: Store) -> list[ProxyStatus]:
-        return self._replicas.proxies(lambda name: store.get(Pod, self._options.namespace, name) is not None)
+    def _elsewhere(self, store: Store) -> list[ProxyStatus]:
+        return self._replicas.elsewhere(lambda name: store.get(Pod, self._options.namespace, name) is not None)
 
     async def _observe(self, store: Store) -> tuple[dict[ObjectKey, Status], WantedGateways]:
         source = self._source
@@ -301,7 +302,8 @@ class ClusterControl:
     ) -> tuple[dict[ObjectKey, Status], WantedGateways]:
         view = self._pipeline.observed(store)
         gateways = wanted_gateways(view, self._options.proxies)
-        found = view_statuses(view, self._proxies(store), cluster_facts(store, gateways, api_versions, refusals))
+        proxies = [*self._pipeline.discovery.proxies(), *self._elsewhere(store)]
+        found = view_statuses(view, proxies, cluster_facts(store, gateways, api_versions, refusals))
         for known in refused:
             status = refused_status(known, view, found.get(known.key))
             if status is not None:

@@ -43,7 +43,9 @@ class Seen(NamedTuple):
     problems: Sequence[ConfigError]
     """Mistakes in objects."""
     proxies: Sequence[ProxyStatus]
-    """All that are known of, other replicas' too."""
+    """Those that this replica serves."""
+    elsewhere: Sequence[ProxyStatus]
+    """What is known of other replicas' proxies."""
 
 
 class ClusterService:
@@ -91,14 +93,14 @@ class ClusterService:
         return Progress(
             unread=[],
             problems=file_problems(seen.problems, _NO_FOLDER),
-            absent=absent_proxies(seen.gateways, (), seen.proxies),
+            absent=absent_proxies(seen.gateways, (), (*seen.proxies, *seen.elsewhere)),
             proxies=proxy_rows(seen.proxies, self._clock()),
         )
 
 
 def _status(seen: Seen) -> Status:
-    problems = dict.fromkeys([*seen.problems, *[problem for proxy in seen.proxies for problem in proxy.notes.problems]])
+    told = [problem for proxy in (*seen.proxies, *seen.elsewhere) for problem in proxy.notes.problems]
     return Status(
         conditions=condition_rows(seen.store, seen.statuses, _NO_FOLDER),
-        problems=[str(problem) for problem in problems],
+        problems=[str(problem) for problem in dict.fromkeys([*seen.problems, *told])],
     )

@@ -77,13 +77,13 @@ class Replicas:
         """Our own proxies may be in another state, or we lead no more. From trio."""
         self._changed.set()
 
-    def proxies(self, is_there: Callable[[str], bool]) -> list[ProxyStatus]:
-        """Every proxy that is known of, our own ones too. From any thread.
+    def elsewhere(self, is_there: Callable[[str], bool]) -> list[ProxyStatus]:
+        """What is known of the other replicas' proxies. From any thread.
 
         Args: is_there - whether a replica's pod still exists.
         """
         others = [told for told in list(self._others.values()) if told.replica != self._replica and is_there(told.replica)]
-        return [*self._own(), *[proxy for told in others for proxy in told.proxies]]
+        return [proxy for told in others for proxy in told.proxies]
 
     async def run(self) -> None:
         """Tell and listen until cancelled."""

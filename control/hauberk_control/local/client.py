@@ -47,7 +47,8 @@ def find_mesh(folder: Path | None) -> Path:
 class ControlConnection:
     """One connection: requests and their answers, in turn."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        """Args: stream - to the local socket, by whatever way."""
         self._stream: Final = stream
         self._buffer = bytearray()
 

@@ -58,7 +58,7 @@ def proxy(name: str) -> ProxyStatus:
     )
 
 
-def seen(proxies: Sequence[ProxyStatus] = ()) -> Seen:
+def seen(proxies: Sequence[ProxyStatus] = (), elsewhere: Sequence[ProxyStatus] = ()) -> Seen:
     edge, inner = gateway("edge"), gateway("inner")
     store = gather([Object(key_of(one), one, Place("resourceVersion 5")) for one in (edge, inner)]).store
     never_right = ObjectKey("gateway.networking.k8s.io", "HTTPRoute", "shop", "wrong")
@@ -67,7 +67,7 @@ def seen(proxies: Sequence[ProxyStatus] = ()) -> Seen:
         never_right: ObjectStatus(conditions=(fails("Accepted", "Invalid", 1, "it has no rules"),)),
     }
     mistake = ConfigError(path="spec.rules", message="there are none", hint="write one", origin="resourceVersion 6")
-    return Seen(store, statuses, (edge, inner), (mistake,), proxies)
+    return Seen(store, statuses, (edge, inner), (mistake,), proxies, elsewhere)
 
 
 def service(
@@ -113,6 +113,10 @@ async def test_a_gateway_without_a_proxy_is_missed() -> None:
     assert [absent.name for absent in answer.absent] == ["shop/inner"]
     assert [row.name for row in answer.proxies] == ["shop/edge"]
     assert len(answer.problems) == 1
+    answer = await service(seen([proxy("shop/edge")], [proxy("shop/inner")])).answer(AskProgress())
+    assert isinstance(answer, Progress)
+    assert answer.absent == []
+    assert [row.name for row in answer.proxies] == ["shop/edge"]
 
 
 async def test_a_root_is_announced_or_it_is_said_why_not() -> None:

@@ -60,7 +60,7 @@ class Replica:
         self.replicas.wake()
 
     def names(self) -> list[str]:
-        return [proxy.name for proxy in self.replicas.proxies(lambda name: name != "gone")]
+        return [proxy.name for proxy in (*self.own, *self.replicas.elsewhere(lambda name: name != "gone"))]
 
 
 @contextlib.asynccontextmanager
@@ -88,7 +88,7 @@ async def test_the_leader_knows_everybodys_proxies_and_tells_nobody_its_own() ->
         leader.serve(proxy("shop/own"))
         other.serve(told, proxy("reviews", "sidecar"), proxy("ratings", "sidecar", refused_version="v2"))
         await eventually(lambda: leader.names() == ["shop/own", "shop/edge", "ratings"])
-        assert leader.replicas.proxies(lambda _: True)[1] == told
+        assert leader.replicas.elsewhere(lambda _: True)[0] == told
         assert leader.heard > 0
         (path,) = written(api)
         assert api.objects[path]["metadata"]["ownerReferences"][0]["name"] == "b"
@@ -111,12 +111,12 @@ async def test_a_replica_that_is_gone_and_one_of_another_version_say_nothing() -
     api = KubeApi()
     async with running(api, "gone a", "a") as (gone, leader):
         gone.serve(proxy("shop/edge"))
-        await eventually(lambda: len(leader.replicas.proxies(lambda _: True)) == 1)
+        await eventually(lambda: len(leader.replicas.elsewhere(lambda _: True)) == 1)
         assert leader.names() == []
         labels = {"labels": {"hauberk.dev/proxies-of": "default"}, "annotations": {"hauberk.dev/proxies-of": "b"}}
         api.put("v1", "configmaps", "hauberk-proxies-b", "hauberk-system", metadata=labels, data={"proxies": '[{"new": 1}]'})
         gone.serve(proxy("shop/edge"), proxy("shop/back"))
-        await eventually(lambda: len(leader.replicas.proxies(lambda _: True)) == 2)
+        await eventually(lambda: len(leader.replicas.elsewhere(lambda _: True)) == 2)
 
 
 async def test_what_did_not_change_is_not_written_again_and_there_is_a_bound() -> None:
