@@ -1,4 +1,7 @@
-"""A whole proxy core behind TLS on loopback, judged by OpenSSL's own client, curl and Python's `ssl`."""
+"""A whole proxy core behind TLS on loopback, judged by OpenSSL's own client, curl and Python's `ssl`.
+
+Both implementations of TLS are: that of most listeners, and that of those that take clients whose certificate is not believed.
+"""
 
 import shutil
 import socket
@@ -23,11 +26,15 @@ CLIENT = AUTHORITY.issue_cert("client.test")
 STRANGERS_CLIENT = STRANGER.issue_cert("client.test")
 
 
-@pytest.fixture
-def proxy() -> Iterator[Proxy]:
-    made = Proxy()
+@pytest.fixture(params=["strict", "lenient"])
+def proxy(request: pytest.FixtureRequest) -> Iterator[Proxy]:
+    made = Proxy(request.param == "lenient")
     yield made
     made.close()
+
+
+strict = pytest.mark.parametrize("proxy", ["strict"], indirect=True)
+lenient = pytest.mark.parametrize("proxy", ["lenient"], indirect=True)
 
 
 # Filter chains.
@@ -83,6 +90,7 @@ def test_clients_in_the_clear_are_counted_and_closed(proxy: Proxy) -> None:
     assert proxy.core.active() == 0
 
 
+@strict
 @pytest.mark.parametrize("leaf", [None, STRANGERS_CLIENT], ids=["none", "of a stranger"])
 def test_clients_without_a_believed_certificate_are_counted_and_get_nothing(proxy: Proxy, leaf: trustme.LeafCert | None) -> None:
     proxy.serve([Chained("to-a", A, trust=AUTHORITY.cert_pem.bytes())])

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+import msgspec
 import trustme
 
 from hauberk_core.model.duration import Duration
@@ -16,10 +17,12 @@ from hauberk_core.model.listener import FilterChain, HttpTimeouts, Listener
 from hauberk_core.model.route import Redirect, Route, RouteTable, VirtualHost
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.clock import Clock
+from hauberk_core.net.lenient_tls import lenient_security
 from hauberk_core.net.loop import FaultLog, Loop
 from hauberk_core.net.poller import new_poller
 from hauberk_core.net.sockets import SocketListening, SocketTransport
 from hauberk_core.net.tls_context import CertificateAndKey, SecureChain, listener_context
+from hauberk_core.net.transport import Security
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.meters import ProxyMeters
 from hauberk_core.plugin.waiting import Waiting
@@ -81,7 +84,11 @@ class Chained:
 class Proxy:
     """The core of a worker on a real socket. It runs while `during` waits for somebody else's work."""
 
-    def __init__(self) -> None:
+    def __init__(self, lenient: bool = False) -> None:
+        """Args: lenient - ask each client for a certificate of the authority, and take any client, by another implementation of
+        TLS.
+        """
+        self._lenient = lenient
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the rest
         create_cells(self._file.fileno())
         self.faults = Faults()
@@ -98,7 +105,13 @@ class Proxy:
 
     def serve(self, chains: Sequence[Chained], secure: bool = True) -> None:
         """Apply a configuration with these chains."""
-        context = listener_context([chain.secure for chain in chains]) if secure else None
+        places = [("web", index) for index in range(len(chains))] if secure else []
+        contexts: dict[tuple[str, int], ssl.SSLContext] = {}
+        securities: dict[tuple[str, int], Security] = {}
+        if self._lenient:
+            securities = dict.fromkeys(places, lenient_security([_asking(chain.secure) for chain in chains]))
+        elif secure:
+            contexts = dict.fromkeys(places, listener_context([chain.secure for chain in chains]))
         configs = tuple([self._configs.setdefault(chain.target, chain.config) if secure else chain.config for chain in chains])
         self.core.apply(
             ProxyUpdate(
@@ -106,14 +119,12 @@ class Proxy:
                 listeners={"web": (Listener(address="127.0.0.1:0", filter_chains=configs), self._listening)},
                 route_tables={chain.target: _table(chain.target) for chain in chains},
                 clusters={},
-                server_contexts={}
-                if context is None
-                else dict.fromkeys([("web", index) for index in range(len(chains))], context),
+                server_contexts=contexts,
                 client_contexts={},
                 access_log=None,
                 filters={},
                 guards={},
-                server_securities={},
+                server_securities=securities,
                 client_securities={},
             )
         )
@@ -147,6 +158,10 @@ class Proxy:
         view = self.meters.listener_meters("web")._view
         return view[0], view[1], view[2], view[3]
 
+    def excused(self) -> int:
+        """Connections of clients that should have shown a certificate, and were let in without."""
+        return self.meters.listener_meters("web")._view[5]
+
     def close(self) -> None:
         """End everything; nothing may be left, and nothing may have failed."""
         self._pool.shutdown(wait=True)
@@ -156,6 +171,11 @@ class Proxy:
         self._socket.close()
         self._file.close()
         assert self.faults.seen == []
+
+
+def _asking(chain: SecureChain) -> SecureChain:
+    transport = msgspec.structs.replace(chain.transport, unproven_clients="take")
+    return chain._replace(transport=transport, trust_pem=AUTHORITY.cert_pem.bytes())
 
 
 def _table(target: str) -> CompiledTable:

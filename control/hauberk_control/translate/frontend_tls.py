@@ -16,22 +16,23 @@ class Validation(NamedTuple):
     """What comes of it."""
 
     authorities: str = ""
-    """PEM of those whose clients are let in; empty: everybody is."""
+    """PEM of those whose clients are let in; empty: everybody is, and nobody is asked."""
+    is_lenient: bool = False
+    """Whether clients are asked, and let in whatever they show."""
     troubles: tuple[Trouble, ...] = ()
 
 
 def frontend_validation(gateway: Gateway, port: int, store: Store, grants: Grants) -> Validation:
     """What clients of a port must show. Where it says so and nobody can tell what, the port's listeners do not serve."""
     told = validation_of(gateway, port)
-    if told is None or told.mode == "AllowInsecureFallback":
-        # Whoever shows no certificate, or a wrong one, is let in all the same, so that there is no use in asking.
+    if told is None:
         return Validation()
     found = read_authorities(gateway, told.ca_certificate_refs, store, grants)
     troubles = [Trouble("ResolvedRefs", _REASONS[one.fault], one.message, one.hint) for one in found.troubles]
     if not found.pem:
         message = "no authority is known whose clients could be let in"
         troubles.append(Trouble("Accepted", "NoValidCACertificate", message, "mend spec.tls.frontend's caCertificateRefs"))
-    return Validation(found.pem, tuple(troubles))
+    return Validation(found.pem, told.mode == "AllowInsecureFallback", tuple(troubles))
 
 
 def validation_of(gateway: Gateway, port: int) -> FrontendValidation | None:

@@ -119,7 +119,8 @@ def _add_port(
             transport = TransportConfig(
                 security="tls",
                 certificates=tuple([certificate for certificate, _ in state.certificates]),
-                trust_pem=state.client_authorities,
+                trust_pem=state.clients.authorities,
+                unproven_clients="take" if state.clients.is_lenient else "refuse",
             )
             server_names = (state.spec.hostname,) if state.spec.hostname else ()
             plugins = merged(policies.on_gateway(gateway), _of_listener(build, gateway, state))

@@ -40,8 +40,8 @@ class ListenerState(NamedTuple):
     """Of routes that may attach."""
     certificates: tuple[tuple[str, CertificatePem], ...]
     """By the names that the snapshot has for them."""
-    client_authorities: str = ""
-    """PEM of those whose clients are let in; empty: everybody is."""
+    clients: Validation = Validation()
+    """What its clients must show."""
 
     @property
     def serves(self) -> bool:
@@ -112,15 +112,15 @@ def examine(
             troubles.append(Trouble("Accepted", "TooManyListeners", message, "divide them among several Gateways"))
         kinds = _kinds(one, troubles)
         certificates: tuple[tuple[str, CertificatePem], ...] = ()
-        authorities = ""
+        clients = Validation()
         if _ends_tls(one):
             certificates = _certificates(owner, one, store, grants, pem, troubles)
         if one.protocol == "HTTPS":
             if one.port not in validations:
                 validations[one.port] = frontend_validation(gateway, one.port, store, grants)
-            authorities = validations[one.port].authorities
-            troubles += validations[one.port].troubles
-        states.append(ListenerState(owner, index, one, tuple(troubles), kinds, certificates, authorities))
+            clients = validations[one.port]
+            troubles += clients.troubles
+        states.append(ListenerState(owner, index, one, tuple(troubles), kinds, certificates, clients))
     return tuple(states)
 
 

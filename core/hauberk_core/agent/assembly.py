@@ -52,7 +52,7 @@ class State:
         self.access_log: AccessLog | None = None
         self.contexts: dict[ContextKey, ssl.SSLContext] = {}
         self.securities: dict[ContextKey, Security] = {}
-        """What plugins secure, by what it was made of."""
+        """What is secured otherwise than by a context, by what that was made of."""
         self._bound: dict[str, tuple[Listener, Listening]] = {}
 
     def bound_listeners(self) -> dict[str, tuple[Listener, Listening]]:
@@ -194,22 +194,25 @@ def _set(state: State, name: str, data: bytes) -> None:
 def _make_update(state: State, version: str, plugins: PluginStep, pool: PluginPool) -> ProxyUpdate:
     contexts: dict[ContextKey, ssl.SSLContext] = {}
     server_contexts: dict[tuple[str, int], ssl.SSLContext] = {}
+    securities: dict[ContextKey, Security] = {}
+    server_securities: dict[tuple[str, int], Security] = {}
     for name, listener in state.listeners.items():
         chains = listener.filter_chains
         secure = [index for index, chain in enumerate(chains) if chain.transport.security == "tls"]
         if secure:
             materials = tuple([_material(state, chains[index].server_names, chains[index].transport) for index in secure])
-            context = _context(state, contexts, (True, materials))
-            for index in secure:
-                server_contexts[name, index] = context
+            if chains[secure[0]].transport.unproven_clients == "take":
+                lenient = _lenient(state, securities, (True, materials))
+                server_securities.update(dict.fromkeys([(name, index) for index in secure], lenient))
+            else:
+                context = _context(state, contexts, (True, materials))
+                server_contexts.update(dict.fromkeys([(name, index) for index in secure], context))
     client_contexts: dict[str, ssl.SSLContext] = {}
     for name, cluster in state.clusters.items():
         if cluster.transport.security == "tls":
             client_contexts[name] = _context(state, contexts, (False, (_material(state, (), cluster.transport),)))
     # Only those in use are kept for the next time.
     state.contexts = contexts
-    securities: dict[ContextKey, Security] = {}
-    server_securities: dict[tuple[str, int], Security] = {}
     client_securities: dict[str, Security] = {}
     for name, listener in state.listeners.items():
         for index, chain in enumerate(listener.filter_chains):
@@ -246,10 +249,7 @@ def _context(state: State, contexts: dict[ContextKey, ssl.SSLContext], key: Cont
     context = contexts.get(key) or state.contexts.get(key)
     if context is None:
         server_side, materials = key
-        chains: list[SecureChain] = []
-        for server_names, transport, certificates, trust in materials:
-            pems = [msgspec.msgpack.decode(data, type=CertificatePem) for data in certificates]
-            chains.append(SecureChain(server_names, transport, tuple([(pem.chain, pem.key) for pem in pems]), trust))
+        chains = _secure_chains(materials)
         if server_side:
             context = listener_context(chains)
         else:
@@ -257,6 +257,26 @@ def _context(state: State, contexts: dict[ContextKey, ssl.SSLContext], key: Cont
             context = client_context(chain.transport, chain.certificates[0] if chain.certificates else None, chain.trust_pem)
     contexts[key] = context
     return context
+
+
+def _secure_chains(materials: tuple[Material, ...]) -> list[SecureChain]:
+    chains: list[SecureChain] = []
+    for server_names, transport, certificates, trust in materials:
+        pems = [msgspec.msgpack.decode(data, type=CertificatePem) for data in certificates]
+        chains.append(SecureChain(server_names, transport, tuple([(pem.chain, pem.key) for pem in pems]), trust))
+    return chains
+
+
+def _lenient(state: State, securities: dict[ContextKey, Security], key: ContextKey) -> Security:
+    """The security of a listener that takes clients that prove nothing; the same for the same material."""
+    security = securities.get(key) or state.securities.get(key)
+    if security is None:
+        # Brings another OpenSSL into the process, which workers without such listeners do not need.
+        from hauberk_core.net.lenient_tls import lenient_security
+
+        security = lenient_security(_secure_chains(key[1]))
+    securities[key] = security
+    return security
 
 
 def _security(state: State, securities: dict[ContextKey, Security], key: ContextKey, pool: PluginPool) -> Security:

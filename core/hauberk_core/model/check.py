@@ -146,6 +146,13 @@ def _check_listening_transport(chain: FilterChain, snapshot: Snapshot, path: Pat
         message = "server names are known only inside TLS"
         hint = 'set transport.security to "tls", or tell hosts apart by the route table\'s virtual hosts'
         mistakes.append(Mistake((*path, "server_names"), message, hint))
+    if transport.unproven_clients == "take" and transport.security == "mesh":
+        message = "peers in the mesh always prove who they are"
+        mistakes.append(Mistake((*transport_path, "unproven_clients"), message, "remove it, or use the security 'tls'"))
+    elif transport.unproven_clients == "take" and not (transport.trust_file or transport.trust_pem):
+        message = "without authorities no client is asked for a certificate"
+        hint = "name the authorities in 'trust_file', or remove it"
+        mistakes.append(Mistake((*transport_path, "unproven_clients"), message, hint))
     for member, wrong in (
         ("server_name", bool(transport.server_name)),
         ("subject_alt_names", bool(transport.subject_alt_names)),
@@ -197,6 +204,9 @@ def _check_calling_transport(transport: TransportConfig, snapshot: Snapshot, pat
             fault = syntax.host_pattern(name)
             if fault is not None:
                 mistakes.append(Mistake((*path, "subject_alt_names", index), *fault))
+    if transport.unproven_clients != "refuse":
+        message = "'unproven_clients' has a meaning for listeners only"
+        mistakes.append(Mistake((*path, "unproven_clients"), message, "remove it from this cluster"))
     if transport.security != "mesh":
         return
     if transport.mode != "strict":
@@ -234,6 +244,7 @@ def _check_transport(transport: TransportConfig, snapshot: Snapshot, path: Path,
             ("trust_file", bool(transport.trust_file)),
             ("trust_pem", bool(transport.trust_pem)),
             ("subject_alt_names", bool(transport.subject_alt_names)),
+            ("unproven_clients", transport.unproven_clients != "refuse"),
         )
         for member, given in useless:
             if given:

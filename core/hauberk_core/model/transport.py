@@ -36,10 +36,13 @@ class TransportConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     server_name: str = ""
     """Cluster only: the name sent as SNI and expected in the peer's certificate; empty: the endpoint's host."""
     trust_file: str = ""
-    """PEM bundle of the authorities believed; empty: the system's. On a listener it asks clients for a certificate.
+    """PEM bundle of the authorities believed; empty: the system's. On a listener clients must show a certificate of theirs.
     With `mesh`, the name under which the mesh's own are held in memory."""
     trust_pem: str = ""
     """The same bundle itself, in place of a file."""
+    unproven_clients: Literal["refuse", "take"] = "refuse"
+    """Listener with `tls` and authorities: `take` lets in also clients that show no certificate, or one that is not believed.
+    None is then taken for whom a certificate names. For the time in which not every client has one yet."""
     subject_alt_names: tuple[str, ...] = ()
     """Cluster only: host names (perhaps `*.name`) and URIs, of which the peer's certificate must have one; empty: `server_name`,
     which otherwise is only asked for."""

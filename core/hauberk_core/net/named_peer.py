@@ -4,7 +4,8 @@ import ssl
 from typing import Final
 
 from hauberk_core.net.sockets import SocketStream
-from hauberk_core.net.tls import CertificateRefused, TlsStream
+from hauberk_core.net.tls import TlsStream
+from hauberk_core.net.tls_failure import CertificateRefused
 from hauberk_core.net.transport import HANDSHAKE_DONE, Security, Stream
 from hauberk_core.net.x509 import read_facts, read_peer
 

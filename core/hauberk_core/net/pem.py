@@ -1,7 +1,7 @@
-"""Gives OpenSSL a certificate and its key that exist in memory only.
+"""Gives OpenSSL certificates, keys and bundles that exist in memory only.
 
-`ssl` loads them from files and nothing else. On Linux the files are memfds, which have no name and vanish with their descriptor;
-elsewhere they are files of mode 0600 that are deleted before this returns.
+`ssl` loads a key from a file and nothing else. On Linux the files are memfds, which have no name and vanish with their
+descriptor; elsewhere they are files of mode 0600 that are deleted as soon as they have been read.
 """
 
 import os
@@ -13,45 +13,54 @@ from typing import Final
 _DESCRIPTOR_FOLDER: Final = "/proc/self/fd"
 
 
+class PemFile:
+    """A file for whoever reads files only. Whoever makes it closes it."""
+
+    def __init__(self, content: bytes) -> None:
+        """Hide `content` from everybody but this process, as far as the system can."""
+        self._descriptor = -1
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.path: str = ""
+        if hasattr(os, "memfd_create") and Path(_DESCRIPTOR_FOLDER).is_dir():
+            self._descriptor = _memory_file(content)
+            self.path = f"{_DESCRIPTOR_FOLDER}/{self._descriptor}"
+        else:
+            self._folder = tempfile.TemporaryDirectory(prefix="hauberk-")  # has mode 0700
+            self.path = str(_private_file(Path(self._folder.name, "file.pem"), content))
+
+    def close(self) -> None:
+        """Take it away."""
+        if self._folder is not None:
+            self._folder.cleanup()
+        else:
+            os.close(self._descriptor)
+
+
 def load_certificate(context: ssl.SSLContext, chain_pem: bytes, key_pem: bytes) -> None:
     """Make `context` present this certificate.
 
     Raises: ssl.SSLError if one of them cannot be read or they do not belong together; ValueError if the key is encrypted. The
     context must then not be used.
     """
-    if hasattr(os, "memfd_create") and Path(_DESCRIPTOR_FOLDER).is_dir():
-        _load_through_memory(context, chain_pem, key_pem)
-    else:
-        _load_through_files(context, chain_pem, key_pem)
-
-
-def _load_through_memory(context: ssl.SSLContext, chain_pem: bytes, key_pem: bytes) -> None:
-    chain = _memory_file("hauberk-chain", chain_pem)
+    chain = PemFile(chain_pem)
     try:
-        key = _memory_file("hauberk-key", key_pem)
+        key = PemFile(key_pem)
         try:
-            context.load_cert_chain(f"{_DESCRIPTOR_FOLDER}/{chain}", f"{_DESCRIPTOR_FOLDER}/{key}", _refuse_password)
+            context.load_cert_chain(chain.path, key.path, _refuse_password)
         finally:
-            os.close(key)
+            key.close()
     finally:
-        os.close(chain)
+        chain.close()
 
 
-def _memory_file(name: str, content: bytes) -> int:
-    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+def _memory_file(content: bytes) -> int:
+    descriptor = os.memfd_create("hauberk-pem", os.MFD_CLOEXEC)
     try:
         _write_all(descriptor, content)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def _load_through_files(context: ssl.SSLContext, chain_pem: bytes, key_pem: bytes) -> None:
-    with tempfile.TemporaryDirectory(prefix="hauberk-") as folder:  # the folder has mode 0700
-        chain = _private_file(Path(folder, "chain.pem"), chain_pem)
-        key = _private_file(Path(folder, "key.pem"), key_pem)
-        context.load_cert_chain(chain, key, _refuse_password)
 
 
 def _private_file(path: Path, content: bytes) -> Path:

@@ -14,9 +14,8 @@ import ssl
 import sys
 from typing import Final
 
-from mypy_extensions import mypyc_attr
-
 from hauberk_core.net.sockets import LINGER_ZERO, SocketStream
+from hauberk_core.net.tls_failure import CertificateRefused, failure_of, truncated
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_READ, HANDSHAKE_WANTS_WRITE, Security, Stream
 
 # The largest plaintext of one TLS record (RFC 8446 section 5.1).
@@ -27,29 +26,6 @@ _CAN_STAND_IN: Final = sys.platform == "linux"
 _LARGEST_ALERT: Final = 4096
 # Records that are read and kept before close_notify is sent. A peer that has sent more gets it when they have been read.
 _KEPT_RECORDS: Final = 16
-
-# What OpenSSL reports, in words for whoever has to do something about it.
-_MEANINGS: Final = {
-    "APPLICATION_DATA_AFTER_CLOSE_NOTIFY": "octets of the peer crossed the end of the connection and are lost",
-    "HTTPS_PROXY_REQUEST": "the peer speaks HTTP in the clear, not TLS",
-    "HTTP_REQUEST": "the peer speaks HTTP in the clear, not TLS",
-    "NO_SHARED_CIPHER": "the peer offers no cipher that is accepted here",
-    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the peer shows no certificate, and one is required",
-    "SSLV3_ALERT_BAD_CERTIFICATE": "the peer refuses our certificate",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": "the peer refuses the handshake: it wants other ciphers or versions, or a certificate of us",
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the peer requires a certificate of us",
-    "TLSV1_ALERT_PROTOCOL_VERSION": "the peer refuses the TLS versions offered",
-    "TLSV1_ALERT_UNKNOWN_CA": "the peer does not believe the authority of our certificate",
-    "TLSV1_UNRECOGNIZED_NAME": "the peer does not serve this server name",
-    "UNEXPECTED_EOF_WHILE_READING": "the peer ended the connection without close_notify",
-    "UNSUPPORTED_PROTOCOL": "the peer offers no TLS version that is accepted here",
-    "WRONG_VERSION_NUMBER": "the peer does not speak TLS",
-}
-
-
-@mypyc_attr(native_class=False)
-class CertificateRefused(OSError):
-    """The peer's certificate, or that it has none, is why the handshake failed here."""
 
 
 class TlsStream(Stream):
@@ -379,9 +355,6 @@ def _explained(error: ssl.SSLError) -> OSError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return CertificateRefused(f"the peer's certificate is not believed: {error.verify_message}")
     reason = _reason(error)
-    if reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
-        return CertificateRefused(f"TLS failed: {_MEANINGS[reason]}")
     if not reason:
-        return error if not isinstance(error, ssl.SSLEOFError) else OSError(_MEANINGS["UNEXPECTED_EOF_WHILE_READING"])
-    meaning = _MEANINGS.get(reason)
-    return OSError(f"TLS failed: {meaning or reason.lower().replace('_', ' ')}")
+        return error if not isinstance(error, ssl.SSLEOFError) else truncated()
+    return failure_of(reason)

@@ -33,39 +33,66 @@ class SecureChain(NamedTuple):
     """Authorities whose clients are let in, each with a certificate; empty: clients need none."""
 
 
+class CertificateChoice:
+    """Which chain of a listener, and which of its certificates, serve a server name."""
+
+    def __init__(self, chains: Sequence[SecureChain]) -> None:
+        """Look at the certificates' names.
+
+        Raises: ValueError if a certificate cannot be read, a chain has none, or the chains differ in what they must share.
+        """
+        if not chains:
+            raise ValueError("a listener that speaks TLS needs a filter chain")
+        shared = chains[0]
+        self._patterns: Final[list[tuple[str, ...]]] = []
+        self._names: Final[list[dict[str, int]]] = []
+        """Of each chain: the names of its certificates, with the certificate's place."""
+        for chain in chains:
+            one, other = chain.transport, shared.transport
+            if (chain.trust_pem, one.min_version, one.unproven_clients) != (
+                shared.trust_pem,
+                other.min_version,
+                other.unproven_clients,
+            ):
+                raise ValueError(
+                    "the filter chains of one listener differ in trust_file, min_version or unproven_clients, which are settled "
+                    "before the client's server name counts; give the chains a listener each"
+                )
+            if not chain.certificates:
+                raise ValueError("a filter chain that speaks TLS needs a certificate")
+            names: dict[str, int] = {}
+            for index, (pem, _) in enumerate(chain.certificates):
+                for name in read_certificate(pem).names:
+                    names.setdefault(name, index)
+            self._patterns.append(chain.server_names)
+            self._names.append(names)
+        self.default: Final = choose_chain(self._patterns, "")
+        """The chain of a client that asks for no name; its first certificate is shown."""
+
+    def place(self, asked: str) -> tuple[int, int]:
+        """The chain and the certificate in it."""
+        chain = choose_chain(self._patterns, asked)
+        return chain, choose_certificate(self._names[chain], asked)
+
+
 def listener_context(chains: Sequence[SecureChain]) -> ssl.SSLContext:
     """The context that the handshakes of a listener begin with; it leads to the certificates of all its chains.
 
     Raises: ssl.SSLError, ValueError if something cannot be loaded, or if the chains differ in what they must share.
     """
-    default = choose_chain([chain.server_names for chain in chains], "")
-    entry: ssl.SSLContext | None = None
-    choices: list[_ChainChoice] = []
-    for index, chain in enumerate(chains):
-        if chain.trust_pem != chains[0].trust_pem or chain.transport.min_version != chains[0].transport.min_version:
-            raise ValueError(
-                "the filter chains of one listener differ in trust_file or min_version, which are settled before the client's "
-                "server name counts; give the chains a listener each"
-            )
-        names: dict[str, int] = {}
-        contexts: list[ssl.SSLContext] = []
+    choice = CertificateChoice(chains)
+    contexts: list[list[ssl.SSLContext | None]] = []
+    for chain in chains:
+        own: list[ssl.SSLContext | None] = []
         for pem, key in chain.certificates:
-            for name in read_certificate(pem).names:
-                names.setdefault(name, len(contexts))
-            contexts.append(_server_context(chain.transport, pem, key, chain.trust_pem))
-        if not contexts:
-            raise ValueError("a filter chain that speaks TLS needs a certificate")
-        # The entry owns the selector, which therefore must not own the entry: without a cycle an old context, and the key in it,
-        # goes with its last connection.
-        others: list[ssl.SSLContext | None] = []
-        others.extend(contexts)
-        if index == default:
-            entry = contexts[0]
-            others[0] = None
-        choices.append(_ChainChoice(chain.server_names, names, others))
-    if entry is None:
-        raise ValueError("a listener that speaks TLS needs a filter chain")
-    entry.sni_callback = _Selector(choices).select
+            own.append(server_context(chain.transport, pem, key, chain.trust_pem))
+        contexts.append(own)
+    entry = contexts[choice.default][0]
+    assert entry is not None
+    # The entry owns the selector, which therefore must not own the entry: without a cycle an old context, and the key in it,
+    # goes with its last connection.
+    contexts[choice.default][0] = None
+    entry.sni_callback = _Selector(choice, contexts).select
     return entry
 
 
@@ -103,31 +130,28 @@ def choose_certificate(names: dict[str, int], asked: str) -> int:
     return 0 if found is None else found
 
 
-class _ChainChoice(NamedTuple):
-    server_names: tuple[str, ...]
-    names: dict[str, int]
-    """The certificates' names, with the certificate's place."""
-    contexts: list[ssl.SSLContext | None]
-    """Of each certificate; None is the entry itself."""
-
-
 class _Selector:
-    def __init__(self, choices: list[_ChainChoice]) -> None:
-        self._choices: Final = choices
-        self._patterns: Final = [choice.server_names for choice in choices]
+    def __init__(self, choice: CertificateChoice, contexts: list[list[ssl.SSLContext | None]]) -> None:
+        """Args: contexts - of each chain's certificates; None is the entry itself."""
+        self._choice: Final = choice
+        self._contexts: Final = contexts
 
     def select(self, connection: ssl.SSLObject, asked: str | None, _entry: ssl.SSLContext) -> int | None:
         if asked:
             if isinstance(connection, ssl.SSLSocket):
                 connection.server_hostname = asked
-            choice = self._choices[choose_chain(self._patterns, asked)]
-            context = choice.contexts[choose_certificate(choice.names, asked)]
+            chain, certificate = self._choice.place(asked)
+            context = self._contexts[chain][certificate]
             if context is not None:
                 connection.context = context
         return None
 
 
-def _server_context(transport: TransportConfig, chain: bytes, key: bytes, trust_pem: bytes) -> ssl.SSLContext:
+def server_context(transport: TransportConfig, chain: bytes, key: bytes, trust_pem: bytes) -> ssl.SSLContext:
+    """The context of one certificate of a listener, whose clients must show a certificate of `trust_pem`, if that is not empty.
+
+    Raises: ssl.SSLError, ValueError if something cannot be loaded.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _set_common(context, transport)
     if trust_pem:

@@ -92,6 +92,10 @@ class Stream:
         """The identity that the peer's certificate proved (a SPIFFE id), or empty."""
         return ""
 
+    def was_excused(self) -> bool:
+        """Whether the peer was asked for a certificate, showed none that is believed, and was let in all the same."""
+        return False
+
     def is_secure(self) -> bool:
         """Whether the octets travel inside TLS."""
         return False

@@ -68,6 +68,10 @@ class ListenerMeters:
         """A captured connection had nowhere to go."""
         self._view[4] += 1
 
+    def excused(self) -> None:
+        """A client was let in that was asked to prove who it is, and did not."""
+        self._view[5] += 1
+
 
 class PassageMeters:
     """Counts connections whose octets pass as they are, between one pair of peers."""

@@ -149,6 +149,11 @@ LISTENER: Final = MetricGroup(
             COUNTER,
             "Captured connections that were reset: they were going to the listener itself, or nowhere that is served.",
         ),
+        Metric(
+            "hauberk_unproven_clients_total",
+            COUNTER,
+            "Connections of clients that were let in although they did not show the certificate that they were asked for.",
+        ),
     ),
 )
 

@@ -268,15 +268,16 @@ class ProxyCore(ChainOwner):
         port = config.public_port or runtime.listening.port()
         for index, chain_config in enumerate(config.filter_chains):
             context = update.server_contexts.get((name, index))
+            given = update.server_securities.get((name, index))
             # What a plugin secures is secured between proxies; behind them, as before them, is what the client spoke.
-            scheme = "http" if context is None else "https"
+            is_https = context is not None or (given is not None and chain_config.transport.security == "tls")
+            scheme = "https" if is_https else "http"
             chain = self._chain(runtime, index, chain_config, update, scheme, port)
             filters = update.filters.get((name, index))
             if filters is not None:
                 self._bind_backends(filters)
             chain.filters = filters
             chains.append(chain)
-            given = update.server_securities.get((name, index))
             if config.captured:
                 chain.security = given if context is None else TlsSecurity(context, True, "")
             if given is not None and (security is None or not chain_config.server_names):

@@ -184,6 +184,8 @@ class ListenerRuntime(ConnectionListener):
     def connection_opened(self, connection: ClientConnection) -> None:
         connection.is_counted = True
         self.meters.connection_opened()
+        if connection.stream.was_excused():
+            self.meters.excused()
 
     def connection_closed(self, connection: ClientConnection) -> None:
         self.connections.pop(connection, None)

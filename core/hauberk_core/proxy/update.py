@@ -37,6 +37,6 @@ class ProxyUpdate(NamedTuple):
     guards: dict[str, tuple[Guard, ...]]
     """For each cluster that has any, by its name."""
     server_securities: dict[tuple[str, int], Security]
-    """For each filter chain that a plugin secures."""
+    """For each filter chain that a plugin secures, or that takes clients that prove nothing."""
     client_securities: dict[str, Security]
     """For each cluster that a plugin secures."""

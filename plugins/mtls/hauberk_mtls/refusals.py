@@ -3,7 +3,7 @@
 from typing import Final
 
 from hauberk_core.net.detect import PlaintextRefused
-from hauberk_core.net.tls import CertificateRefused
+from hauberk_core.net.tls_failure import CertificateRefused
 from hauberk_core.plugin.services import Counter, PluginLog, Services
 from hauberk_mtls.peer import IdentityRefused
 

@@ -9,7 +9,18 @@ from hauberk_core.agent.logs import LOG
 from hauberk_core.worker import Arguments, LoggedFaults
 
 # What takes memory in every worker and belongs to the agent, the command, or to configurations that ask for it.
-HEAVY = ("asyncio", "click", "cryptography", "difflib", "email", "h11", "hauberk_core.model.shape", "prometheus_client", "re2")
+HEAVY = (
+    "OpenSSL",
+    "asyncio",
+    "click",
+    "cryptography",
+    "difflib",
+    "email",
+    "h11",
+    "hauberk_core.model.shape",
+    "prometheus_client",
+    "re2",
+)
 
 
 def test_arguments_are_read_by_name() -> None:

@@ -79,10 +79,22 @@ def test_a_port_whose_authorities_are_unknown_serves_nobody(reference: str, reas
     assert troubles == {"plain": [], "one": [], "other": [reason, "NoValidCACertificate"]}
 
 
-def test_whoever_need_not_prove_anything_is_not_asked() -> None:
-    text = gateway(f"{{default: {validation('ca', 'AllowInsecureFallback')}}}")
-    assert trust(told(text, config_map("ca", CA))) == {"port-443": "", "port-80": "", "port-8443": ""}
+def test_clients_may_be_asked_and_let_in_whatever_they_show() -> None:
+    frontend = f"{{default: {validation('ca', 'AllowInsecureFallback')}, perPort: [{{port: 8443, tls: {validation('ca')}}}]}}"
+    text = gateway(frontend)
+    snapshot = told(text, config_map("ca", CA))
+    assert trust(snapshot) == {"port-443": CA, "port-80": "", "port-8443": CA}
+    transports = {name: listener.filter_chains[0].transport for name, listener in snapshot.listeners.items()}
+    assert {name: transport.unproven_clients for name, transport in transports.items()} == {
+        "port-443": "take",
+        "port-80": "refuse",
+        "port-8443": "refuse",
+    }
     [own] = store_of(text).of(Gateway)
     assert is_insecure(own)
     [asked] = store_of(gateway(f"{{default: {validation('ca')}}}")).of(Gateway)
     assert not is_insecure(asked)
+
+
+def test_also_a_port_that_takes_anybody_does_not_serve_without_the_authorities_that_it_names() -> None:
+    assert sorted(told(gateway(f"{{default: {validation('gone', 'AllowInsecureFallback')}}}")).listeners) == ["port-80"]

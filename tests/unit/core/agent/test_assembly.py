@@ -30,6 +30,7 @@ from hauberk_core.model import (
     VirtualHost,
 )
 from hauberk_core.net.clock import Clock
+from hauberk_core.net.lenient_tls import LenientSecurity
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.plugin_meters import StepMeter
 from hauberk_core.plugin.host import PluginHost
@@ -154,6 +155,23 @@ def test_a_new_certificate_is_a_new_context_for_its_listeners_alone() -> None:
     assert second.client_contexts["vault"] is first.client_contexts["vault"]
     assert second.listeners["secure"] is first.listeners["secure"]
     fixture.close(second)
+
+
+def test_a_listener_that_takes_any_client_is_secured_by_itself() -> None:
+    fixture = Fixture()
+    [chain] = fixture.snapshot.listeners["secure"].filter_chains
+    asking = msgspec.structs.replace(chain.transport, trust_pem=AUTHORITY.cert_pem.bytes().decode(), unproven_clients="take")
+    listener = Listener(address="127.0.0.1:0", filter_chains=(msgspec.structs.replace(chain, transport=asking),))
+    fixture.snapshot = msgspec.structs.replace(fixture.snapshot, listeners={"secure": listener})
+    first = fixture.follow()
+    second = fixture.follow()
+    assert first.server_contexts == {}
+    assert isinstance(first.server_securities["secure", 0], LenientSecurity)
+    assert second.server_securities["secure", 0] is first.server_securities["secure", 0]
+    fixture.certificates = {"web": _pem("a.example.test")}
+    third = fixture.follow()
+    assert third.server_securities["secure", 0] is not first.server_securities["secure", 0]
+    fixture.close(third)
 
 
 def test_what_was_removed_is_gone() -> None:

@@ -102,6 +102,8 @@ ROUTE = "route_tables.shop.virtual_hosts[0].routes[0]"
 MATCH = f"{ROUTE}.matches[0]"
 CHAIN = "listeners.web.filter_chains[0]"
 
+TAKING = TransportConfig(security="tls", certificates=("cert",), unproven_clients="take")
+
 WRONG = {
     "unknown route table": (
         listening(FilterChain(route_table="shpo")),
@@ -144,6 +146,30 @@ WRONG = {
         listening(FilterChain(route_table="shop", transport=tls(server_name="a"))),
         f"{CHAIN}.transport.server_name",
         "for clusters only",
+        "remove it",
+    ),
+    "clients that are let off, and not asked": (
+        listening(FilterChain(route_table="shop", transport=TAKING)),
+        f"{CHAIN}.transport.unproven_clients",
+        "no client is asked",
+        "'trust_file'",
+    ),
+    "clients that are let off in the clear": (
+        listening(FilterChain(route_table="shop", transport=TransportConfig(unproven_clients="take", trust_pem="x"))),
+        f"{CHAIN}.transport.unproven_clients",
+        "the transport is plain",
+        "remove it",
+    ),
+    "peers that are let off": (
+        listening(FilterChain(route_table="shop", transport=TransportConfig(security="mesh", unproven_clients="take"))),
+        f"{CHAIN}.transport.unproven_clients",
+        "always prove who they are",
+        "security 'tls'",
+    ),
+    "a cluster with clients": (
+        reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=TAKING)),
+        "clusters.reviews.transport.unproven_clients",
+        "for listeners only",
         "remove it",
     ),
     "wrong server name": (

@@ -6,7 +6,7 @@ import pytest
 import trustme
 
 from hauberk_core.net.named_peer import check_names
-from hauberk_core.net.tls import CertificateRefused
+from hauberk_core.net.tls_failure import CertificateRefused
 
 AUTHORITY = trustme.CA(key_type=trustme.KeyType.ECDSA)
 URI = "spiffe://cluster.local/ns/books/sa/reviews"

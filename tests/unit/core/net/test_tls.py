@@ -1,4 +1,7 @@
-"""TLS streams in the loop, over TCP on loopback, against each other and against Python's own blocking `ssl`."""
+"""TLS streams in the loop, over TCP on loopback, against each other and against Python's own blocking `ssl`.
+
+What a listener does is tested of both implementations: of `net.tls`, and of `net.lenient_tls`, which takes any client.
+"""
 
 import fcntl
 import socket
@@ -7,16 +10,22 @@ import struct
 import sys
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import pytest
 import trustme
+from OpenSSL import SSL
 
+from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.connection import READ_BULK_BYTES, READ_HEAD_BYTES
+from hauberk_core.net.lenient_tls import LenientSecurity, LenientStream, lenient_security
 from hauberk_core.net.loop import Loop
+from hauberk_core.net.poller import EpollPoller, Poller, SelectorPoller
 from hauberk_core.net.sockets import SocketStream
 from hauberk_core.net.tls import TlsSecurity, TlsStream
+from hauberk_core.net.tls_context import SecureChain
+from hauberk_core.net.transport import Security
 
 if TYPE_CHECKING:
     from tests.unit.core.net.conftest import NotingConnection, RunUntil
@@ -47,6 +56,16 @@ def _server_context(version: ssl.TLSVersion, trust: bool = False) -> ssl.SSLCont
     return context
 
 
+def _lenient(context: ssl.SSLContext) -> LenientSecurity:
+    """What takes any client, and else does as `context` does."""
+    only = "1.3" if context.minimum_version == ssl.TLSVersion.TLSv1_3 else "1.2"
+    transport = TransportConfig(security="tls", min_version="1.3" if only == "1.3" else "1.2", unproven_clients="take")
+    pair = b"".join(part.bytes() for part in LEAF.cert_chain_pems), LEAF.private_key_pem.bytes()
+    security = lenient_security([SecureChain((), transport, (pair,), STRANGER.cert_pem.bytes())])
+    security._context.set_max_proto_version(SSL.TLS1_3_VERSION if only == "1.3" else SSL.TLS1_2_VERSION)
+    return security
+
+
 def _client_context(leaf: trustme.LeafCert | None = None, authority: trustme.CA = AUTHORITY) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["h2", "http/1.1"])
@@ -59,8 +78,11 @@ def _client_context(leaf: trustme.LeafCert | None = None, authority: trustme.CA 
 class Ends:
     """Both ends of connections, in one loop."""
 
-    def __init__(self, loop: Loop, noting: type["NotingConnection"], tcp_pair: TcpPair) -> None:
+    def __init__(self, loop: Loop, noting: type["NotingConnection"], tcp_pair: TcpPair, lenient: bool) -> None:
+        """Args: lenient - whether listeners take any client, by the other implementation."""
         self._loop = loop
+        self._lenient = lenient
+        self._securities: dict[ssl.SSLContext, Security] = {}
         self._noting = noting
         self._tcp_pair = tcp_pair
         self.made: list[NotingConnection] = []
@@ -68,8 +90,10 @@ class Ends:
     def server(self, context: ssl.SSLContext) -> tuple["NotingConnection", socket.socket]:
         """Ours in the loop, and the client's blocking socket, which has said nothing yet."""
         ours, theirs = self._tcp_pair()
-        stream = TlsSecurity(context, True, "").wrap(SocketStream(ours, False, "127.0.0.1:1"), "")
-        return self.open(stream), theirs
+        security = self._securities.get(context)
+        if security is None:
+            security = self._securities[context] = _lenient(context) if self._lenient else TlsSecurity(context, True, "")
+        return self.open(security.wrap(SocketStream(ours, False, "127.0.0.1:1"), "")), theirs
 
     def client(self, context: ssl.SSLContext, sock: socket.socket, name: str = "shop.test") -> "NotingConnection":
         sock.setblocking(False)
@@ -80,16 +104,34 @@ class Ends:
         return [near, self.client(client, theirs, name)]
 
     def open(self, stream: object) -> "NotingConnection":
-        assert isinstance(stream, TlsStream)
+        assert isinstance(stream, TlsStream | LenientStream)
         connection = self._noting(self._loop, stream)
         connection.open()
         self.made.append(connection)
         return connection
 
 
+EVERY_WAY: Final = ["ssl-epoll", "ssl-selector", "lenient-epoll"]
+"""Of doing what a listener does; pollers are all the same to the other implementation."""
+strict = pytest.mark.parametrize("way", EVERY_WAY[:2], indirect=True)
+"""For what only `ssl` does, or what no listener does."""
+
+
+@pytest.fixture(params=EVERY_WAY)
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def ends(loop: Loop, noting: type["NotingConnection"], tcp_pair: TcpPair) -> Ends:
-    return Ends(loop, noting, tcp_pair)
+def poller(way: str) -> Iterator[Poller]:
+    made = EpollPoller() if way.endswith("epoll") else SelectorPoller()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ends(loop: Loop, noting: type["NotingConnection"], tcp_pair: TcpPair, way: str) -> Ends:
+    return Ends(loop, noting, tcp_pair, way.startswith("lenient"))
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +179,7 @@ def _reason(connection: "NotingConnection") -> str:
 # Handshakes.
 
 
+@strict
 def test_both_ends_agree_on_protocol_and_name(ends: Ends, run_until: "RunUntil", version: ssl.TLSVersion) -> None:
     context = _server_context(version)
     asked: list[str | None] = []
@@ -151,6 +194,7 @@ def test_both_ends_agree_on_protocol_and_name(ends: Ends, run_until: "RunUntil",
     assert near.stream.peer_address() == "127.0.0.1:1"
 
 
+@strict
 def test_a_cluster_without_a_server_name_asks_for_the_endpoints_host(
     ends: Ends, run_until: "RunUntil", version: ssl.TLSVersion
 ) -> None:
@@ -215,6 +259,7 @@ def test_a_client_that_does_not_speak_tls_is_broken_with_a_reason(
     assert connection.closed
 
 
+@strict
 def test_a_server_that_does_not_speak_tls_is_broken_with_a_reason(ends: Ends, tcp_pair: TcpPair, run_until: "RunUntil") -> None:
     ours, theirs = tcp_pair()
     connection = ends.client(_client_context(), ours)
@@ -223,6 +268,7 @@ def test_a_server_that_does_not_speak_tls_is_broken_with_a_reason(ends: Ends, tc
     assert "the peer does not speak TLS" in _reason(connection)
 
 
+@strict
 @pytest.mark.parametrize("leaf", [None, STRANGERS_LEAF], ids=["none", "of a stranger"])
 def test_a_client_without_a_believed_certificate_is_refused(
     ends: Ends, run_until: "RunUntil", version: ssl.TLSVersion, leaf: trustme.LeafCert | None
@@ -276,6 +322,7 @@ def test_versions_that_do_not_meet_are_refused_with_a_reason(ends: Ends, run_unt
     assert "the peer refuses the TLS versions offered" in _reason(far)
 
 
+@strict
 @pytest.mark.parametrize("name", ["", ".example.test", "a" * 70 + ".test", "x..test"])
 def test_a_server_name_that_cannot_be_asked_for_is_broken_with_a_reason(
     ends: Ends, tcp_pair: TcpPair, run_until: "RunUntil", name: str
@@ -476,17 +523,19 @@ def test_a_peers_close_notify_is_an_end(ends: Ends, run_until: "RunUntil", versi
 def test_an_end_without_close_notify_is_an_error_behind_what_came(
     ends: Ends, run_until: "RunUntil", version: ssl.TLSVersion, read_size: int
 ) -> None:
-    context = _server_context(version)
-    # A ticket that the client has not read would turn its closing into a reset.
-    context.num_tickets = 0
-    connection, theirs = ends.server(context)
+    connection, theirs = ends.server(_server_context(version))
     connection.read_size = read_size
 
     def talk(tls: ssl.SSLSocket) -> bytes:
+        # A ticket that the client has not read would turn its closing into a reset.
+        tls.recv(1)
         tls.sendall(b"t" * 50_000)
         return b""
 
     peer = Peer(theirs, talk)
+    run_until(lambda: connection.opens == 1)
+    connection.queue(b"!")
+    connection.flush()
     run_until(lambda: connection.error is not None)
     run_until(peer.over)
     assert connection.octets() == b"t" * 50_000
