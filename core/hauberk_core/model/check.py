@@ -149,7 +149,7 @@ def _check_listening_transport(chain: FilterChain, snapshot: Snapshot, path: Pat
     if transport.unproven_clients == "take" and transport.security == "mesh":
         message = "peers in the mesh always prove who they are"
         mistakes.append(Mistake((*transport_path, "unproven_clients"), message, "remove it, or use the security 'tls'"))
-    elif transport.unproven_clients == "take" and not (transport.trust_file or transport.trust_pem):
+    elif transport.security == "tls" and transport.unproven_clients == "take" and not transport.trust_file + transport.trust_pem:
         message = "without authorities no client is asked for a certificate"
         hint = "name the authorities in 'trust_file', or remove it"
         mistakes.append(Mistake((*transport_path, "unproven_clients"), message, hint))

@@ -155,13 +155,13 @@ WRONG = {
         "'trust_file'",
     ),
     "clients that are let off in the clear": (
-        listening(FilterChain(route_table="shop", transport=TransportConfig(unproven_clients="take", trust_pem="x"))),
+        listening(FilterChain(route_table="shop", transport=TransportConfig(unproven_clients="take"))),
         f"{CHAIN}.transport.unproven_clients",
         "the transport is plain",
         "remove it",
     ),
     "peers that are let off": (
-        listening(FilterChain(route_table="shop", transport=TransportConfig(security="mesh", unproven_clients="take"))),
+        listening(FilterChain(route_table="shop", transport=msgspec.structs.replace(mesh(), unproven_clients="take"))),
         f"{CHAIN}.transport.unproven_clients",
         "always prove who they are",
         "security 'tls'",
