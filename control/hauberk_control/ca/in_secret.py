@@ -90,19 +90,32 @@ class AuthoritySecret:
                 self._known |= frozenset(fresh)
 
     def announce(self, authority: Authority) -> Root:
-        """Announce another root, to every replica. Raises: ApiError, AuthorityError; the roots are then what they were."""
+        """Announce another root, to every replica; retired ones leave the Secret.
+
+        Raises: ApiError, AuthorityError; whom everybody trusts is then what it was.
+        """
         with self._in_step:
             root = authority.rotate()
             try:
                 for _ in range(_MOST_ATTEMPTS):
-                    self.push()
-                    if root.path.name in self._known:
+                    if self._write_roots():
                         return root
                 raise _contended(self._namespace)
             except (ApiError, AuthorityError):
                 root.path.unlink()
                 authority.reload()
                 raise
+
+    def _write_roots(self) -> bool:
+        """Make the Secret's roots those of the folder, and such as others have just added. Returns: False on a conflict."""
+        ours = {path.name: path.read_bytes() for path in self._folder.glob(ROOTS)}
+        kept, version = self._read(KEPT)
+        retired = {name for name in self._known if Path(name).match(ROOTS) and name not in ours}
+        wanted = {name: entry for name, entry in kept.items() if _is_ours(name) and name not in retired} | ours
+        if not self._write(wanted, version):
+            return False
+        self._known = frozenset(wanted)
+        return True
 
     async def follow(self, authority: Authority) -> None:
         """Take over what changes in the Secrets, until cancelled. What is wrong is logged, and what was in use stays in use."""

@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from kube_api import KubeApi
 from hauberk_control.ca.authority import Authority
 from hauberk_control.ca.cacerts import CERTIFICATE_FILE, CHAIN_FILE, KEY_FILE, ROOT_FILE
 from hauberk_control.ca.in_secret import AuthoritySecret
-from hauberk_control.ca.roots import authority_usage, make_root
+from hauberk_control.ca.roots import MOST_ROOTS, ROOTS, authority_usage, make_root
 from hauberk_control.kubernetes.errors import ApiError
 from hauberk_control.kubernetes.follow import Collection, Follower
 from hauberk_core.agent.identity.key import make_key
@@ -201,3 +202,21 @@ async def test_a_root_that_cannot_be_stored_is_not_announced(tmp_path: Path) -> 
     with pytest.raises(ApiError):
         await trio.to_thread.run_sync(kept.announce, authority)
     assert (files(tmp_path / "a"), authority.trust_pem()) == before
+
+
+async def test_roots_that_nobody_needs_any_more_leave_the_secret(tmp_path: Path) -> None:
+    api = KubeApi()
+    now = dt.datetime.now(dt.UTC)
+    async with api.serving():
+        kept = replica(api, tmp_path / "a")
+        await trio.to_thread.run_sync(kept.open)
+        for months in range(MOST_ROOTS + 2):
+            then = now + months * dt.timedelta(days=30)
+            authority = Authority(
+                tmp_path / "a", "cluster.local", now=partial(dt.datetime.fromtimestamp, then.timestamp(), dt.UTC)
+            )
+            await trio.to_thread.run_sync(kept.announce, authority)
+        # The one that signs, and the one that was just announced.
+        assert len([name for name in stored(api) if Path(name).match(ROOTS)]) == 2
+        await trio.to_thread.run_sync(replica(api, tmp_path / "b").open)
+    assert files(tmp_path / "a") == files(tmp_path / "b") == stored(api)
