@@ -59,10 +59,11 @@ async def open_grpc_server(
 ) -> AsyncIterator[GrpcServer]:
     """Serve `handlers` from now until the end of the block. The handlers' coroutines run on `thread`.
 
-    Args: address - host and port; port 0 chooses one. Raises: BindFailed.
+    Args: address - host and port; an empty host: every address, of both families; port 0 chooses one. Raises: BindFailed.
     Cancellation: the server is stopped, its calls are cancelled after a second, and the port is free afterwards.
     """
-    host, port = address
+    # gRPC takes this for IPv4 too, and for IPv4 alone where there is no IPv6.
+    host, port = address[0] or "::", address[1]
     server, bound = await thread.run(_start, list(handlers), host, port, tls)
     try:
         yield GrpcServer(host, bound)

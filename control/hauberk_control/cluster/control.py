@@ -89,7 +89,8 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     mesh: Path | None = None
     """The folder whose local socket is served, for commands in control's pod; None: none is."""
     revision: str = DEFAULT_REVISION
-    host: str = "0.0.0.0"  # noqa: S104 - proxies come from everywhere in the cluster
+    host: str = ""
+    """Where it listens; empty: every address, IPv4 and IPv6, because proxies come from everywhere in the cluster."""
     certificate_port: int = CERTIFICATE_PORT
     discovery_port: int = DISCOVERY_PORT
     metrics_port: int = CONTROL_METRICS_PORT
@@ -204,7 +205,7 @@ class ClusterControl:
         own = OwnCertificate(authority, options.names)
         namespaces = Namespaces(self._objects, lambda: self._store)
         webhook = make_webhook(own, options.proxies, cluster, namespaces, self._state.registry)
-        nursery.start_soon(webhook.serve, await trio.open_tcp_listeners(options.webhook_port, host=options.host))
+        nursery.start_soon(webhook.serve, await trio.open_tcp_listeners(options.webhook_port, host=options.host or None))
 
     async def _serve_commands(self, secret: AuthoritySecret, authority: Authority) -> None:
         """Answer whoever may run commands where we run."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from hauberk_control.status.conditions import Condition, ListenerStatus, fails, holds, joined
+from hauberk_control.status.overlap import Overlaps
 from hauberk_control.status.rollout import PROGRAMMED
 from hauberk_control.translate.gateway_listener import ListenerState
-from hauberk_control.translate.hostnames import covers
 from hauberk_core.resources.gateway_api.gateway import RouteGroupKind
 
 
@@ -23,20 +23,21 @@ def listener_statuses(
     Args: others - all of the Gateway's, these among them; attached - the number of routes at each, by its name among all;
         generation - of the object; programmed - whether the Gateway's proxies have what they should.
     """
+    overlaps = Overlaps(others)
     return tuple(
         [
             ListenerStatus(
                 name=state.spec.name,
                 supported_kinds=tuple([RouteGroupKind(kind=kind) for kind in state.kinds]),
                 attached_routes=attached.get(state.name, 0),
-                conditions=tuple(_conditions(state, others, generation, programmed)),
+                conditions=tuple(_conditions(state, overlaps, generation, programmed)),
             )
             for state in own
         ]
     )
 
 
-def _conditions(state: ListenerState, others: Sequence[ListenerState], generation: int, programmed: Condition) -> list[Condition]:
+def _conditions(state: ListenerState, overlaps: Overlaps, generation: int, programmed: Condition) -> list[Condition]:
     conflict, refused, unresolved = [
         [trouble for trouble in state.troubles if trouble.aspect == aspect]
         for aspect in ("Conflicted", "Accepted", "ResolvedRefs")
@@ -57,27 +58,12 @@ def _conditions(state: ListenerState, others: Sequence[ListenerState], generatio
         conditions.append(fails("ResolvedRefs", unresolved[0].reason, generation, message))
     else:
         conditions.append(holds("ResolvedRefs", "ResolvedRefs", generation))
-    overlapping = _overlapping(state, others)
-    if overlapping:
-        message = f"host names overlap with those of {joined(list(dict.fromkeys(overlapping)), ', ')}"
-        conditions.append(holds("OverlappingTLSConfig", "OverlappingHostnames", generation, message))
+    overlap = overlaps.of(state)
+    if overlap is not None:
+        conditions.append(holds("OverlappingTLSConfig", overlap.reason, generation, overlap.message))
     if state.serves:
         conditions.append(msgspec.structs.replace(programmed, observed_generation=generation))
     else:
         reason = conflict[0].reason if conflict else "Invalid"
         conditions.append(fails(PROGRAMMED, reason, generation, "see the other conditions"))
     return conditions
-
-
-def _overlapping(state: ListenerState, others: Sequence[ListenerState]) -> list[str]:
-    """The other listeners inside TLS whose host names a client could take for this one's. What belongs to others is not named."""
-    own = state.spec
-    if own.protocol != "HTTPS":
-        return []
-    return [
-        other.spec.name if other.owner is state.owner else "listeners of another object"
-        for other in others
-        if other is not state
-        and (other.spec.protocol, other.spec.port) == ("HTTPS", own.port)
-        and (covers(own.hostname, other.spec.hostname or "*") or covers(other.spec.hostname, own.hostname or "*"))
-    ]

@@ -74,8 +74,9 @@ class Endpoints:
         found: list[Finding] = []
         for entry in members.entries:
             self._add_entry(entry, port, reached, found)
-        for piece in members.slices:
-            self._add_slice(piece, service, port, members.pods, reached, found)
+        known: dict[tuple[str, str], str] = {}
+        for piece in sorted(members.slices, key=lambda piece: piece.address_type != _first_family(service)):
+            self._add_slice(piece, service, port, members.pods, reached, known, found)
         return tuple(reached.values()), tuple(found)
 
     def _selected(self, namespace: str, selector: Mapping[str, str]) -> list[WorkloadEntry]:
@@ -121,8 +122,10 @@ class Endpoints:
         port: ServicePort,
         pods: Mapping[str, Pod],
         reached: dict[str, Reached],
+        known: dict[tuple[str, str], str],
         found: list[Finding],
     ) -> None:
+        """Add what a slice has. Args: known - each pod's address so far: one of two families is in two slices, and once here."""
         number = next((own.port for own in piece.ports if own.name == (port.name or "") and own.protocol == "TCP"), None)
         if number is None:
             return
@@ -137,11 +140,18 @@ class Endpoints:
             pod = pods.get(host)
             if pod is None:
                 one = Reached(address, piece.metadata.namespace, "", "", False, {})
+            elif known.setdefault((pod.metadata.namespace, pod.metadata.name), host) != host:
+                continue
             else:
                 mesh = takes_mesh(pod, self._policies, number)
                 labels = pod.metadata.labels
                 one = Reached(address, pod.metadata.namespace, workload_name(pod), pod.service_account(), mesh, labels)
             reached.setdefault(address, one)
+
+
+def _first_family(service: Service) -> str:
+    """By which family a service is reached that has both: that of its first address."""
+    return "IPv6" if ":" in (service.spec.cluster_ip or "") else "IPv4"
 
 
 def _entry_port(entry: WorkloadEntry, port: ServicePort) -> int | None:

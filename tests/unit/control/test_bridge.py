@@ -142,3 +142,10 @@ async def test_an_address_of_version_six(thread: AsyncioThread, authority: Autho
     async with open_grpc_server(thread, [Echo(thread).handler()], ("::1", 0), credentials(authority)) as server:
         assert server.address == f"[::1]:{server.port}"
         assert await thread.run(call, server.address, authority.trust_pem(), b"a") == b"aa"
+
+
+async def test_no_address_means_both_versions(thread: AsyncioThread, authority: Authority) -> None:
+    async with open_grpc_server(thread, [], ("", 0), credentials(authority)) as server:
+        for host in ("127.0.0.1", "::1"):
+            async with await trio.open_tcp_stream(host, server.port):
+                pass

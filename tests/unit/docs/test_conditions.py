@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Which argument of these is a reason.
-_REASONS = {"holds": 1, "fails": 1, "Trouble": 1, "Unresolved": 0, "Refusal": 0, "Attachment": 1, "refused_set": 1}
+_REASONS = {"holds": 1, "fails": 1, "Trouble": 1, "Unresolved": 0, "Refusal": 0, "Attachment": 1, "refused_set": 1, "Overlap": 0}
 
 
 def given(code: Path) -> Iterator[str]:

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 from condition_scenarios import GROUP, told
-from resource_scenarios import service, store_of, workload
+from resource_scenarios import secret, service, store_of, workload
+from trustme import CA
 
 from hauberk_control.status.conditions import Condition, Status
 from hauberk_control.status.statuses import statuses
@@ -134,6 +135,28 @@ def test_overlapping_names_inside_tls_are_told() -> None:
     assert told(first.conditions)["OverlappingTLSConfig"] == ("True", "OverlappingHostnames")
     assert told(second.conditions)["OverlappingTLSConfig"] == ("True", "OverlappingHostnames")
     assert "OverlappingTLSConfig" not in told(third.conditions)
+
+
+def test_certificates_that_are_good_for_each_others_hosts_are_told() -> None:
+    authority = CA()
+    shown = []
+    for name, host in (("wild", "*.shop.test"), ("own", "own.test"), ("deep", "*.deep.test")):
+        issued = authority.issue_cert(host)
+        shown.append(secret(name, issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes()))
+    hosts = {"a": ("a.shop.test", "wild"), "b": ("b.shop.test", "wild"), "c": ("own.test", "own"), "d": ("x.y.deep.test", "deep")}
+    https = "".join(
+        [
+            f"  - {{name: {name}, port: 443, protocol: HTTPS, hostname: {host}, tls: {{certificateRefs: [{{name: {own}}}]}}}}\n"
+            for name, (host, own) in hosts.items()
+        ]
+    )
+    first, second, third, fourth = of_gateway(gateway(https), SERVICES, *shown).listeners
+    for one, other in ((first, "b"), (second, "a")):
+        (overlap,) = [condition for condition in one.conditions if condition.type == "OverlappingTLSConfig"]
+        assert (overlap.status, overlap.reason) == ("True", "OverlappingCertificates")
+        assert overlap.message.endswith(f"hosts of {other}")
+    # A wildcard in a certificate stands for one label.
+    assert not any("OverlappingTLSConfig" in told(one.conditions) for one in (third, fourth))
 
 
 @pytest.mark.parametrize(
