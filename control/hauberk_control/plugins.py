@@ -9,7 +9,7 @@ import msgspec
 from hauberk_control.store import Store, key_of
 from hauberk_control.translate.finding import Finding
 from hauberk_control.translate.node import Node
-from hauberk_control.translate.notes import MissingPlugin, Notes
+from hauberk_control.translate.notes import MissingPlugin
 from hauberk_control.translate.plugin_policy import PluginPolicies
 from hauberk_control.translate.plugin_uses import hold_against
 from hauberk_control.translate.translate import Translation
@@ -68,7 +68,7 @@ class PluginTranslation:
         )
         owners = {policies.owner(config) for config in held.uses}
         missing = [_missing(config, node, policies) for config in held.missing]
-        notes = Notes(
+        notes = translation.notes._replace(
             findings=found,
             problems=(*translation.notes.problems, *added.failures),
             policies=translation.notes.policies | {owner for owner in owners if owner is not None},

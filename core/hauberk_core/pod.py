@@ -85,3 +85,8 @@ OUTBOUND_PROBE: Final = "127.0.0.7"
 """The proxy's connections to it are led as the workload's own are."""
 INBOUND_PROBE: Final = "127.0.0.6"
 """The proxy's connections to it are led as those for the workload are."""
+
+
+def unnamed_gateway(pod_name: str) -> str:
+    """What a gateway's proxy is called that was told of no Gateway. No Gateway can have such a name."""
+    return f"pod/{pod_name}"

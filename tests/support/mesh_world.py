@@ -82,7 +82,7 @@ class People:
 
     def workload_account(self, node: Node) -> str | None:
         """The service account of a workload."""
-        return self.workloads.get((node.namespace, node.name))
+        return self.workloads.get((node.namespace, node.pod or node.name))
 
     def completed(self, node: Node) -> Node:
         """Nothing else is known."""

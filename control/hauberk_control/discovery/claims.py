@@ -7,6 +7,7 @@ import msgspec
 from hauberk_control.gateways.names import name_prefix
 from hauberk_control.translate.node import Node
 from hauberk_core.identity import SpiffeId
+from hauberk_core.pod import unnamed_gateway
 from hauberk_core.wire_proto.discovery_pb2 import Node as NodeMessage
 from hauberk_core.wire_proto.service import IN_FORCE_FIELD, NODE_FIELD
 
@@ -84,7 +85,8 @@ def check_claims(caller: SpiffeId, node: Node, directory: Directory) -> None:
     """Hold what a proxy says of itself against who it is.
 
     Everybody is of the certificate's namespace. A sidecar's workload, where one of that name was registered, has the
-    certificate's service account. A gateway is the one whose service account it has, which is made of the Gateway's name.
+    certificate's service account. A gateway is the one whose service account it has, which is made of the Gateway's name, or it
+    is called by its pod.
 
     Args: caller - from the client certificate.
     Raises: ClaimRefused; UnknownProxy.
@@ -106,6 +108,9 @@ def _check_gateway(caller: SpiffeId, node: Node, directory: Directory) -> None:
     namespace, slash, name = node.name.partition("/")
     if not slash or namespace != caller.namespace:
         raise ClaimRefused(f"it claims to be the gateway {_quote(node.name)}, which is not of its namespace")
+    if node.pod and name == unnamed_gateway(node.pod):
+        # It serves what leads to its pod, and the pod is held against the certificate like every other.
+        return
     accounts = directory.gateway_accounts(namespace, name)
     if caller.service_account in accounts:
         return

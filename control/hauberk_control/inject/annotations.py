@@ -133,7 +133,8 @@ TEMPLATES: Final = Annotation(
     "hauberk.dev/templates",
     "inject.istio.io/templates",
     "`sidecar` or `gateway`",
-    "What is injected. A gateway serves the Gateway that the pod's label `gateway.networking.k8s.io/gateway-name` names.",
+    "What is injected. A gateway serves the Gateway that the pod's label `gateway.networking.k8s.io/gateway-name` names, and "
+    "those that have a Service of the pod's among their addresses.",
 )
 PROXY_CONFIG: Final = Annotation(
     "hauberk.dev/proxy-config",

@@ -57,7 +57,8 @@ def build_pod(
     """The pod with everything that injection brings. Raises: InjectionRefused if its parts make that impossible."""
     spec = as_object(pod.get("spec"))
     given = _given_proxy(spec)
-    gateway = _gateway_of(view) if wishes.gateway else None
+    # Without the label it serves the Gateways that name a Service of its.
+    gateway = view.labels.get(GATEWAY_NAME_LABEL, "") if wishes.gateway else None
     known = _known(given, PROBES)
     warnings = warnings_of(view, namespace, settings, wishes)
 
@@ -120,14 +121,6 @@ def _given_proxy(spec: JsonObject) -> JsonObject:
     given = named(everything, PROXY_CONTAINER) or named(everything, ISTIO_PROXY) or {}
     changed = {name: value for name, value in given.items() if name != "image" or value not in {"", AUTO_IMAGE}}
     return {**changed, "name": PROXY_CONTAINER}
-
-
-def _gateway_of(view: PodView) -> str:
-    name = view.labels.get(GATEWAY_NAME_LABEL)
-    if name:
-        return name
-    message = f"this pod is to be a gateway, and no label {GATEWAY_NAME_LABEL} says which Gateway it serves"
-    raise InjectionRefused([Mistake(("metadata", "labels"), message, "add the label, with the Gateway's name")])
 
 
 def _known(given: JsonObject, variable: str) -> Mapping[str, object]:

@@ -17,9 +17,9 @@ _INSTALL: Final = "install it there (on Kubernetes: an image that has it, by the
 
 
 def of_gateway(gateway: Gateway, proxies: Sequence[ProxyStatus]) -> list[ProxyStatus]:
-    """The proxies of a Gateway, its replicas."""
+    """The proxies of a Gateway: its replicas, or pods of somebody's own that serve it, perhaps with others."""
     name = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
-    return [proxy for proxy in proxies if (proxy.role, proxy.name) == ("gateway", name)]
+    return [proxy for proxy in proxies if proxy.role == "gateway" and (proxy.name == name or name in proxy.notes.gateways)]
 
 
 def gateway_programmed(gateway: Gateway, proxies: Sequence[ProxyStatus]) -> Condition:

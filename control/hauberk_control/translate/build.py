@@ -8,7 +8,7 @@ import msgspec
 from hauberk_control.store import ObjectKey
 from hauberk_control.translate.backend import Backend, Unresolved, bind
 from hauberk_control.translate.bound_routes import RouteKey, Targets, destinations
-from hauberk_control.translate.certificate import Found
+from hauberk_control.translate.certificate import Found, Unfound
 from hauberk_control.translate.destination_rule import Caller
 from hauberk_control.translate.finding import Finding, findings
 from hauberk_control.translate.node import Node
@@ -23,7 +23,7 @@ from hauberk_core.model.errors import ConfigError
 from hauberk_core.model.listener import Listener
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.route import Route, RouteTable
-from hauberk_core.resources import Gateway, HTTPRoute, Service
+from hauberk_core.resources import HTTPRoute, Service
 from hauberk_core.resources.gateway_api.references import BackendObjectReference
 from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 from hauberk_core.resources.kubernetes.service import ServicePort
@@ -35,6 +35,9 @@ class Build:
     def __init__(self, view: View, node: Node) -> None:
         self.view: Final = view
         self.node: Final = node
+        named = view.manual_gateways.served_by(node) if node.role == "gateway" else ()
+        self.gateways: Final = tuple([one for one in named if view.class_is_ours(one.spec.gateway_class_name)])
+        """Those that a gateway's proxy serves."""
         self.listeners: Final[dict[str, Listener]] = {}
         self.route_tables: Final[dict[str, RouteTable]] = {}
         self.clusters: Final[dict[str, Cluster]] = {}
@@ -68,17 +71,25 @@ class Build:
         return found
 
     def _client_certificate(self) -> str:
-        """The certificate that a gateway's proxy shows its backends, now in the snapshot; empty: none."""
-        namespace, _, name = self.node.name.partition("/")
-        gateway = self.view.store.get(Gateway, namespace, name) if self.node.role == "gateway" else None
-        found = self.view.client_certificate(gateway) if gateway is not None else None
-        if isinstance(found, Found):
-            self.certificates[found.name] = found.pem
-            return found.name
-        if found is not None and gateway is not None:
-            path = ("spec", "tls", "backend", "clientCertificateRef")
-            self.findings.extend(findings(gateway, [Mistake(path, found.message, found.hint)]))
-        return ""
+        """The certificate that a gateway's proxy shows its backends, now in the snapshot; empty: none.
+
+        A proxy has one set of connections for all the Gateways that it serves, so that they have to agree.
+        """
+        several = [(gateway, self.view.client_certificate(gateway)) for gateway in self.gateways]
+        for gateway, found in several:
+            if isinstance(found, Unfound):
+                path = ("spec", "tls", "backend", "clientCertificateRef")
+                self.findings.extend(findings(gateway, [Mistake(path, found.message, found.hint)]))
+        shown = {found.name: found for _, found in several if isinstance(found, Found)}
+        if not shown:
+            return ""
+        if len(shown) > 1 or not all(isinstance(found, Found) for _, found in several):
+            message = "its Gateways show their backends different certificates, so that none is shown"
+            self.warn_about_node(message, "give all of them the same tls.backend, or pods of their own")
+            return ""
+        (found,) = shown.values()
+        self.certificates[found.name] = found.pem
+        return found.name
 
     def routes(self, route: HTTPRoute) -> tuple[Route, ...]:
         """The rules of an HTTPRoute with their backends; none if it is refused."""

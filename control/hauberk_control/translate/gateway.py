@@ -14,6 +14,7 @@ from hauberk_control.translate.build import Build
 from hauberk_control.translate.finding import findings
 from hauberk_control.translate.gateway_listener import ListenerState
 from hauberk_control.translate.hostnames import most_specific
+from hauberk_control.translate.manual_gateways import is_unnamed
 from hauberk_control.translate.plugin_policy import before, merged
 from hauberk_core.model.address import Address
 from hauberk_core.model.listener import FilterChain, Listener
@@ -21,6 +22,7 @@ from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import Route, RouteTable, VirtualHost
 from hauberk_core.model.transport import TransportConfig
+from hauberk_core.pod import GATEWAY_NAME_LABEL
 from hauberk_core.resources import Gateway, HTTPRoute
 
 # Of a redirect that names a scheme and no port (Gateway API, HTTPRequestRedirectFilter).
@@ -29,31 +31,47 @@ _WELL_KNOWN_PORTS: Final = {"http": 80, "https": 443}
 
 def build_gateway(build: Build) -> None:
     """Add everything that a gateway's proxy serves."""
-    namespace, _, name = build.node.name.partition("/")
-    gateway = build.view.store.get(Gateway, namespace, name)
-    if gateway is None:
-        build.warn_about_node("there is no such Gateway", "add it, or stop this proxy")
-        return
-    if not build.view.class_is_ours(gateway.spec.gateway_class_name):
-        build.warn_about_node(f"its class {gateway.spec.gateway_class_name!r} is not served here", "write the class hauberk")
-        return
-    states = build.view.listeners(gateway)
-    for state in states:
-        path = ("spec", "listeners", state.position)
-        mistakes = [Mistake(path, f"{trouble.message} ({trouble.reason})", trouble.hint) for trouble in state.troubles]
-        build.findings.extend(findings(state.owner, mistakes))
-    hosts = _hosts_by_listener(build, gateway, states)
+    view, node = build.view, build.node
+    if not build.gateways:
+        _warn_of_nothing(build)
+    parents: dict[str, Gateway] = {}
+    served: list[ListenerState] = []
+    hosts: dict[str, dict[str, dict[str, tuple[Route, ...]]]] = {}
+    for gateway in build.gateways:
+        prefix = f"{gateway.metadata.namespace}/{gateway.metadata.name}/" if len(build.gateways) > 1 else ""
+        states = [state._replace(prefix=prefix) for state in view.listeners(gateway)]
+        for state in states:
+            path = ("spec", "listeners", state.position)
+            mistakes = [Mistake(path, f"{trouble.message} ({trouble.reason})", trouble.hint) for trouble in state.troubles]
+            build.findings.extend(findings(state.owner, mistakes))
+            parents[state.name] = gateway
+        served += states
+        hosts |= _hosts_by_listener(build, gateway, states)
+    leads = view.manual_gateways.pod_ports(node)
     taken: dict[int, int] = {}
-    for port in sorted({state.spec.port for state in states if state.serves}):
-        actual = pod_port(port) if build.node.pod else build.node.ports.get(port, port)
+    for port in sorted({state.spec.port for state in served if state.serves}):
+        actual = leads.get(port, pod_port(port)) if node.pod else node.ports.get(port, port)
         first = taken.setdefault(actual, port)
         if first != port:
             message = f"port {port} would be {actual} on this machine, which is port {first}'s already"
             build.warn_about_node(message, "give the two ports different ones")
             continue
-        serving = [state for state in states if state.serves and state.spec.port == port]
-        public = port if build.node.pod and actual != port else 0
-        _add_port(build, gateway, serving, hosts, Address(build.node.address, actual), public)
+        serving = [state for state in served if state.serves and state.spec.port == port]
+        public = port if node.pod and actual != port else 0
+        _add_port(build, parents, serving, hosts, Address(node.address, actual), public)
+
+
+def _warn_of_nothing(build: Build) -> None:
+    """Say why there is nothing to serve."""
+    namespace, _, name = build.node.name.partition("/")
+    gateway = build.view.store.get(Gateway, namespace, name)
+    if gateway is not None:
+        build.warn_about_node(f"its class {gateway.spec.gateway_class_name!r} is not served here", "write the class hauberk")
+    elif is_unnamed(build.node):
+        hint = f"name a Service of its among a Gateway's addresses, or a Gateway by the pod's label {GATEWAY_NAME_LABEL}"
+        build.warn_about_node("no Gateway is served by this pod", hint)
+    else:
+        build.warn_about_node("there is no such Gateway", "add it, or stop this proxy")
 
 
 def _hosts_by_listener(
@@ -61,6 +79,7 @@ def _hosts_by_listener(
 ) -> dict[str, dict[str, dict[str, tuple[Route, ...]]]]:
     """For each listener, by host, the rules of each route that is attached there for that host."""
     by_listener: dict[str, dict[str, dict[str, tuple[Route, ...]]]] = {state.name: {} for state in states}
+    prefix = states[0].prefix if states else ""
     for route, parent in build.view.gateway_routes(gateway):
         if not isinstance(route, HTTPRoute):
             continue
@@ -69,7 +88,9 @@ def _hosts_by_listener(
             rules = tuple([_on_this_machine(rule, build.node.ports) for rule in build.routes(route)])
             if rules:
                 for host in hosts:
-                    by_listener[listener].setdefault(host, {})[f"{route.metadata.namespace}/{route.metadata.name}"] = rules
+                    by_listener[prefix + listener].setdefault(host, {})[f"{route.metadata.namespace}/{route.metadata.name}"] = (
+                        rules
+                    )
     return by_listener
 
 
@@ -86,33 +107,40 @@ def _on_this_machine(rule: Route, ports: Mapping[int, int]) -> Route:
 
 def _add_port(
     build: Build,
-    gateway: Gateway,
+    parents: Mapping[str, Gateway],
     serving: Sequence[ListenerState],
     hosts: dict[str, dict[str, dict[str, tuple[Route, ...]]]],
     address: Address,
     public_port: int,
 ) -> None:
+    """Add what listens on one port. Args: parents - the Gateway of each listener, by its name."""
     policies = build.view.plugins
     name = f"port-{serving[0].spec.port}"
     chains: list[FilterChain] = []
     if serving[0].spec.protocol == "HTTP":
         patterns = [state.spec.hostname for state in serving]
         virtual_hosts: dict[str, dict[str, tuple[Route, ...]]] = {}
+        first = parents[serving[0].name]
+        is_shared = any(parents[state.name] is not first for state in serving)
         for state in serving:
+            gateway = parents[state.name]
             # Also where no route is attached: a less specific listener must not answer in its place.
             virtual_hosts.setdefault(state.spec.hostname or "*", {})
             # Of several listeners in one chain each has its own plugins, so that they go to the routes.
             own = _of_listener(build, gateway, state) if len(serving) > 1 else ()
+            if is_shared:
+                own = merged(policies.on_gateway(gateway), own)
             for host, rules in hosts[state.name].items():
                 if most_specific(host, patterns) == state.spec.hostname:
                     virtual_hosts.setdefault(host, {}).update({name: before(own, routes) for name, routes in rules.items()})
         build.route_tables[name] = _table(virtual_hosts.items())
-        plugins = policies.on_gateway(gateway)
+        plugins = () if is_shared else policies.on_gateway(first)
         if len(serving) == 1:
-            plugins = merged(plugins, _of_listener(build, gateway, serving[0]))
+            plugins = merged(plugins, _of_listener(build, first, serving[0]))
         chains.append(FilterChain(route_table=name, plugins=plugins))
     else:
         for state in serving:
+            gateway = parents[state.name]
             table = f"{name}/{state.name}"
             build.route_tables[table] = _tls_table(state, serving, hosts[state.name])
             build.certificates.update(state.certificates)

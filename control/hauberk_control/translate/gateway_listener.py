@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from hauberk_control.store import Store
 from hauberk_control.translate.certificate import Unfound, find_certificate
 from hauberk_control.translate.frontend_tls import Validation, frontend_validation
+from hauberk_control.translate.manual_gateways import Surroundings
 from hauberk_control.translate.reference import Grants
 from hauberk_control.translate.route_kinds import route_kinds, served_protocols
 from hauberk_control.translate.trouble import Trouble
@@ -43,6 +44,9 @@ class ListenerState(NamedTuple):
     clients: Validation = Validation()
     """What its clients must show."""
 
+    prefix: str = ""
+    """What tells it from those of other Gateways, where one proxy serves several."""
+
     @property
     def serves(self) -> bool:
         """Whether the proxy can listen."""
@@ -54,7 +58,8 @@ class ListenerState(NamedTuple):
     def name(self) -> str:
         """Its own among all listeners of the Gateway, those of sets included."""
         metadata = self.owner.metadata
-        return self.spec.name if isinstance(self.owner, Gateway) else f"{metadata.namespace}/{metadata.name}/{self.spec.name}"
+        own = self.spec.name if isinstance(self.owner, Gateway) else f"{metadata.namespace}/{metadata.name}/{self.spec.name}"
+        return self.prefix + own
 
 
 class _Taken:
@@ -83,13 +88,14 @@ def examine(
     store: Store,
     grants: Grants,
     pem: Callable[[Secret], CertificatePem],
+    around: Surroundings = Surroundings(),  # noqa: B008 - immutable
 ) -> tuple[ListenerState, ...]:
     """Look at all listeners of a Gateway, then at those of its sets.
 
     The Gateway's own serve neither where two of them conflict; of others the one that goes first serves.
 
     Args: sets - the first goes before the others; pem - reads a Secret as `certificate.read_pem` does, perhaps from memory;
-        raises WrongSecret.
+        raises WrongSecret; around - other Gateways that the same pods serve.
     """
     own = gateway.spec.listeners
     taken = _Taken()
@@ -103,7 +109,8 @@ def examine(
     validations: dict[int, Validation] = {}
     states: list[ListenerState] = []
     for owner, index, one, conflict in owned:
-        troubles: list[Trouble] = [conflict] if conflict is not None else []
+        outside = conflict or _conflict_around(one, around)
+        troubles: list[Trouble] = [outside] if outside is not None else []
         if not route_kinds(one.protocol):
             message = f"the protocol {one.protocol} is not served here"
             troubles.append(Trouble("Accepted", "UnsupportedProtocol", message, f"write {' or '.join(served_protocols())}"))
@@ -142,6 +149,24 @@ def _conflicts(listeners: Sequence[GatewayListener]) -> list[Trouble | None]:
             trouble = Trouble("Conflicted", "HostnameConflict", message, "give each a port or host name of its own")
         found.append(trouble)
     return found
+
+
+def _conflict_around(one: GatewayListener, around: Surroundings) -> Trouble | None:
+    """What keeps a listener from its port, of a Gateway that pods of somebody's own serve."""
+    if around.services and not any(service.port(one.port) for service in around.services):
+        names = " and ".join([f"{service.metadata.namespace}/{service.metadata.name}" for service in around.services])
+        message = f"the Service {names}, which leads to this Gateway, has no port {one.port}"
+        return Trouble("Accepted", "PortUnavailable", message, "add the port to the Service, or listen on one that it has")
+    for gateway in around.before:
+        place = f"the Gateway {gateway.metadata.namespace}/{gateway.metadata.name}, which is older and served by the same pods,"
+        for theirs in [theirs for theirs in gateway.spec.listeners if _port(theirs) == _port(one)]:
+            if _family(theirs) != _family(one):
+                message = f"{place} makes port {one.port} speak another protocol"
+                return Trouble("Conflicted", "ProtocolConflict", message, "choose another port, or the same protocol")
+            if _family(one) != "HTTP" and theirs.hostname == one.hostname:
+                message = f"{place} has port {one.port} and {_shown(one.hostname)}"
+                return Trouble("Conflicted", "HostnameConflict", message, "choose another port or host name")
+    return None
 
 
 def _shown(hostname: str | None) -> str:

@@ -31,3 +31,5 @@ class Notes(NamedTuple):
     policies: frozenset[ObjectKey] = frozenset()
     """Policies that have a part in the configuration: once the proxy has it, they are in force there."""
     missing: tuple[MissingPlugin, ...] = ()
+    gateways: tuple[str, ...] = ()
+    """Those that a gateway's proxy serves, as `namespace/name`."""

@@ -130,7 +130,8 @@ def _translate(view: View, node: Node, encoder: Encoder) -> Translation:
     snapshot = msgspec.structs.replace(snapshot, version=_digest(snapshot, certificates, encoder))
     found: list[Finding] = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *view.undone, *build.findings]
     problems = (*view.locate(found), *build.problems)
-    notes = Notes(problems=tuple(build.problems), policies=frozenset(build.policies))
+    gateways = tuple([f"{one.metadata.namespace}/{one.metadata.name}" for one in build.gateways])
+    notes = Notes(problems=tuple(build.problems), policies=frozenset(build.policies), gateways=gateways)
     return Translation(snapshot, MappingProxyType(certificates), problems, notes, MappingProxyType(build.traffic_policies))
 
 

@@ -16,6 +16,7 @@ from hauberk_control.translate.endpoints import Endpoints, Reached
 from hauberk_control.translate.finding import Finding, findings, locate
 from hauberk_control.translate.gateway_listener import ListenerState, examine
 from hauberk_control.translate.listener_sets import ListenerSets, gateway_name
+from hauberk_control.translate.manual_gateways import ManualGateways
 from hauberk_control.translate.memory import Memory
 from hauberk_control.translate.plugin_policy import PluginPolicies, ReadPolicy, read_nothing
 from hauberk_control.translate.reference import Grants
@@ -90,6 +91,7 @@ class View:
         self._service_routes: Final[dict[tuple[str, str], list[tuple[HTTPRoute, ParentReference]]]] = {}
         self.namespaces: Final = {one.metadata.name: one.metadata.labels for one in store.of(Namespace)}
         self.listener_sets: Final = ListenerSets(store, self.namespaces)
+        self.manual_gateways: Final = ManualGateways(store, lambda name: on_cluster and self.class_is_ours(name))
         self._default_gateways: Final = DefaultGateways(store)
         for route in [route for kind in ROUTE_KINDS for route in store.of(kind)]:
             for parent in self.parents(route):
@@ -128,7 +130,8 @@ class View:
         key = key_of(gateway)
         states = self._listeners.get(key)
         if states is None:
-            states = examine(gateway, self.listener_sets.of(gateway), self.store, self.grants, self._pem)
+            sets, around = self.listener_sets.of(gateway), self.manual_gateways.around(gateway)
+            states = examine(gateway, sets, self.store, self.grants, self._pem, around)
             self._listeners[key] = states
         return states
 

@@ -53,14 +53,14 @@ def read_environment(role: str, environ: Mapping[str, str] = os.environ, root: P
     name = reading.text(pod.POD_NAME)
     addresses = reading.addresses()
     identity = reading.identity(namespace)
-    gateway = reading.text(pod.GATEWAY) if role == "gateway" else ""
     workload = environ.get(pod.WORKLOAD) or name
     host = environ.get(pod.CONTROL) or pod.CONTROL_HOST
     captured = role == "sidecar" and environ.get(pod.INTERCEPTION, "REDIRECT") != "NONE"
     node = {
         "identity": identity,
         "role": role,
-        "name": f"{namespace}/{gateway}" if role == "gateway" else workload,
+        # Control knows which Gateways a pod serves that is told of none.
+        "name": f"{namespace}/{environ.get(pod.GATEWAY) or pod.unnamed_gateway(name)}" if role == "gateway" else workload,
         "namespace": namespace,
         "labels": reading.labels(),
         "address": "",

@@ -64,6 +64,17 @@ def test_a_gateway_may_be_no_other(people: People, name: str) -> None:
         check_claims(GATEWAY, make_node(name, "shop", "gateway"), people)
 
 
+def test_a_gateway_that_was_told_of_none_is_called_by_its_pod(people: People) -> None:
+    people.workloads["shop", "door-x1"] = "door"
+    door = SpiffeId(TRUST_DOMAIN, "shop", "door")
+    check_claims(door, make_node("shop/pod/door-x1", "shop", "gateway", pod="door-x1"), people)
+    for name, caller in (("shop/pod/door-x2", door), ("shop/pod/door-x1", REVIEWS), ("bank/pod/door-x1", door)):
+        with pytest.raises(ClaimRefused):
+            check_claims(caller, make_node(name, "shop", "gateway", pod="door-x1"), people)
+    with pytest.raises(ClaimRefused):
+        check_claims(door, make_node("shop/pod/door-x1", "shop", "gateway"), people)
+
+
 def test_a_prefix_of_a_gateways_name_is_another_gateway(people: People) -> None:
     people.gateways["shop", "front-door"] = "hauberk"
     with pytest.raises(ClaimRefused, match="service account is 'front-door-hauberk'"):

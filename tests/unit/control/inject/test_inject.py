@@ -147,10 +147,15 @@ def test_a_pod_without_owner_is_its_own_workload() -> None:
     assert workload_of(view_pod({"spec": {"containers": []}})) == "unknown"
 
 
-def test_a_gateway_that_does_not_say_which() -> None:
-    pod = {"metadata": {"annotations": {"hauberk.dev/templates": "gateway"}}, "spec": {"containers": [{"name": "a"}]}}
-    with pytest.raises(InjectionRefused, match="is to be a gateway, and no label"):
-        inject(pod, SHOP, ProxySettings(), Cluster())
+def test_a_gateway_that_does_not_say_which_is_found_by_its_service() -> None:
+    annotations = {"inject.istio.io/templates": "gateway"}
+    pod: dict[str, Any] = {"metadata": {"annotations": annotations}, "spec": {"containers": [{"name": "a"}]}}
+    injected = inject(pod, SHOP, ProxySettings(), Cluster())
+    assert isinstance(injected, Injected)
+    pod = apply_patch(pod, msgspec.to_builtins(injected.patch))
+    (proxy,) = [one for one in pod["spec"]["containers"] if one["name"] == "hauberk-proxy"]
+    assert proxy["command"] == ["python", "-m", "hauberk_gateway"]
+    assert {"name": "HAUBERK_GATEWAY", "value": ""} in proxy["env"]
 
 
 def test_a_container_with_the_name_of_ours() -> None:

@@ -67,6 +67,11 @@ def test_a_gateway_serves_the_gateway_that_it_is_told(root: Path) -> None:
     assert found.bootstrap.identity == "spiffe://mesh.test/ns/shop/sa/web"
 
 
+def test_a_gateway_that_is_told_of_none_is_called_by_its_pod(root: Path) -> None:
+    for told in ({}, {"HAUBERK_GATEWAY": ""}):
+        assert read_environment("gateway", SIDECAR | told, root).bootstrap.name == "shop/pod/web-7d9f-x2"
+
+
 def test_what_injection_says_is_read(root: Path) -> None:
     probes = {"/app-health/main/readyz": {"httpGet": {"port": 8080, "path": "/ok"}, "timeoutSeconds": 3}}
     told = {
@@ -90,7 +95,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(BootstrapError) as caught:
         read_environment("gateway", wrong, tmp_path)
     told = str(caught.value)
-    for name in ("POD_NAME", "POD_NAMESPACE", "SERVICE_ACCOUNT", "HAUBERK_GATEWAY"):
+    for name in ("POD_NAME", "POD_NAMESPACE", "SERVICE_ACCOUNT"):
         assert f"{name} is not set" in told
     for part in ("'here'", "HAUBERK_WORKERS is '0'", "HAUBERK_CA_PORT is 'x'", "HAUBERK_PROBES:", "root-cert.pem", "labels"):
         assert part in told
