@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple, Self, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar
 
 from hauberk_core.model.errors import ConfigError, Path
 from hauberk_core.resources import Resource, Service
@@ -70,6 +70,9 @@ _OfKind = dict[ObjectKey, Object]
 """In the order of names, so that whatever is made from a store depends on its objects alone."""
 
 
+_NONE: Final[_OfKind] = {}
+
+
 class Store:
     """Objects by key. It never changes: `with_objects` and `with_changes` make another."""
 
@@ -105,6 +108,10 @@ class Store:
         value = item.value if item is not None else None
         assert value is None or isinstance(value, kind)
         return value
+
+    def part(self, kind: type[Resource]) -> Mapping[ObjectKey, Object]:
+        """All objects of a kind. The same mapping as that of the store before if none of them has changed."""
+        return self._by_kind.get((kind.GROUP, kind.KIND), _NONE)
 
     def counts(self) -> dict[str, int]:
         """How many objects there are, by kind."""

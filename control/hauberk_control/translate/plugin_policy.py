@@ -12,6 +12,7 @@ import msgspec
 
 from hauberk_control.store import ObjectKey, Store, key_of
 from hauberk_control.translate.finding import Finding, findings
+from hauberk_control.translate.memory import Memory
 from hauberk_control.translate.plugin_versions import versions_fault
 from hauberk_control.translate.precedence import seniority
 from hauberk_control.translate.versions import Versions
@@ -39,13 +40,15 @@ def read_nothing(_plugin: str, _kind: str, _config: JsonObject) -> PolicyUse:
 class PluginPolicies:
     """The policies of a store, by what they are attached to; one that is wrong is left out."""
 
-    def __init__(self, store: Store, read: ReadPolicy = read_nothing) -> None:
+    def __init__(self, store: Store, read: ReadPolicy = read_nothing, memory: Memory[PluginConfig] | None = None) -> None:
+        """Args: memory - gives what became of a policy as the same object for as long as the policy is the same."""
         self._attached: Final[dict[tuple[str, str, str, str, str | None], Plugins]] = {}
         self._owners: Final[dict[int, tuple[PluginConfig, PluginPolicy]]] = {}
         """By the identity of what became of each policy, which is held, so that nothing else can have it."""
         self._at_callers: Final[dict[tuple[str, str, str | None], Plugins]] = {}
         self._versions: Final[dict[tuple[str, str, str | None], Versions]] = {}
         self._read: Final = read
+        self._memory: Final = Memory[PluginConfig]() if memory is None else memory
         self.findings: tuple[Finding, ...] = ()
         for policy in sorted(store.of(PluginPolicy), key=lambda policy: seniority(policy.metadata)):
             mistakes = _mistakes(policy, store)
@@ -66,19 +69,9 @@ class PluginPolicies:
         return uses
 
     def _attach(self, policy: PluginPolicy, uses: dict[str, PolicyUse], mistakes: list[Mistake]) -> None:
-        spec = policy.spec
-        config = PluginConfig(
-            plugin=spec.plugin,
-            phase=spec.phase,
-            # Policies have the highest first, the proxy the smallest.
-            priority=-spec.priority,
-            failure=spec.failure,
-            config=spec.config,
-        )
-        if spec.timeout is not None:
-            config = msgspec.structs.replace(config, timeout=_bounded(spec.timeout))
+        config = self._memory.get(key_of(policy), (policy,), lambda: _configured(policy))
         self._owners[id(config)] = (config, policy)
-        for index, target in enumerate(spec.target_refs):
+        for index, target in enumerate(policy.spec.target_refs):
             use = uses[target.kind]
             place = (policy.metadata.namespace, target.name, target.section_name)
             if use.versions:
@@ -90,8 +83,8 @@ class PluginPolicies:
             if use.at_callers:
                 self._at_callers[place] = merged(self._at_callers.get(place, ()), (config,))
                 continue
-            key = (target.group, target.kind, *place)
-            self._attached[key] = merged(self._attached.get(key, ()), (config,))
+            attached = (target.group, target.kind, *place)
+            self._attached[attached] = merged(self._attached.get(attached, ()), (config,))
 
     def owner(self, config: PluginConfig) -> ObjectKey | None:
         """The policy that `config`, found in a snapshot, came from; None: none of these."""
@@ -147,6 +140,19 @@ class PluginPolicies:
         namespace, name = service.metadata.namespace, service.metadata.name
         section = self._versions.get((namespace, name, port.name)) if port.name is not None else None
         return section or self._versions.get((namespace, name, None))
+
+
+def _configured(policy: PluginPolicy) -> PluginConfig:
+    spec = policy.spec
+    config = PluginConfig(
+        plugin=spec.plugin,
+        phase=spec.phase,
+        # Policies have the highest first, the proxy the smallest.
+        priority=-spec.priority,
+        failure=spec.failure,
+        config=spec.config,
+    )
+    return config if spec.timeout is None else msgspec.structs.replace(config, timeout=_bounded(spec.timeout))
 
 
 def _bounded(timeout: Duration) -> Duration:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from hauberk_control.store import ObjectKey, Place, Store, key_of
 from hauberk_control.translate.attachment import Attachment, attach
@@ -14,7 +14,7 @@ from hauberk_control.translate.default_gateways import DefaultGateways
 from hauberk_control.translate.destination_rule import Caller, Rules
 from hauberk_control.translate.endpoints import Endpoints, Reached
 from hauberk_control.translate.finding import Finding, findings, locate
-from hauberk_control.translate.gateway_listener import ListenerState, examine
+from hauberk_control.translate.gateway_listener import ListenerState, Owner, examine
 from hauberk_control.translate.listener_sets import ListenerSets, gateway_name
 from hauberk_control.translate.manual_gateways import ManualGateways
 from hauberk_control.translate.memory import Memory
@@ -27,6 +27,7 @@ from hauberk_control.translate.service import Destination, Source, destination, 
 from hauberk_control.translate.undone import Fields, undone_findings
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.errors import ConfigError
+from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.resources import DestinationRule, Gateway, GatewayClass, HTTPRoute, ListenerSet, Namespace, Secret, Service
 from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP, BackendObjectReference, ParentReference
 from hauberk_core.resources.gateway_api.route import Route
@@ -36,6 +37,8 @@ CONTROLLER: Final = "hauberk.dev/gateway"
 """GatewayClasses that name this controller are ours."""
 BUILT_IN_CLASSES: Final = ("hauberk", "istio")
 """Ours without a GatewayClass object, so that manifests written for Istio, which makes its class itself, apply unchanged."""
+
+_Shown = tuple[tuple[Owner, int, tuple[str, ...]], ...]
 
 
 class Memories:
@@ -48,16 +51,20 @@ class Memories:
         self.reached: Final = Memory[tuple[tuple[Reached, ...], tuple[Finding, ...]]]()
         self.destinations: Final = Memory[Destination]()
         self.places: Final = Memory[Place]()
+        self.plugins: Final = Memory[PluginConfig]()
+        self.bound_routes: Final = BoundRoutes()
 
     def __len__(self) -> int:
         """How many values are kept."""
-        kept = (self.plans, self.pems, self.attachments, self.reached, self.destinations, self.places)
-        return sum([len(memory) for memory in kept])
+        return sum([len(memory) for memory in self._all()])
 
     def next_generation(self) -> None:
         """The store has changed."""
-        for memory in (self.plans, self.pems, self.attachments, self.reached, self.destinations, self.places):
+        for memory in self._all():
             memory.next_generation()
+
+    def _all(self) -> "tuple[Memory[Any], ...]":
+        return self.plans, self.pems, self.attachments, self.reached, self.destinations, self.places, self.plugins
 
 
 class View:
@@ -79,13 +86,15 @@ class View:
         self.policies: Final = Policies(store)
         self.rules: Final = Rules(store)
         self.idle_rules: Final = self.rules.without_service({host_name(one) for one in store.of(Service)})
-        self.plugins: Final = PluginPolicies(store, read_policy)
+        self.plugins: Final = PluginPolicies(store, read_policy, memories.plugins)
         self.backend_tls: Final = BackendTlsPolicies(store, self.grants)
         self.undone: Final = undone_findings(store, undone, on_cluster=on_cluster)
-        self.bound_routes: Final = BoundRoutes()
+        self.bound_routes: Final = memories.bound_routes
+        self.bound_routes.look_at(store)
         self._endpoints: Final = Endpoints(store, self.policies)
         self._reached: Final[dict[tuple[str, str, int], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}
         self._listeners: Final[dict[ObjectKey, tuple[ListenerState, ...]]] = {}
+        self._owned_listeners: Final[dict[tuple[ObjectKey, tuple[str, str, str]], tuple[tuple[ListenerState, ...], _Shown]]] = {}
         self._gateway_routes: Final[dict[tuple[str, str], list[tuple[Route, ParentReference]]]] = {}
         self._set_routes: Final[dict[tuple[str, str], list[tuple[Route, ParentReference]]]] = {}
         self._service_routes: Final[dict[tuple[str, str], list[tuple[HTTPRoute, ParentReference]]]] = {}
@@ -154,22 +163,30 @@ class View:
 
     def attachment(self, route: Route, parent: ParentReference, gateway: Gateway) -> Attachment:
         """What comes of a parent reference to a Gateway, or to a ListenerSet of it."""
-        name = (parent.kind, parent.namespace or route.metadata.namespace, parent.name)
-        states = tuple(
-            [
-                state
-                for state in self.listeners(gateway)
-                if (state.owner.KIND, state.owner.metadata.namespace, state.owner.metadata.name) == name
-            ]
-        )
-        # What an attachment depends on, without the listeners' troubles and certificates.
-        shown = tuple([(state.owner, state.position, state.kinds) for state in states])
+        states, shown = self._listeners_of(gateway, (parent.kind, parent.namespace or route.metadata.namespace, parent.name))
         labels = self.namespaces.get(route.metadata.namespace)
         return self._memories.attachments.get(
             (key_of(route), parent),
             (route, shown, labels),
             lambda: attach(route, parent, states, self.namespaces),
         )
+
+    def _listeners_of(self, gateway: Gateway, owner: tuple[str, str, str]) -> "tuple[tuple[ListenerState, ...], _Shown]":
+        """Those of a Gateway that it, or a ListenerSet, has itself, and what of them an attachment depends on: not their
+        troubles and certificates."""
+        key = (key_of(gateway), owner)
+        found = self._owned_listeners.get(key)
+        if found is None:
+            states = tuple(
+                [
+                    state
+                    for state in self.listeners(gateway)
+                    if (state.owner.KIND, state.owner.metadata.namespace, state.owner.metadata.name) == owner
+                ]
+            )
+            found = states, tuple([(state.owner, state.position, state.kinds) for state in states])
+            self._owned_listeners[key] = found
+        return found
 
     def gateway_of(self, route: Route, parent: ParentReference) -> Gateway | None:
         """The Gateway to which a parent reference leads in the end; None: to none that is there, or to none at all."""
