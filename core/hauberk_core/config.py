@@ -3,14 +3,15 @@
 The one door for `hauberk config check`, for the file that `hauberk proxy` rereads, and for whatever else brings a snapshot.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from hauberk_core.model.check import find_mistakes
+from hauberk_core.model.check import find_mistakes, tables_to_check
 from hauberk_core.model.codec import decode_snapshot
 from hauberk_core.model.document import MOST_ERRORS, Document
 from hauberk_core.model.errors import ConfigError, ConfigErrors, write_path
 from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import Snapshot
 
 
@@ -42,39 +43,37 @@ def load_snapshot(data: bytes, origin: str, look_further: Callable[[Snapshot], l
     return Loaded(snapshot, located)
 
 
-def check_whole(snapshot: Snapshot, origin: str) -> list[ConfigError]:
+def check_whole(snapshot: Snapshot, origin: str, before: Snapshot | None = None) -> list[ConfigError]:
     """Check a snapshot that was never a text.
 
+    Args: before - one that was right; route tables that are its very objects are not looked at again.
     Returns: warnings. Raises: ConfigErrors.
     """
     found = [
         ConfigError(origin=origin, path=write_path(path), message=message, hint=hint, severity=severity)
-        for path, message, hint, severity in _all_mistakes(snapshot)[:MOST_ERRORS]
+        for path, message, hint, severity in _all_mistakes(snapshot, before)[:MOST_ERRORS]
     ]
     if any(error.severity == "error" for error in found):
         raise ConfigErrors(found)
     return found
 
 
-def _all_mistakes(snapshot: Snapshot) -> list[Mistake]:
-    mistakes = find_mistakes(snapshot)
+def _all_mistakes(snapshot: Snapshot, before: Snapshot | None = None) -> list[Mistake]:
+    tables = tables_to_check(snapshot, before)
+    mistakes = find_mistakes(snapshot, tables)
     known: Final = {mistake.path for mistake in mistakes}
-    return mistakes + [mistake for mistake in _routing_mistakes(snapshot) if mistake.path not in known]
+    return mistakes + [mistake for mistake in _routing_mistakes(tables) if mistake.path not in known]
 
 
-def _routing_mistakes(snapshot: Snapshot) -> list[Mistake]:
-    """What only compiling the route tables shows: regular expressions that RE2 refuses."""
-    from hauberk_core.route.errors import RouteErrors
-    from hauberk_core.route.table import compile_table
+def _routing_mistakes(tables: Mapping[str, RouteTable]) -> list[Mistake]:
+    """What the model's own rules do not show: regular expressions that RE2 refuses, hosts that are the same when compared."""
+    from hauberk_core.route.checks import find_mistakes_of_routing
 
-    mistakes: list[Mistake] = []
-    for name, table in snapshot.route_tables.items():
-        try:
-            compile_table(table)
-        except RouteErrors as errors:
-            for error in errors.errors:
-                mistakes.append(Mistake(("route_tables", name, *error.path), error.message, error.hint))
-    return mistakes
+    return [
+        mistake._replace(path=("route_tables", name, *mistake.path))
+        for name, table in tables.items()
+        for mistake in find_mistakes_of_routing(table)
+    ]
 
 
 def _locate(mistakes: list[Mistake], data: bytes, origin: str) -> list[ConfigError]:

@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import trio
@@ -26,7 +27,7 @@ from hauberk_core.agent.minded import wait_unminded
 from hauberk_core.agent.options import AgentOptions, Companion
 from hauberk_core.agent.pages import make_pages
 from hauberk_core.agent.process import UpdateRefused
-from hauberk_core.agent.secrets import read_secrets, secret_files
+from hauberk_core.agent.secrets import NO_SECRETS, read_secrets, secret_files
 from hauberk_core.agent.sockets import BindError, ListenerSockets
 from hauberk_core.agent.source import Source, SourceFailed
 from hauberk_core.agent.state import AgentState, Check
@@ -399,16 +400,22 @@ class Agent:
             files = secret_files(snapshot, source.folder, source.certificates, source.trust)
             self._secret_watch.follow(files)
             self._secret_stamps = take_stamps(files)
-            secrets = await trio.to_thread.run_sync(read_secrets, snapshot, source.folder, source.certificates, source.trust)
+            known = NO_SECRETS if before is None else before.secrets
+            read = partial(read_secrets, snapshot, source.folder, source.certificates, source.trust, known)
+            # A thread takes longer to wake than what is in memory takes to look at.
+            secrets = await trio.to_thread.run_sync(read) if files else read()
             if before is not None and before.snapshot == snapshot and before.secrets.resources == secrets.resources:
                 return
             addresses = {name: listener.address for name, listener in snapshot.listeners.items()}
-            # In a thread, because an address may be a name that has to be looked up.
-            change = await trio.to_thread.run_sync(self._sockets.prepare, addresses)
+            if self._sockets.has(addresses):
+                change = self._sockets.prepare(addresses)
+            else:
+                # In a thread, because an address may be a name that has to be looked up.
+                change = await trio.to_thread.run_sync(self._sockets.prepare, addresses)
             access_log = self._access_log
             try:
                 access_log, file = self._open_access_log(snapshot)
-                target = Target(self._number + 1, snapshot, secrets, change.by_name, access_log)
+                target = Target(self._number + 1, snapshot, secrets, change.by_name, access_log, before)
                 if start_in is not None:
                     await start_in.start(self._run_workers, target)
                 else:

@@ -8,6 +8,7 @@ cancellation across, and both wait, so that a queue between the sides is an ordi
 
 import asyncio
 import contextlib
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final, NoReturn, TypeVar, TypeVarTuple
@@ -22,6 +23,9 @@ _Ts = TypeVarTuple("_Ts")
 # Calls into trio that may be under way at once, each a task there. A thousand proxies with a stream each need no more: the next
 # ones wait in their coroutines.
 MOST_CALLS: Final = 4096
+# How long a thread that computes keeps the interpreter from one that has become ready. Every message crosses between the two
+# loops several times: at Python's own 5 ms, whatever else is computed meanwhile would delay it by that each time.
+_SWITCH_SECONDS: Final = 0.0005
 # What coroutines get to end in when the thread is closed. Those of `grpc.aio` end at once; the thread is a daemon, so that one
 # which does not cannot keep the process.
 _FAREWELL_SECONDS: Final = 5.0
@@ -130,6 +134,7 @@ class AsyncioThread:
             self._running_loop().call_soon_threadsafe(settle)
 
     async def _open(self) -> None:
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self._thread.start()
         await trio.to_thread.run_sync(self._ready.wait)
 

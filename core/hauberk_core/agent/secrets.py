@@ -33,13 +33,20 @@ class Secrets(NamedTuple):
     """Of each certificate, by its name in the snapshot."""
 
 
+NO_SECRETS: Final = Secrets({}, {})
+
+
 def read_secrets(
-    snapshot: Snapshot, folder: Path, in_memory: Mapping[str, CertificatePem], trust: Mapping[str, bytes] = MappingProxyType({})
+    snapshot: Snapshot,
+    folder: Path,
+    in_memory: Mapping[str, CertificatePem],
+    trust: Mapping[str, bytes] = MappingProxyType({}),
+    before: Secrets = NO_SECRETS,
 ) -> Secrets:
-    """Read every file that the snapshot names. Blocks, so call it in a thread.
+    """Read every file that the snapshot names. Blocks where there are some, so call it in a thread then.
 
     Args: folder - what relative names are relative to; in_memory - certificates that need no file, by name; trust - bundles that
-    need no file, by what the snapshot calls it.
+    need no file, by what the snapshot calls it; before - the reading before, whose secrets are not checked again.
     Raises: ConfigErrors with every file that is missing or wrong.
     """
     errors: list[ConfigError] = []
@@ -50,11 +57,9 @@ def read_secrets(
         try:
             if held is None:
                 held = CertificatePem(_read(folder / certificate.chain_file), _read(folder / certificate.key_file))
-            facts[name] = _check_certificate(held)
+            _add_certificate(name, held, before, resources, facts)
         except _WrongFileError as error:
             errors.append(ConfigError(path=write_path(("certificates", name)), message=error.message, hint=error.hint))
-        else:
-            resources[f"{CERTIFICATE}/{name}"] = msgspec.msgpack.encode(held)
     for name in _own_identities(snapshot):
         try:
             held = in_memory.get(name)
@@ -62,20 +67,30 @@ def read_secrets(
                 message = f"the mesh's transport presents {quote(name)}, and this proxy has no such identity"
                 hint = "run it as a part of a mesh, or name a certificate's files under this name"
                 raise _WrongFileError(message, hint)
-            facts[name] = _check_certificate(held)
+            _add_certificate(name, held, before, resources, facts)
         except _WrongFileError as error:
             errors.append(ConfigError(path=f"identity {name}", message=error.message, hint=error.hint))
-        else:
-            resources[f"{CERTIFICATE}/{name}"] = msgspec.msgpack.encode(held)
     for file in _trust_files(snapshot):
         try:
             bundle = trust.get(file)
-            resources[f"{TRUST}/{file}"] = _check_trust(_read(folder / file) if bundle is None else bundle, file)
+            bundle = _read(folder / file) if bundle is None else bundle
+            if before.resources.get(f"{TRUST}/{file}") != bundle:
+                _check_trust(bundle, file)
+            resources[f"{TRUST}/{file}"] = bundle
         except _WrongFileError as error:
             errors.append(ConfigError(path=f"trust_file {file}", message=error.message, hint=error.hint))
     if errors:
         raise ConfigErrors(errors)
     return Secrets(resources, facts)
+
+
+def _add_certificate(
+    name: str, held: CertificatePem, before: Secrets, resources: dict[str, bytes], facts: dict[str, CertificateFacts]
+) -> None:
+    """Check a certificate, unless it is the one that was there before. Raises: _WrongFileError."""
+    resource, data = f"{CERTIFICATE}/{name}", msgspec.msgpack.encode(held)
+    facts[name] = before.facts[name] if before.resources.get(resource) == data else _check_certificate(held)
+    resources[resource] = data
 
 
 def secret_files(
@@ -152,10 +167,9 @@ def _check_certificate(pem: CertificatePem) -> CertificateFacts:
     return facts
 
 
-def _check_trust(pem: bytes, name: str) -> bytes:
+def _check_trust(pem: bytes, name: str) -> None:
     try:
         load_trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), pem)
     except (ssl.SSLError, ValueError) as error:
         message = f"{name} holds no certificate that OpenSSL can load"
         raise _WrongFileError(message, "name a PEM bundle of authorities") from error
-    return pem

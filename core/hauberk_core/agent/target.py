@@ -1,11 +1,12 @@
 """One configuration on its way to the workers: octets by resource name, and the descriptors that some of them need."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from hauberk_core.agent.secrets import Secrets
 from hauberk_core.agent.sockets import BoundListener
 from hauberk_core.agent.wire import ACCESS_LOG, CLUSTER, LISTENER, ROUTE_TABLE, Delta
-from hauberk_core.model.codec import encode_resource
+from hauberk_core.model.codec import Resource, encode_resource
 from hauberk_core.model.snapshot import Snapshot
 
 ACCESS_LOG_NAME: Final = f"{ACCESS_LOG}/"
@@ -15,17 +16,24 @@ class Target:
     """What every worker is to serve."""
 
     def __init__(
-        self, number: int, snapshot: Snapshot, secrets: Secrets, sockets: dict[str, BoundListener], access_log: int
+        self,
+        number: int,
+        snapshot: Snapshot,
+        secrets: Secrets,
+        sockets: dict[str, BoundListener],
+        access_log: int,
+        before: "Target | None" = None,
     ) -> None:
         """Put a configuration together.
 
         Args: number - counts the agent's configurations, from 1; sockets - by the listeners' names; access_log - the descriptor
-        of its file, or -1. Descriptors remain the caller's.
+        of its file, or -1; before - the one in force: what is the same there is not encoded again. Descriptors remain the
+        caller's.
         """
         self.number: Final = number
         self.snapshot: Final = snapshot
         self.secrets: Final = secrets
-        self.resources: Final = _encode(snapshot, secrets)
+        self.resources: Final = _encode(snapshot, secrets, before)
         self.sockets: Final = sockets
         self.access_log: Final = access_log
 
@@ -52,14 +60,19 @@ class Target:
         return delta, descriptors
 
 
-def _encode(snapshot: Snapshot, secrets: Secrets) -> dict[str, bytes]:
+def _encode(snapshot: Snapshot, secrets: Secrets, before: Target | None) -> dict[str, bytes]:
     resources = dict(secrets.resources)
-    for name, listener in snapshot.listeners.items():
-        resources[f"{LISTENER}/{name}"] = encode_resource(listener)
-    for name, table in snapshot.route_tables.items():
-        resources[f"{ROUTE_TABLE}/{name}"] = encode_resource(table)
-    for name, cluster in snapshot.clusters.items():
-        resources[f"{CLUSTER}/{name}"] = encode_resource(cluster)
+    old = Snapshot() if before is None else before.snapshot
+    known: dict[str, bytes] = {} if before is None else before.resources
+    groups: tuple[tuple[str, Mapping[str, Resource], Mapping[str, Resource]], ...] = (
+        (LISTENER, snapshot.listeners, old.listeners),
+        (ROUTE_TABLE, snapshot.route_tables, old.route_tables),
+        (CLUSTER, snapshot.clusters, old.clusters),
+    )
+    for kind, values, old_values in groups:
+        for name, value in values.items():
+            resource = f"{kind}/{name}"
+            resources[resource] = known[resource] if old_values.get(name) is value else encode_resource(value)
     if snapshot.access_log is not None:
         resources[ACCESS_LOG_NAME] = encode_resource(snapshot.access_log)
     return resources

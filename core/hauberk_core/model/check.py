@@ -4,7 +4,7 @@ Regular expressions are the one thing not checked here, because only the routing
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from hauberk_core.identity import SpiffeError, parse_uri
@@ -16,6 +16,7 @@ from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.errors import ConfigError, Path, quote
 from hauberk_core.model.listener import FilterChain, Listener
 from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.model.suggest import suggest
 from hauberk_core.model.transport import TransportConfig
@@ -37,8 +38,18 @@ def check_snapshot(snapshot: Snapshot) -> list[ConfigError]:
     return [mistake.without_place() for mistake in find_mistakes(snapshot) if mistake.severity == "error"]
 
 
-def find_mistakes(snapshot: Snapshot) -> list[Mistake]:
-    """Every mistake and every warning, in the order of the model."""
+def tables_to_check(snapshot: Snapshot, before: Snapshot | None) -> Mapping[str, RouteTable]:
+    """The route tables of a snapshot, but for those that one without mistakes has too, if the clusters to lead to are the same.
+
+    Args: before - that one; None: there is none.
+    """
+    if before is None or before.clusters.keys() != snapshot.clusters.keys():
+        return snapshot.route_tables
+    return {name: table for name, table in snapshot.route_tables.items() if before.route_tables.get(name) is not table}
+
+
+def find_mistakes(snapshot: Snapshot, tables: Mapping[str, RouteTable] | None = None) -> list[Mistake]:
+    """Every mistake and every warning, in the order of the model. Args: tables - those to look into; None: all."""
     mistakes: list[Mistake] = []
     for group, names in (
         ("listeners", snapshot.listeners),
@@ -49,7 +60,7 @@ def find_mistakes(snapshot: Snapshot) -> list[Mistake]:
         for name in names:
             _add(mistakes, (group, name), syntax.resource_name(name))
     _check_listeners(snapshot, mistakes)
-    for name, table in snapshot.route_tables.items():
+    for name, table in (snapshot.route_tables if tables is None else tables).items():
         check_route_table(table, snapshot.clusters, ("route_tables", name), mistakes)
     for name, cluster in snapshot.clusters.items():
         _check_cluster(cluster, snapshot, ("clusters", name), mistakes)

@@ -38,6 +38,14 @@ def check_table(table: RouteTable) -> dict[str, RegularExpression]:
     return expressions
 
 
+def find_mistakes_of_routing(table: RouteTable) -> list[Mistake]:
+    """What only routing can tell of a table, whatever the model's own rules say of it."""
+    mistakes: list[Mistake] = []
+    _check_hosts(table, mistakes)
+    _check_expressions(table, mistakes)
+    return [Mistake(mistake.path, _names(table, mistake.path) + mistake.message, mistake.hint) for mistake in mistakes]
+
+
 def _check_hosts(table: RouteTable, mistakes: list[Mistake]) -> None:
     reported = {mistake.path for mistake in mistakes}
     owners: dict[str, str] = {}

@@ -98,28 +98,55 @@ def encode_configuration(
     return resources
 
 
-def decode_configuration(resources: Resources, version: str, origin: str) -> tuple[Snapshot, dict[str, CertificatePem]]:
+class Decoder:
+    """Decodes configurations that follow each other: what is the same as in the one before stays the same object."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Versioned, Resource]] = {}
+
+    def fresh_octets(self, resources: Resources) -> int:
+        """How much of a configuration would have to be decoded."""
+        kept = self._kept
+        return sum([len(one.body) for name, one in resources.items() if name not in kept or kept[name][0] != one])
+
+    def decode(self, name: str, resource: Versioned) -> Resource:
+        """One resource. Raises: as `decode_resource`."""
+        kept = self._kept.get(name)
+        if kept is not None and kept[0] == resource:
+            return kept[1]
+        return decode_resource(kind_of(name), resource.body)
+
+    def keep(self, resources: Resources, decoded: Mapping[str, Resource]) -> None:
+        """These have been decoded; all others are forgotten."""
+        self._kept = {name: (resources[name], value) for name, value in decoded.items()}
+
+
+def decode_configuration(
+    resources: Resources, version: str, origin: str, decoder: Decoder | None = None
+) -> tuple[Snapshot, dict[str, CertificatePem]]:
     """What `encode_configuration` was given, with the certificates' files named as `IN_MEMORY`.
 
-    Args: origin - where it came from, for a person.
+    Args: origin - where it came from, for a person; decoder - who decodes one configuration after the other keeps one.
     Raises: ConfigErrors with every resource that cannot be read.
     """
+    decoder = decoder or Decoder()
     decoded: dict[str, Resource] = {}
     pems: dict[str, CertificatePem] = {}
     errors: list[ConfigError] = []
-    for name, (_, body) in resources.items():
+    for name, resource in resources.items():
         kind, slash, rest = name.partition("/")
         try:
             if kind == CERTIFICATE and slash:
-                pems[rest] = msgspec.msgpack.decode(body, type=CertificatePem)
+                pems[rest] = msgspec.msgpack.decode(resource.body, type=CertificatePem)
             else:
-                decoded[name] = decode_resource(kind, body)
+                decoded[name] = decoder.decode(name, resource)
         except KeyError:
             errors.append(_unreadable(origin, name, f"this proxy knows no resource of the kind {kind!r}"))
         except (msgspec.MsgspecError, ValueError) as error:
             errors.append(_unreadable(origin, name, str(error)))
     if errors:
         raise ConfigErrors(errors)
+    decoder.keep(resources, decoded)
     listeners: dict[str, Listener] = {}
     tables: dict[str, RouteTable] = {}
     clusters: dict[str, Cluster] = {}

@@ -27,13 +27,15 @@ from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.config import Loaded, check_whole
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.model.snapshot import Snapshot
-from hauberk_core.wire_proto.configuration import IN_MEMORY, Resources, decode_configuration
+from hauberk_core.wire_proto.configuration import IN_MEMORY, Decoder, Resources, decode_configuration
 from hauberk_core.wire_proto.discovery_pb2 import DeltaDiscoveryRequest, Node
 from hauberk_core.wire_proto.service import IN_FORCE_FIELD, NODE_FIELD
 
 WORKLOAD: Final = "workload"
 """The name, in snapshots, of this proxy's own certificate, and of the authorities by which it knows its peers."""
 
+# Octets that are read in the time that it takes to wake a thread: what one edit of a small mesh changes.
+_AT_ONCE: Final = 16 * 1024
 # An answer that control does not take within this time is dropped with its stream.
 _ANSWER_SECONDS: Final = 5.0
 # While control stays away, the log says so this often.
@@ -98,6 +100,7 @@ class DiscoverySource(Source):
         self._identity_told: WorkloadIdentity | None = None
         """The one that the agent was given last."""
         self._read: _Read | None = None
+        self._decoder: Final = Decoder()
         self._disk_read = False
         self._mirror_ready: Final = trio.Event()
         self._pending: Candidate | None = None
@@ -240,7 +243,11 @@ class DiscoverySource(Source):
         read = self._read
         warnings: list[ConfigError] = []
         if read is None or read.resources is not resources:
-            fresh, warnings = await trio.to_thread.run_sync(_read, version, resources)
+            before = None if read is None else read.snapshot
+            if self._decoder.fresh_octets(resources) <= _AT_ONCE:
+                fresh, warnings = _read(version, resources, self._decoder, before)
+            else:
+                fresh, warnings = await trio.to_thread.run_sync(_read, version, resources, self._decoder, before)
             self._read = read = fresh
         # Replaced, not changed: a reading of the ones before may be under way in a thread.
         self.certificates = {**read.pems, WORKLOAD: CertificatePem(identity.certificate_pem, identity.key_pem)}
@@ -347,10 +354,10 @@ class DiscoverySource(Source):
         LOG.log(logging.ERROR if refused else logging.WARNING, "%s; %s, and asking again", reason, doing)
 
 
-def _read(version: str, resources: Resources) -> tuple[_Read, list[ConfigError]]:
-    snapshot, pems = decode_configuration(resources, version, "control")
+def _read(version: str, resources: Resources, decoder: Decoder, before: Snapshot | None) -> tuple[_Read, list[ConfigError]]:
+    snapshot, pems = decode_configuration(resources, version, "control", decoder)
     snapshot = msgspec.structs.replace(snapshot, certificates={**snapshot.certificates, WORKLOAD: IN_MEMORY})
-    return _Read(resources, snapshot, pems), check_whole(snapshot, "control")
+    return _Read(resources, snapshot, pems), check_whole(snapshot, "control", before)
 
 
 def _node_message(settings: DiscoverySettings) -> Node:
