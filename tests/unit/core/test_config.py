@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hauberk_core.config import check_whole, load_snapshot
+from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.document import MOST_ERRORS
 from hauberk_core.model.errors import ConfigErrors
+from hauberk_core.model.route import Match, PathMatch, Route, RouteTable, VirtualHost, WeightedCluster
 from hauberk_core.model.snapshot import Snapshot
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "gateway.json"
@@ -90,3 +93,20 @@ def test_a_snapshot_that_was_no_text_is_held_to_the_same_rules() -> None:
     assert str(caught.value).startswith(
         "one line: listeners.http.filter_chains[0].route_table: no route table is called 'bookshop'"
     )
+
+
+def test_tables_of_a_snapshot_that_was_right_are_not_looked_at_again() -> None:
+    def routed(pattern: str, *clusters: str) -> Snapshot:
+        match = Match(path=PathMatch(kind="regex", value=pattern))
+        route = Route(name="r", matches=(match,), backends=(WeightedCluster(cluster="up"),))
+        table = RouteTable(virtual_hosts=(VirtualHost(name="all", hosts=("*",), routes=(route,)),))
+        return Snapshot(route_tables={"shop": table}, clusters={name: Cluster() for name in clusters})
+
+    wrong = routed("/(a", "up")
+    check_whole(wrong, "control", before=wrong)
+    with pytest.raises(ConfigErrors, match="shop"):
+        check_whole(wrong, "control", before=routed("/(a", "up"))
+    # A table leads to clusters, so that others may make it wrong.
+    fewer = msgspec.structs.replace(wrong, clusters={})
+    with pytest.raises(ConfigErrors, match="shop"):
+        check_whole(fewer, "control", before=wrong)

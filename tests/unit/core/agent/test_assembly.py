@@ -78,7 +78,8 @@ class Fixture:
         """The next step, its descriptors duplicated as the link would."""
         secrets: Secrets = read_secrets(self.snapshot, Path(), self.certificates)
         sockets = {name: self.bound[name] for name in self.snapshot.listeners}
-        target = Target(1, self.snapshot, secrets, sockets, -1)
+        target = Target(1, self.snapshot, secrets, sockets, -1, self._applied)
+        assert target.resources == Target(1, self.snapshot, secrets, sockets, -1).resources
         delta, descriptors = target.delta_from(self._applied, 0)
         return delta, target, [os.dup(number) for number in descriptors]
 

@@ -7,7 +7,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from hauberk_core.agent.secrets import LARGEST_PEM, read_secrets, secret_files
+from hauberk_core.agent.secrets import LARGEST_PEM, Secrets, read_secrets, secret_files
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model import Certificate, Cluster, FilterChain, Listener, Snapshot, TransportConfig
 from hauberk_core.model.errors import ConfigErrors
@@ -142,3 +142,19 @@ def test_an_identity_whose_key_is_anothers_is_refused(tmp_path: Path) -> None:
     other = AUTHORITY.issue_cert("other.test").private_key_pem.bytes()
     with pytest.raises(ConfigErrors, match="the key does not belong to the certificate"):
         read_secrets(_mesh_snapshot(), tmp_path, {"workload": CertificatePem(chain, other)}, {"workload": chain})
+
+
+def test_what_was_read_before_is_not_checked_again(folder: Path) -> None:
+    first = read_secrets(_snapshot(), folder, {})
+    # What cannot come of the file itself shows that it was not looked into.
+    marked = Secrets(first.resources, {"web": first.facts["web"]._replace(serial=7)})
+    again = read_secrets(_snapshot(), folder, {}, before=marked)
+    assert again.resources == first.resources
+    assert again.facts["web"].serial == 7
+    other = AUTHORITY.issue_cert("b.example.test")
+    other.private_key_pem.write_to_path(str(folder / "certs" / "key.pem"))
+    (folder / "certs" / "chain.pem").write_bytes(other.cert_chain_pems[0].bytes())
+    assert read_secrets(_snapshot(), folder, {}, before=marked).facts["web"].names == ("b.example.test",)
+    (folder / "ca.pem").write_text("no bundle any more")
+    with pytest.raises(ConfigErrors, match="holds no certificate"):
+        read_secrets(_snapshot(), folder, {}, before=marked)

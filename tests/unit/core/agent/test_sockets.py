@@ -241,3 +241,16 @@ def test_the_admin_servers_socket_is_taken_over() -> None:
     new = bind_one("admin", "127.0.0.1:0", ADMIN, inherited)
     assert new.address == old.address
     new.close()
+
+
+def test_it_is_known_which_addresses_are_bound() -> None:
+    sockets = ListenerSockets(1)
+    fixed = f"127.0.0.1:{_free_port()}"
+    assert not sockets.has({"web": fixed})
+    _bind(sockets, web=fixed, own="127.0.0.1:0")
+    assert sockets.has({"web": fixed, "own": "127.0.0.1:0"})
+    # A port of one's own belongs to the name, another one to whoever is called by it.
+    assert sockets.has({"other": fixed})
+    assert not sockets.has({"other": "127.0.0.1:0"})
+    sockets.close()
+    assert not sockets.has({"web": fixed})

@@ -12,6 +12,7 @@ from hauberk_core.model.transport import Certificate, TransportConfig
 from hauberk_core.wire_proto import configuration as configuration_module
 from hauberk_core.wire_proto.configuration import (
     IN_MEMORY,
+    Decoder,
     Encoder,
     Versioned,
     decode_configuration,
@@ -94,3 +95,30 @@ def test_what_an_encoder_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -
     for number in range(5):
         assert encoder.encode(f"route_table/{number}", RouteTable()) == encoder.encode(f"route_table/{number}", RouteTable())
     assert len(encoder._kept) <= 2
+
+
+def test_a_decoder_that_is_kept_gives_what_another_would_and_the_same_objects_where_nothing_changed() -> None:
+    decoder = Decoder()
+    before = encode_configuration(snapshot_to(9000), {})
+    now = encode_configuration(snapshot_to(9001), {})
+    first, _ = decode_configuration(before, "1", "test", decoder)
+    assert decoder.fresh_octets(before) == 0
+    changed = [name for name in now if now[name] != before[name]]
+    assert changed
+    assert decoder.fresh_octets(now) == sum([len(now[name].body) for name in changed])
+
+    second, _ = decode_configuration(now, "2", "test", decoder)
+    assert second == decode_configuration(now, "2", "test")[0]
+    assert {f"route_table/{name}" for name, table in second.route_tables.items() if first.route_tables[name] is not table} <= {
+        *changed
+    }
+    assert second.listeners["web"] is first.listeners["web"]
+
+
+def test_what_cannot_be_decoded_leaves_a_decoder_as_it_was() -> None:
+    decoder = Decoder()
+    resources = encode_configuration(snapshot_to(9000), {})
+    decode_configuration(resources, "1", "test", decoder)
+    with pytest.raises(ConfigErrors):
+        decode_configuration({**resources, "listener/web": Versioned("1", b"\xc1")}, "2", "test", decoder)
+    assert decoder.fresh_octets(resources) == 0
