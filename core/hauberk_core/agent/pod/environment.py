@@ -13,7 +13,6 @@ from hauberk_core.agent.bootstrap import Bootstrap, BootstrapError
 from hauberk_core.agent.pod.probes import Probe, ProbeError, read_probes
 from hauberk_core.bounded_read import read_bounded
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
-from hauberk_core.resources.duration import IstioDuration
 
 # Labels, annotations, a token, some roots: Kubernetes bounds each of them below this.
 _LARGEST_FILE: Final = 1 << 20
@@ -208,6 +207,9 @@ class _Reading:
         text = self._environ.get(pod.DRAIN)
         if not text:
             return None
+        # Only here: beside it are all kinds of resources, which no proxy needs in its memory.
+        from hauberk_core.resources.duration import IstioDuration
+
         try:
             return IstioDuration.parse(text).seconds
         except ValueError as error:

@@ -13,7 +13,6 @@ import msgspec
 import trio
 
 from hauberk_core.agent.pod.dial import Target, open_connection
-from hauberk_core.agent.pod.grpc_health import serving_status
 from hauberk_core.agent.pod.http_get import HttpGetError, http_get
 
 # The kubelet's own bound.
@@ -102,6 +101,9 @@ async def _ask(probe: Probe, address: str, fields: Mapping[str, str]) -> Verdict
     if probe.http_get is not None:
         return await _ask_http(probe.http_get, address, fields)
     if probe.grpc is not None:
+        # Only here: HTTP/2 takes a MiB of memory, and few applications are asked by it.
+        from hauberk_core.agent.pod.grpc_health import serving_status
+
         status = await serving_status(Target(address, probe.grpc.port), probe.grpc.service or "")
         return Verdict(200 if status == "SERVING" else 503, f"the application's health is {status}")
     assert probe.tcp_socket is not None
