@@ -1,12 +1,13 @@
 """DestinationRules: which one counts for a caller and a service, and what of it the proxy does."""
 
 from collections.abc import Collection, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from hauberk_control.store import Store
 from hauberk_control.translate.finding import Finding, findings
+from hauberk_control.translate.load_balancer import Balancing, balancing, check_load_balancer
 from hauberk_control.translate.precedence import seniority
 from hauberk_control.translate.security import ROOT_NAMESPACES
 from hauberk_core.identity import SpiffeError, parse_uri
@@ -19,7 +20,6 @@ from hauberk_core.resources import DestinationRule
 from hauberk_core.resources.istio.destination_rule import (
     ClientTls,
     ConnectionPool,
-    LoadBalancer,
     OutlierDetection,
     TrafficPolicy,
 )
@@ -47,7 +47,7 @@ class Caller(NamedTuple):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule says of the connections to one port of one service or subset. Unset limits are the cluster's own."""
 
-    load_balancing: Literal["least_request", "round_robin"] = "least_request"
+    balancing: Balancing = Balancing()
     connect_timeout: Duration = ISTIO_CONNECT_TIMEOUT
     idle_timeout: Duration = ISTIO_IDLE_TIMEOUT
     max_connections: int = 0
@@ -63,7 +63,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """A cluster with these settings, but for the transport."""
         return msgspec.structs.replace(
             cluster,
-            load_balancing=self.load_balancing,
+            load_balancing=self.balancing.load_balancing,
+            hash_by=self.balancing.hash_by,
+            hash_table_size=self.balancing.hash_table_size,
             connect_timeout=self.connect_timeout,
             idle_timeout=self.idle_timeout,
             max_connections=min(self.max_connections, _MOST) or cluster.max_connections,
@@ -174,12 +176,11 @@ def settings(rule: DestinationRule | None, port: int, subset: str = "") -> Setti
     if rule is None:
         return Settings()
     policy = effective(rule, port, subset)
-    load_balancer = policy.load_balancer
     pool = policy.connection_pool
     tcp = pool.tcp if pool else None
     http = pool.http if pool else None
     return Settings(
-        load_balancing="round_robin" if load_balancer and load_balancer.simple == "ROUND_ROBIN" else "least_request",
+        balancing=balancing(policy.load_balancer),
         connect_timeout=_bounded(tcp.connect_timeout if tcp else None, ISTIO_CONNECT_TIMEOUT),
         idle_timeout=_bounded(http.idle_timeout if http else None, ISTIO_IDLE_TIMEOUT),
         max_connections=(tcp.max_connections if tcp else None) or 0,
@@ -239,25 +240,10 @@ def _check_policy(policy: TrafficPolicy | None, path: Path, mistakes: list[Mista
         pieces.append((place, (own.load_balancer, own.connection_pool, own.outlier_detection, own.tls)))
     for place, (load_balancer, pool, outliers, tls) in pieces:
         _check_outliers(outliers, (*place, "outlierDetection"), mistakes)
-        _check_load_balancer(load_balancer, (*place, "loadBalancer"), mistakes)
+        check_load_balancer(load_balancer, (*place, "loadBalancer"), mistakes)
         _check_pool(pool, (*place, "connectionPool"), mistakes)
         if tls is not None:
             _check_tls(tls, (*place, "tls"), mistakes)
-
-
-def _check_load_balancer(load_balancer: LoadBalancer | None, path: Path, mistakes: list[Mistake]) -> None:
-    if load_balancer is None:
-        return
-    undone: list[tuple[str, object]] = [
-        ("consistentHash", load_balancer.consistent_hash),
-        ("localityLbSetting", load_balancer.locality_lb_setting),
-        ("warmupDurationSecs", load_balancer.warmup_duration_secs),
-        ("warmup", load_balancer.warmup),
-    ]
-    _warn(path, undone, mistakes)
-    if load_balancer.simple in ("RANDOM", "PASSTHROUGH"):
-        message = f"{load_balancer.simple} is not done yet: the endpoint with the fewest requests is taken"
-        mistakes.append(Mistake((*path, "simple"), message, "write LEAST_REQUEST or ROUND_ROBIN", "warning"))
 
 
 def _check_pool(pool: ConnectionPool | None, path: Path, mistakes: list[Mistake]) -> None:

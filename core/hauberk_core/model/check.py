@@ -11,6 +11,7 @@ from hauberk_core.identity import SpiffeError, parse_uri
 from hauberk_core.model import syntax
 from hauberk_core.model.address import Address, parse_address
 from hauberk_core.model.check_capture import check_destinations, check_protocol, check_reach
+from hauberk_core.model.check_hashing import check_hashing
 from hauberk_core.model.check_routes import check_plugins, check_route_table
 from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.errors import ConfigError, Path, quote
@@ -283,6 +284,7 @@ def _check_cluster(cluster: Cluster, snapshot: Snapshot, path: Path, mistakes: l
         if first != index:
             message = f"endpoint {first} has the same address"
             mistakes.append(Mistake(place, message, "remove one; shares are set by the weights of a route's backends", "warning"))
+    check_hashing(cluster, path, mistakes)
     _check_calling_transport(cluster.transport, snapshot, (*path, "transport"), mistakes)
     check_plugins(cluster.plugins, path, mistakes)
     for name, value in cluster.labels.items():

@@ -8,6 +8,12 @@ from hauberk_core.model.duration import Duration
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.transport import TransportConfig
 
+LARGEST_HASH_TABLE = 65537
+"""Entries of Maglev's table: with 655 endpoints, none has much more than a hundredth more than another. Envoy's default."""
+LARGEST_HASH_RING = 16384
+"""Places on a ring, in place of which sorting more would hold a loop for too long."""
+DEFAULT_HASH_RING = 1024
+
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One place where a cluster can be reached."""
@@ -16,6 +22,23 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """`host:port` or `[v6]:port`; a name is resolved beside the reactor, again and again."""
     weight: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     """Its part of the requests, in proportion to the others' weights. Each address that a name has gets the whole of it."""
+
+
+class HashBy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What of a request decides where it belongs: exactly one of the first four."""
+
+    header: str = ""
+    """The value of its first field of this name."""
+    cookie: str = ""
+    """The value of its first cookie of this name."""
+    query: str = ""
+    """The value of its first query parameter of this name."""
+    source_address: bool = False
+    """The client's address, without its port."""
+    cookie_lifetime: Duration | None = None
+    """A client that brings no cookie is given one, for so long; `0s`: until its browser ends. Absent: it is given none."""
+    cookie_path: str = "/"
+    """Of that cookie."""
 
 
 class TcpKeepalive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -39,8 +62,13 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     502 and other connections reset, because nothing may leave the mesh here."""
     source_addresses: tuple[str, ...] = ()
     """Addresses of this machine that its connections come from, one of each family; empty: the system's choice."""
-    load_balancing: Literal["least_request", "round_robin"] = "least_request"
-    """`least_request`: of two endpoints drawn at random the one with fewer requests; `round_robin`: each in turn."""
+    load_balancing: Literal["least_request", "round_robin", "random", "ring_hash", "maglev"] = "least_request"
+    """`least_request`: of two endpoints drawn at random the one with fewer requests; `round_robin`: each in turn; `random`: any;
+    `ring_hash`, `maglev`: requests that have in common what `hash_by` says go to one, and a change of endpoints moves few."""
+    hash_by: HashBy | None = None
+    """What `ring_hash` and `maglev` go by. A request that lacks it goes anywhere."""
+    hash_table_size: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_HASH_TABLE)] = 0
+    """`maglev`: entries of its table, a prime; 0: 65537. `ring_hash`: the fewest places on its ring, at most 16384; 0: 1024."""
     transport: TransportConfig = TransportConfig()
     """How its connections are secured."""
     codec: Literal["strict", "h11"] = "strict"

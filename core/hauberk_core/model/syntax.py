@@ -72,6 +72,13 @@ def cookie_name(text: str) -> Fault | None:
     return None
 
 
+def cookie_path(text: str) -> Fault | None:
+    """The path of a cookie (RFC 6265 section 4.1.1)."""
+    if not text.startswith("/") or ";" in text or not text.isascii() or not text.isprintable() or len(text) > LONGEST_PATH:
+        return f"{quote(text)} is no path of a cookie", "write for example /shop"
+    return None
+
+
 def changeable_header_name(text: str) -> Fault | None:
     """The name of a header field that configuration may set, add or remove."""
     fault = header_name(text)

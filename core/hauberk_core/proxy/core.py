@@ -4,14 +4,14 @@ import math
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 from mypy_extensions import mypyc_attr
 
 from hauberk_core.http.h1_client import H1Client
 from hauberk_core.http.machine import ClientMachine, ServerMachine
 from hauberk_core.model.address import Address, parse_address
-from hauberk_core.model.cluster import Cluster
+from hauberk_core.model.cluster import DEFAULT_HASH_RING, LARGEST_HASH_TABLE, Cluster, HashBy
 from hauberk_core.model.listener import FilterChain, HttpLimits, Listener
 from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import AccessLog
@@ -34,8 +34,16 @@ from hauberk_core.proxy.listener import ListenerRuntime
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.dice import SILVER_RATIO, Dice
 from hauberk_core.route.table import compile_table
-from hauberk_core.upstream.balance import Balancer, LeastRequest, RoundRobin, WeightedLeastRequest, WeightedRoundRobin
+from hauberk_core.upstream.balance import (
+    Balancer,
+    LeastRequest,
+    RandomChoice,
+    RoundRobin,
+    WeightedLeastRequest,
+    WeightedRoundRobin,
+)
 from hauberk_core.upstream.cluster import UpstreamCluster
+from hauberk_core.upstream.consistent_hash import ConsistentHash
 from hauberk_core.upstream.destinations import ClusterFactory, OriginalDestinations, source_for
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.meters import UpstreamMeters
@@ -360,7 +368,7 @@ class ClusterRuntime(NameWatcher):
         if self.destinations is not None:
             for cluster in self.destinations.clusters():
                 cluster.settings = settings
-        self.cluster.balancer = self._new_balancer()
+        self.cluster.set_balancer(self._new_balancer())
         self._addresses = [parse_address(endpoint.address) for endpoint in config.endpoints]
         names = {address.host for address in self._addresses if not _is_numeric(address.host)}
         for name in list(self._hosts):
@@ -372,6 +380,11 @@ class ClusterRuntime(NameWatcher):
         self._set_endpoints()
 
     def _new_balancer(self) -> Balancer:
+        by = self.config.hash_by
+        if by is not None:
+            return self._hashing(by)
+        if self.config.load_balancing == "random":
+            return RandomChoice(self._random)
         weights = {endpoint.weight for endpoint in self.config.endpoints}
         in_turn = self.config.load_balancing == "round_robin"
         if len(weights) > 1:
@@ -380,6 +393,15 @@ class ClusterRuntime(NameWatcher):
             # Workers begin at different places, so that few requests do not all meet the first endpoint.
             return RoundRobin(int(self._random() * (len(self.config.endpoints) or 1)))
         return LeastRequest(self._random)
+
+    def _hashing(self, by: HashBy) -> Balancer:
+        """What goes by a part of requests: the one that there is, if it is to go on as it does, because its table was work."""
+        kind: Literal["ring_hash", "maglev"] = "maglev" if self.config.load_balancing == "maglev" else "ring_hash"
+        size = self.config.hash_table_size or (LARGEST_HASH_TABLE if kind == "maglev" else DEFAULT_HASH_RING)
+        known = self.cluster.balancer
+        if isinstance(known, ConsistentHash) and (known.kind, known.table_size, known.by) == (kind, size, by):
+            return known
+        return ConsistentHash(kind, size, by, self._random)
 
     def unresolved(self) -> list[str]:
         """Hosts of endpoints whose names have no address, or none yet."""

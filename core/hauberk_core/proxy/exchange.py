@@ -8,11 +8,13 @@ from typing import Final
 
 from hauberk_core.http.events import COUNTED, NO_BODY, Request, Response
 from hauberk_core.http.headers import Headers
+from hauberk_core.model.cluster import HashBy
 from hauberk_core.model.decision import Decision
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.wheel import NEVER
 from hauberk_core.observe.meters import ClusterMeters
 from hauberk_core.observe.record import Record
+from hauberk_core.proxy.affinity import common_part, new_cookie
 from hauberk_core.proxy.client import Client
 from hauberk_core.proxy.extras import ExchangeExtras
 from hauberk_core.proxy.nothing_sent import nothing_was_sent
@@ -20,6 +22,7 @@ from hauberk_core.route.filters import modify
 from hauberk_core.upstream.cluster import UpstreamCluster
 from hauberk_core.upstream.connection import Requester, UpstreamConnection
 from hauberk_core.upstream.guard import Description
+from hauberk_core.upstream.hashing import NOTHING_TO_HASH, hash_of
 
 SWITCHING_PROTOCOLS: Final = 101
 # Octets of a request's body that are kept until another proxy has answered: Envoy's default for what a retry needs, a few reads.
@@ -292,6 +295,15 @@ class Exchange(Requester):
         said = response.headers.get("hauberk-reason") or "no reason given"
         cluster.try_again(self, connection.endpoint, reason, f"its proxy sent nothing on ({said})")
         return True
+
+    def hash_by(self, by: HashBy) -> int:
+        part = common_part(by, self.request, self.record)
+        if part is None and by.cookie_lifetime is not None:
+            part, field = new_cookie(by, self.record)
+            if self.extras is None:
+                self.extras = ExchangeExtras(None, None, [], None)
+            self.extras.cookie = field
+        return NOTHING_TO_HASH if part is None else hash_of(part)
 
     def describe(self) -> Description:
         record = self.record

@@ -6,6 +6,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from hauberk_core.model.cluster import HashBy
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 
 
@@ -13,15 +14,32 @@ from hauberk_core.upstream.endpoint import UpstreamEndpoint
 class Balancer:
     """Chooses among a cluster's endpoints; told of every change to their list."""
 
+    def __init__(self) -> None:
+        self.by: HashBy | None = None
+        """What of a request has a say in it: the numbers of `pick_by` are made of that. None: nothing, and `pick` is asked."""
+
+    def learn(self, endpoints: list[UpstreamEndpoint]) -> bool:
+        """These are the endpoints from now on. Returns: False if `advance` is to be called for what has to be worked out."""
+        return True
+
+    def advance(self) -> bool:
+        """Work out a part of it, in a time for which a loop may be held. Returns: whether all is done."""
+        return True
+
     def pick(self, endpoints: list[UpstreamEndpoint]) -> UpstreamEndpoint:
         """One of `endpoints`, which is not empty."""
         raise NotImplementedError
+
+    def pick_by(self, number: int, endpoints: list[UpstreamEndpoint], are_all: bool) -> UpstreamEndpoint:
+        """The one that a request's number leads to. Args: are_all - whether these are all endpoints that were learned last."""
+        return self.pick(endpoints)
 
 
 class RoundRobin(Balancer):
     """Each endpoint in turn."""
 
     def __init__(self, start: int) -> None:
+        super().__init__()
         self._next: int = start
 
     def pick(self, endpoints: list[UpstreamEndpoint]) -> UpstreamEndpoint:
@@ -38,6 +56,7 @@ class LeastRequest(Balancer):
     """
 
     def __init__(self, random: Callable[[], float]) -> None:
+        super().__init__()
         self._random: Final = random
 
     def pick(self, endpoints: list[UpstreamEndpoint]) -> UpstreamEndpoint:
@@ -53,6 +72,17 @@ class LeastRequest(Balancer):
         return one if one.active <= other.active else other
 
 
+class RandomChoice(Balancer):
+    """Any endpoint, each as likely as it weighs."""
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        super().__init__()
+        self._draws: Final = WeightedDraws(random)
+
+    def pick(self, endpoints: list[UpstreamEndpoint]) -> UpstreamEndpoint:
+        return self._draws.draw(endpoints)
+
+
 class WeightedRoundRobin(Balancer):
     """Each endpoint in turn, as often as its weight says, and those with many turns not all at once.
 
@@ -61,6 +91,7 @@ class WeightedRoundRobin(Balancer):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._claims: dict[str, int] = {}
 
     def pick(self, endpoints: list[UpstreamEndpoint]) -> UpstreamEndpoint:
@@ -83,21 +114,33 @@ class WeightedLeastRequest(Balancer):
     """The less busy for its weight of two endpoints, each drawn in proportion to the weights."""
 
     def __init__(self, random: Callable[[], float]) -> None:
+        super().__init__()
+        self._draws: Final = WeightedDraws(random)
+
+    def pick(self, endpoints: list[UpstreamEndpoint]) -> UpstreamEndpoint:
+        one = self._draws.draw(endpoints)
+        other = self._draws.draw(endpoints)
+        # Without division, and with nobody busy the first draw counts: it has the weights' proportion.
+        return one if one.active * other.weight <= other.active * one.weight else other
+
+
+class WeightedDraws:
+    """Endpoints drawn at random, in proportion to their weights."""
+
+    def __init__(self, random: Callable[[], float]) -> None:
         self._random: Final = random
         self._endpoints: list[UpstreamEndpoint] = []
         self._ends: list[int] = []
         """Where each endpoint's part of all weights ends."""
 
-    def pick(self, endpoints: list[UpstreamEndpoint]) -> UpstreamEndpoint:
+    def draw(self, endpoints: list[UpstreamEndpoint]) -> UpstreamEndpoint:
+        """One of `endpoints`, which is not empty: a list that is replaced, never changed."""
         if endpoints is not self._endpoints:
             self._learn(endpoints)
-        one = self._draw()
-        other = self._draw()
-        # Without division, and with nobody busy the first draw counts: it has the weights' proportion.
-        return one if one.active * other.weight <= other.active * one.weight else other
+        ends = self._ends
+        return self._endpoints[bisect_right(ends, int(self._random() * ends[len(ends) - 1]))]
 
     def _learn(self, endpoints: list[UpstreamEndpoint]) -> None:
-        """A list is replaced, never changed."""
         ends: list[int] = []
         total = 0
         for endpoint in endpoints:
@@ -105,7 +148,3 @@ class WeightedLeastRequest(Balancer):
             ends.append(total)
         self._endpoints = endpoints
         self._ends = ends
-
-    def _draw(self) -> UpstreamEndpoint:
-        ends = self._ends
-        return self._endpoints[bisect_right(ends, int(self._random() * ends[len(ends) - 1]))]

@@ -70,6 +70,7 @@ class UpstreamCluster(ConnectionOwner):
         self._serving = False
         self._guards: Guards | None = None
         self._look: Final = Timer(_Look(self))
+        self._learning: Final = Timer(_Learning(self))
         self._held_off = False
         """A connection was closed for another worker, which has until the next look to open one in its place."""
 
@@ -89,6 +90,7 @@ class UpstreamCluster(ConnectionOwner):
                 self._retire_endpoint(old)
         self._endpoints = endpoints
         self._resolving = resolving
+        self._teach()
         for endpoint in endpoints:
             endpoint.retired = False
             if endpoint.address not in self._pools:
@@ -96,6 +98,11 @@ class UpstreamCluster(ConnectionOwner):
         if self._guards is not None:
             self._guards.watch(endpoints)
         self._serve_waiting()
+
+    def set_balancer(self, balancer: Balancer) -> None:
+        """Have this one choose from now on."""
+        self.balancer = balancer
+        self._teach()
 
     def set_guards(self, guards: tuple[Guard, ...]) -> None:
         """Have all of these permit each attempt from now on."""
@@ -122,6 +129,7 @@ class UpstreamCluster(ConnectionOwner):
         """No snapshot names this cluster any more: close what is idle, let the rest finish."""
         self._retired = True
         self.loop.wheel.drop(self._look)
+        self.loop.wheel.drop(self._learning)
         for endpoint in self._endpoints:
             self._retire_endpoint(endpoint)
         while self._waiting:
@@ -159,9 +167,13 @@ class UpstreamCluster(ConnectionOwner):
         if preferred is not None and self._can_have(requester, preferred):
             endpoint = preferred
         else:
-            endpoint = self.balancer.pick(endpoints)
+            by = self.balancer.by
+            if by is None:
+                endpoint = self.balancer.pick(endpoints)
+            else:
+                endpoint = self.balancer.pick_by(requester.hash_by(by), endpoints, True)
             if requester.tried is not None and endpoint in requester.tried:
-                endpoint = self._untried(requester.tried)
+                endpoint = self._untried(requester, requester.tried)
         if self._guards is not None:
             admitted = self._admitted(self._guards, requester, endpoint)
             if admitted is None:
@@ -313,7 +325,7 @@ class UpstreamCluster(ConnectionOwner):
                 return None
             tried = requester.tried
             untried = others if tried is None else [other for other in others if other not in tried]
-            candidate = self.balancer.pick(untried or others)
+            candidate = self._pick(requester, untried or others)
 
     def _ask_guards(self, guards: Guards, requester: Requester, endpoint: UpstreamEndpoint) -> Refusal | None:
         """Have an attempt at `endpoint` permitted. Returns: the first refusal, or None, and the requester has its admission."""
@@ -419,6 +431,17 @@ class UpstreamCluster(ConnectionOwner):
             return False
         return self._guards is None or self._guards.may_connect(self._open)
 
+    # What the balancer has to work out.
+
+    def _teach(self) -> None:
+        if not self.balancer.learn(self._endpoints):
+            self.loop.wheel.arm(self._learning, self.loop.now)
+
+    def go_on_learning(self) -> None:
+        """Let the balancer work out the next part."""
+        if not self.balancer.advance():
+            self.loop.wheel.arm(self._learning, self.loop.now)
+
     # Sharing with other workers.
 
     def _is_surplus(self) -> bool:
@@ -466,12 +489,17 @@ class UpstreamCluster(ConnectionOwner):
             return False
         return requester.tried is None or preferred not in requester.tried
 
-    def _untried(self, tried: list[UpstreamEndpoint]) -> UpstreamEndpoint:
+    def _pick(self, requester: Requester, among: list[UpstreamEndpoint]) -> UpstreamEndpoint:
+        """The balancer's choice among some of the endpoints."""
+        by = self.balancer.by
+        return self.balancer.pick(among) if by is None else self.balancer.pick_by(requester.hash_by(by), among, False)
+
+    def _untried(self, requester: Requester, tried: list[UpstreamEndpoint]) -> UpstreamEndpoint:
         """An endpoint that was not tried; where all were, any but the one that failed last."""
         others = [endpoint for endpoint in self._endpoints if endpoint not in tried]
         if not others:
             others = [endpoint for endpoint in self._endpoints if endpoint is not tried[-1]]
-        return self.balancer.pick(others or self._endpoints)
+        return self._pick(requester, others or self._endpoints)
 
     def _close_one_idle(self) -> bool:
         for endpoint in self._endpoints:
@@ -495,3 +523,11 @@ class _Look(TimerOwner):
 
     def timed_out(self, timer: Timer) -> None:
         self._cluster.look()
+
+
+class _Learning(TimerOwner):
+    def __init__(self, cluster: UpstreamCluster) -> None:
+        self._cluster: Final = cluster
+
+    def timed_out(self, timer: Timer) -> None:
+        self._cluster.go_on_learning()

@@ -22,12 +22,14 @@ from hauberk_core.http.events import (
 )
 from hauberk_core.http.headers import Headers
 from hauberk_core.http.machine import ClientMachine
+from hauberk_core.model.cluster import HashBy
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.connection import READ_BULK_BYTES, READ_HEAD_BYTES, Connection
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.guard import Admission, Subject
+from hauberk_core.upstream.hashing import NOTHING_TO_HASH
 
 # After a tunnel ended on both sides, its last octets may take this long to go out: as long as a listener lets a body stand still.
 LAST_OCTETS_SECONDS: Final = 60.0
@@ -50,6 +52,10 @@ class Requester(Subject):
         """The endpoint that its session belongs to: taken in place of the balancer's choice while it can be."""
         self.admission: Admission | None = None
         """What the cluster's guards permitted for the attempt under way; None where there are none."""
+
+    def hash_by(self, by: HashBy) -> int:
+        """The number of this request among those that are told apart by `by`; NOTHING_TO_HASH where it lacks that."""
+        return NOTHING_TO_HASH
 
     def connecting(self, connection: "UpstreamConnection") -> None:
         """This connection, established or not yet, now belongs to the requester; `assigned` or `refused` follows."""

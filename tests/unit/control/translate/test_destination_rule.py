@@ -52,7 +52,7 @@ def test_settings_that_the_proxy_has() -> None:
 def test_what_the_proxy_does_not_do_is_told_with_its_place() -> None:
     text = """
     outlierDetection: {consecutiveErrors: 3}
-    loadBalancer: {simple: RANDOM}
+    loadBalancer: {simple: PASSTHROUGH}
     connectionPool: {tcp: {idleTimeout: 5s}, http: {h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 5, useClientProtocol: true}}
 """
     problems = told(MESH, rule(text)).problems

@@ -122,12 +122,6 @@ FIELDS = [
     ),
     Written(
         "DestinationRule",
-        "spec.trafficPolicy.loadBalancer.consistentHash",
-        "warning",
-        rule("{loadBalancer: {consistentHash: {useSourceIp: true}}}"),
-    ),
-    Written(
-        "DestinationRule",
         "spec.trafficPolicy.connectionPool.http.useClientProtocol",
         "warning",
         rule("{connectionPool: {http: {useClientProtocol: true}}}"),

@@ -6,18 +6,12 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from upstream_endpoints import endpoints
 
-from hauberk_core.upstream.balance import Balancer, WeightedLeastRequest, WeightedRoundRobin
+from hauberk_core.upstream.balance import Balancer, RandomChoice, WeightedLeastRequest, WeightedRoundRobin
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 
 WEIGHTS = st.lists(st.integers(1, 50), min_size=1, max_size=8)
-
-
-def endpoints(*weights: int) -> list[UpstreamEndpoint]:
-    made = [UpstreamEndpoint("127.0.0.1", number, f"127.0.0.1:{number}", "") for number in range(1, len(weights) + 1)]
-    for endpoint, weight in zip(made, weights, strict=True):
-        endpoint.weight = weight
-    return made
 
 
 def picks(balancer: Balancer, among: list[UpstreamEndpoint], times: int) -> list[int]:
@@ -46,10 +40,13 @@ def test_who_comes_and_goes_disturbs_no_turn_order() -> None:
     assert counts[2] == pytest.approx(100, abs=2)
 
 
-@given(WEIGHTS, st.integers(0, 2**32))
-def test_with_nobody_busy_draws_have_the_proportion_of_the_weights(weights: list[int], seed: int) -> None:
+@pytest.mark.parametrize("kind", [RandomChoice, WeightedLeastRequest])
+@given(weights=WEIGHTS, seed=st.integers(0, 2**32))
+def test_with_nobody_busy_draws_have_the_proportion_of_the_weights(
+    kind: type[RandomChoice | WeightedLeastRequest], weights: list[int], seed: int
+) -> None:
     among = endpoints(*weights)
-    counts = Counter(picks(WeightedLeastRequest(random.Random(seed).random), among, 4000))
+    counts = Counter(picks(kind(random.Random(seed).random), among, 4000))
     for endpoint in among:
         assert counts[endpoint.port] / 4000 == pytest.approx(endpoint.weight / sum(weights), abs=0.06)
 

@@ -1,0 +1,127 @@
+"""How DestinationRules have endpoints chosen."""
+
+import re
+from pathlib import Path
+
+import pytest
+from resource_scenarios import service, sidecar_node, store_of, workload
+
+from hauberk_control.translate.translate import Translation, translate
+from hauberk_core.config import check_whole
+from hauberk_core.model import Cluster, Duration, HashBy
+
+CLUSTER = "outbound|9080||reviews.default.svc.cluster.local"
+MESH = service("reviews") + workload("reviews-v1", 20001, app="reviews", version="v1", account="reviews")
+
+
+def rule(load_balancer: str) -> str:
+    return f"""
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: reviews}}
+spec: {{host: reviews, trafficPolicy: {{loadBalancer: {load_balancer}}}}}
+"""
+
+
+def told(*texts: str) -> Translation:
+    translation = translate(store_of(MESH, *texts), sidecar_node(http_proxy_port=15099))
+    assert [mistake for mistake in check_whole(translation.snapshot, "") if mistake.severity == "error"] == []
+    return translation
+
+
+def cluster(load_balancer: str) -> Cluster:
+    translation = told(rule(load_balancer))
+    assert translation.problems == ()
+    return translation.snapshot.clusters[CLUSTER]
+
+
+@pytest.mark.parametrize(
+    ("simple", "kind"),
+    [
+        ("RANDOM", "random"),
+        ("ROUND_ROBIN", "round_robin"),
+        ("LEAST_REQUEST", "least_request"),
+        ("LEAST_CONN", "least_request"),
+        ("UNSPECIFIED", "least_request"),
+    ],
+)
+def test_without_anything_to_hash_by(simple: str, kind: str) -> None:
+    found = cluster(f"{{simple: {simple}}}")
+    assert (found.load_balancing, found.hash_by) == (kind, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "by"),
+    [
+        ("httpHeaderName: End-User", HashBy(header="end-user")),
+        ("httpQueryParameterName: user", HashBy(query="user")),
+        ("useSourceIp: true", HashBy(source_address=True)),
+        ("httpCookie: {name: user}", HashBy(cookie="user")),
+        (
+            "httpCookie: {name: user, path: /shop, ttl: 0s}",
+            HashBy(cookie="user", cookie_path="/shop", cookie_lifetime=Duration(0.0)),
+        ),
+    ],
+)
+def test_what_is_hashed_by(text: str, by: HashBy) -> None:
+    found = cluster(f"{{consistentHash: {{{text}}}}}")
+    assert (found.load_balancing, found.hash_by, found.hash_table_size) == ("ring_hash", by, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "size"),
+    [
+        ("ringHash: {}", "ring_hash", 0),
+        ("ringHash: {minimumRingSize: 5}", "ring_hash", 5),
+        ("minimumRingSize: 6", "ring_hash", 6),
+        ("maglev: {}", "maglev", 0),
+        ("maglev: {tableSize: 1021}", "maglev", 1021),
+    ],
+)
+def test_how_tables_are_made(text: str, kind: str, size: int) -> None:
+    found = cluster(f"{{consistentHash: {{useSourceIp: true, {text}}}}}")
+    assert (found.load_balancing, found.hash_table_size) == (kind, size)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "size"),
+    [
+        ("maglev: {tableSize: 5000011}", "maglev.tableSize", 65537),
+        ("ringHash: {minimumRingSize: 20000}", "ringHash.minimumRingSize", 16384),
+        ("minimumRingSize: 20000", "minimumRingSize", 16384),
+    ],
+)
+def test_tables_that_are_too_large_are_made_as_large_as_they_are_made(text: str, place: str, size: int) -> None:
+    translation = told(rule(f"{{consistentHash: {{useSourceIp: true, {text}}}}}"))
+    [problem] = translation.problems
+    assert (problem.path, problem.severity) == (f"spec.trafficPolicy.loadBalancer.consistentHash.{place}", "warning")
+    assert translation.snapshot.clusters[CLUSTER].hash_table_size == size
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("useSourceIp: false", "useSourceIp"),
+        ("httpHeaderName: a b", "httpHeaderName"),
+        ("httpQueryParameterName: ''", "httpQueryParameterName"),
+        ("httpCookie: {name: a;b}", "httpCookie"),
+        ("httpCookie: {name: a, path: shop}", "httpCookie"),
+        ("useSourceIp: true, maglev: {tableSize: 1000}", "maglev.tableSize"),
+    ],
+)
+def test_what_is_wrong_refuses_the_rule(text: str, place: str) -> None:
+    translation = told(rule(f"{{consistentHash: {{{text}}}}}"))
+    [problem] = translation.problems
+    assert (problem.path, problem.severity) == (f"spec.trafficPolicy.loadBalancer.consistentHash.{place}", "error")
+    assert translation.snapshot.clusters[CLUSTER].load_balancing == "least_request"
+
+
+def test_what_the_page_shows_is_done(repository: Path) -> None:
+    page = (repository / "docs/how-to/load-balancing.md").read_text()
+    kinds = []
+    for text in re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        translation = told("\n---\n" + text)
+        assert translation.problems == ()
+        kinds.append(translation.snapshot.clusters[CLUSTER].load_balancing)
+    assert kinds == ["round_robin", "maglev"]
