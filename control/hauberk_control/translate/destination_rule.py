@@ -66,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             load_balancing=self.balancing.load_balancing,
             hash_by=self.balancing.hash_by,
             hash_table_size=self.balancing.hash_table_size,
+            warmup=self.balancing.warmup,
             connect_timeout=self.connect_timeout,
             idle_timeout=self.idle_timeout,
             max_connections=min(self.max_connections, _MOST) or cluster.max_connections,

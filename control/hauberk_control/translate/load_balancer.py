@@ -6,7 +6,7 @@ import msgspec
 
 from hauberk_core.model import syntax
 from hauberk_core.model.check_hashing import is_prime, next_prime
-from hauberk_core.model.cluster import LARGEST_HASH_RING, LARGEST_HASH_TABLE, HashBy
+from hauberk_core.model.cluster import LARGEST_HASH_RING, LARGEST_HASH_TABLE, HashBy, Warmup
 from hauberk_core.model.duration import LONGEST_SECONDS, Duration
 from hauberk_core.model.errors import Path
 from hauberk_core.model.mistake import Mistake
@@ -18,12 +18,18 @@ _SIMPLE: Final[dict[str | None, Kind]] = {"ROUND_ROBIN": "round_robin", "RANDOM"
 """LEAST_REQUEST and everything else is `least_request`."""
 
 
+_SHORTEST_WARMUP: Final = 1.0
+_WHOLE_PERCENT: Final = 100
+_MOST_AGGRESSION: Final = 100
+
+
 class Balancing(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a cluster's settings that says it."""
 
     load_balancing: Kind = "least_request"
     hash_by: HashBy | None = None
     hash_table_size: int = 0
+    warmup: Warmup | None = None
 
 
 def balancing(load_balancer: LoadBalancer | None) -> Balancing:
@@ -32,12 +38,28 @@ def balancing(load_balancer: LoadBalancer | None) -> Balancing:
         return Balancing()
     hashed = load_balancer.consistent_hash
     if hashed is None:
-        return Balancing(load_balancing=_SIMPLE.get(load_balancer.simple, "least_request"))
+        kind = _SIMPLE.get(load_balancer.simple, "least_request")
+        return Balancing(load_balancing=kind, warmup=None if kind == "random" else _warmup(load_balancer))
     if hashed.maglev is not None:
         size = min(hashed.maglev.table_size or 0, LARGEST_HASH_TABLE)
         return Balancing(load_balancing="maglev", hash_by=_hash_by(hashed), hash_table_size=size)
     size = min(_ring_size(hashed) or 0, LARGEST_HASH_RING)
     return Balancing(load_balancing="ring_hash", hash_by=_hash_by(hashed), hash_table_size=size)
+
+
+def _warmup(load_balancer: LoadBalancer) -> Warmup | None:
+    told = load_balancer.warmup
+    seconds = told.duration if told is not None else load_balancer.warmup_duration_secs
+    if seconds is None:
+        return None
+    warmup = Warmup(duration=Duration(min(max(seconds.seconds, _SHORTEST_WARMUP), LONGEST_SECONDS)))
+    if told is None:
+        return warmup
+    return msgspec.structs.replace(
+        warmup,
+        minimum_percent=warmup.minimum_percent if told.minimum_percent is None else told.minimum_percent,
+        aggression=warmup.aggression if told.aggression is None else told.aggression,
+    )
 
 
 def _ring_size(hashed: ConsistentHash) -> int | None:
@@ -60,19 +82,36 @@ def check_load_balancer(load_balancer: LoadBalancer | None, path: Path, mistakes
     """Append what is wrong with it, and as warnings what the proxy does not do."""
     if load_balancer is None:
         return
-    for field, value in (
-        ("localityLbSetting", load_balancer.locality_lb_setting),
-        ("warmupDurationSecs", load_balancer.warmup_duration_secs),
-        ("warmup", load_balancer.warmup),
-    ):
-        if value is not None:
-            message = f"{field} is not done yet and has no effect"
-            mistakes.append(Mistake((*path, field), message, "leave it out until it is supported", "warning"))
+    if load_balancer.locality_lb_setting is not None:
+        message = "localityLbSetting is not done yet and has no effect"
+        mistakes.append(Mistake((*path, "localityLbSetting"), message, "leave it out until it is supported", "warning"))
+    _check_warmup(load_balancer, path, mistakes)
     if load_balancer.simple == "PASSTHROUGH":
         message = "PASSTHROUGH is not done yet: the endpoint with the fewest requests is taken"
         mistakes.append(Mistake((*path, "simple"), message, "write LEAST_REQUEST, ROUND_ROBIN or RANDOM", "warning"))
     if load_balancer.consistent_hash is not None:
         _check_hash(load_balancer.consistent_hash, (*path, "consistentHash"), mistakes)
+
+
+def _check_warmup(load_balancer: LoadBalancer, path: Path, mistakes: list[Mistake]) -> None:
+    told = load_balancer.warmup
+    for field, duration in (
+        (("warmup", "duration"), told.duration if told is not None else None),
+        (("warmupDurationSecs",), load_balancer.warmup_duration_secs),
+    ):
+        if duration is None:
+            continue
+        if load_balancer.consistent_hash is not None or load_balancer.simple == "RANDOM":
+            message = "new endpoints begin with a small share by LEAST_REQUEST and ROUND_ROBIN only: no effect"
+            mistakes.append(Mistake((*path, field[0]), message, "remove it, or choose one of these two", "warning"))
+        elif duration.seconds < _SHORTEST_WARMUP:
+            mistakes.append(Mistake((*path, *field), "too short a time to grow in", "write at least 1s"))
+    if told is not None and told.minimum_percent is not None and not 0 < told.minimum_percent <= _WHOLE_PERCENT:
+        message = f"{told.minimum_percent} is no share in percent"
+        mistakes.append(Mistake((*path, "warmup", "minimumPercent"), message, "write a number above 0, at most 100"))
+    if told is not None and told.aggression is not None and not 1 <= told.aggression <= _MOST_AGGRESSION:
+        message = f"{told.aggression} is no aggression"
+        mistakes.append(Mistake((*path, "warmup", "aggression"), message, f"write a number from 1 to {_MOST_AGGRESSION}"))
 
 
 def _check_hash(hashed: ConsistentHash, path: Path, mistakes: list[Mistake]) -> None:

@@ -3,7 +3,7 @@
 Only re-exports; each concept has a module of its own.
 """
 
-from hauberk_core.model.cluster import Cluster, Endpoint, HashBy, TcpKeepalive
+from hauberk_core.model.cluster import Cluster, Endpoint, HashBy, TcpKeepalive, Warmup
 from hauberk_core.model.decision import Decision
 from hauberk_core.model.duration import Duration
 from hauberk_core.model.listener import FilterChain, HttpLimits, HttpTimeouts, Listener
@@ -51,5 +51,6 @@ __all__ = [
     "TransportConfig",
     "ValueMatch",
     "VirtualHost",
+    "Warmup",
     "WeightedCluster",
 ]

@@ -264,6 +264,16 @@ def _check_transport(transport: TransportConfig, snapshot: Snapshot, path: Path,
                 mistakes.append(Mistake((*path, member), message, 'add "security": "tls", or remove it'))
 
 
+def _check_warmup(cluster: Cluster, path: Path, mistakes: list[Mistake]) -> None:
+    if cluster.warmup is None:
+        return
+    if cluster.load_balancing not in ("least_request", "round_robin"):
+        message = f"new endpoints begin with a small share by least_request and round_robin, not by {cluster.load_balancing}"
+        mistakes.append(Mistake((*path, "warmup"), message, "remove it, or choose one of these two"))
+    if cluster.warmup.duration.seconds < 1:
+        mistakes.append(Mistake((*path, "warmup", "duration"), "too short a time to grow in", "write at least 1s"))
+
+
 def _check_cluster(cluster: Cluster, snapshot: Snapshot, path: Path, mistakes: list[Mistake]) -> None:
     check_reach(cluster, path, mistakes)
     if not cluster.endpoints and cluster.reach == "endpoints":
@@ -285,6 +295,7 @@ def _check_cluster(cluster: Cluster, snapshot: Snapshot, path: Path, mistakes: l
             message = f"endpoint {first} has the same address"
             mistakes.append(Mistake(place, message, "remove one; shares are set by the weights of a route's backends", "warning"))
     check_hashing(cluster, path, mistakes)
+    _check_warmup(cluster, path, mistakes)
     _check_calling_transport(cluster.transport, snapshot, (*path, "transport"), mistakes)
     check_plugins(cluster.plugins, path, mistakes)
     for name, value in cluster.labels.items():

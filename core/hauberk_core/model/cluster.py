@@ -41,6 +41,17 @@ class HashBy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Of that cookie."""
 
 
+class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How the share of a new endpoint grows (slow start)."""
+
+    duration: Duration
+    """Until it has its whole share; at least `1s`."""
+    minimum_percent: Annotated[float, msgspec.Meta(gt=0, le=100)] = 10.0
+    """Of its share, that it has at once. Envoy's default."""
+    aggression: Annotated[float, msgspec.Meta(ge=1, le=100)] = 1.0
+    """1: it grows evenly; more: faster at the beginning."""
+
+
 class TcpKeepalive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Probes of the kernel on connections where nothing moves; 0: as the system has it."""
 
@@ -69,6 +80,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What `ring_hash` and `maglev` go by. A request that lacks it goes anywhere."""
     hash_table_size: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_HASH_TABLE)] = 0
     """`maglev`: entries of its table, a prime; 0: 65537. `ring_hash`: the fewest places on its ring, at most 16384; 0: 1024."""
+    warmup: Warmup | None = None
+    """For `least_request` and `round_robin`: endpoints that come beside others begin with a small share; absent: they do not."""
     transport: TransportConfig = TransportConfig()
     """How its connections are secured."""
     codec: Literal["strict", "h11"] = "strict"

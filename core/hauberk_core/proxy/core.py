@@ -20,6 +20,7 @@ from hauberk_core.net.loop import Loop
 from hauberk_core.net.named_peer import NamedPeerSecurity
 from hauberk_core.net.tls import TlsSecurity
 from hauberk_core.net.transport import Security, Transport
+from hauberk_core.net.wheel import Timer, TimerOwner
 from hauberk_core.observe.access_log import AccessLogWriter
 from hauberk_core.observe.date import HttpDate
 from hauberk_core.observe.json_line import JsonLine
@@ -48,6 +49,7 @@ from hauberk_core.upstream.destinations import ClusterFactory, OriginalDestinati
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.meters import UpstreamMeters
 from hauberk_core.upstream.settings import ClusterSettings
+from hauberk_core.upstream.slow_start import SlowStart
 
 # Of a chain that routes nothing.
 _NO_TABLE: Final = compile_table(RouteTable())
@@ -348,6 +350,9 @@ class ClusterRuntime(NameWatcher):
         self._random: Final = random
         self._addresses: list[Address] = []
         self._hosts: dict[str, list[str]] = {}
+        self._slow_start: SlowStart | None = None
+        self._growing = False
+        self._growth: Final = Timer(_Growth(self))
 
     def configure(self, config: Cluster) -> None:
         """Follow `config` from now on."""
@@ -368,7 +373,12 @@ class ClusterRuntime(NameWatcher):
         if self.destinations is not None:
             for cluster in self.destinations.clusters():
                 cluster.settings = settings
-        self.cluster.set_balancer(self._new_balancer())
+        warmup = config.warmup
+        self._slow_start = None
+        self._growing = False
+        if warmup is not None:
+            self._slow_start = SlowStart(warmup.duration.seconds, warmup.minimum_percent, warmup.aggression)
+        self.cluster.set_balancer(self._new_balancer({endpoint.weight for endpoint in config.endpoints}))
         self._addresses = [parse_address(endpoint.address) for endpoint in config.endpoints]
         names = {address.host for address in self._addresses if not _is_numeric(address.host)}
         for name in list(self._hosts):
@@ -379,13 +389,13 @@ class ClusterRuntime(NameWatcher):
             self._resolver.watch(name, self)
         self._set_endpoints()
 
-    def _new_balancer(self) -> Balancer:
+    def _new_balancer(self, weights: set[int]) -> Balancer:
+        """What chooses among endpoints of these weights."""
         by = self.config.hash_by
         if by is not None:
             return self._hashing(by)
         if self.config.load_balancing == "random":
             return RandomChoice(self._random)
-        weights = {endpoint.weight for endpoint in self.config.endpoints}
         in_turn = self.config.load_balancing == "round_robin"
         if len(weights) > 1:
             return WeightedRoundRobin() if in_turn else WeightedLeastRequest(self._random)
@@ -423,6 +433,7 @@ class ClusterRuntime(NameWatcher):
         for address in self._addresses:
             if not _is_numeric(address.host):
                 self._resolver.unwatch(address.host, self)
+        self.cluster.loop.wheel.drop(self._growth)
         self.cluster.retire()
         if self.destinations is not None:
             self.destinations.retire()
@@ -443,11 +454,44 @@ class ClusterRuntime(NameWatcher):
                 continue
             for host in hosts:
                 text = f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
-                endpoint = known.get(text) or UpstreamEndpoint(host, address.port, text, address.host)
+                endpoint = known.get(text)
+                if endpoint is None:
+                    endpoint = UpstreamEndpoint(host, address.port, text, address.host)
+                    endpoint.since = self.cluster.loop.clock.now()
                 endpoint.source = source_for(host, self.config.source_addresses)
                 endpoint.weight = max(configured.weight, endpoint.weight if text in endpoints else 0)
                 endpoints[text] = endpoint
-        self.cluster.set_endpoints(list(endpoints.values()), resolving)
+        made = list(endpoints.values())
+        if self._slow_start is not None:
+            self._grow(self._slow_start, made)
+        self.cluster.set_endpoints(made, resolving)
+
+    def _grow(self, slow_start: SlowStart, endpoints: list[UpstreamEndpoint]) -> None:
+        """Give endpoints the shares that they have now, and look again while some are growing."""
+        loop = self.cluster.loop
+        now = loop.clock.now()
+        growing = slow_start.scale(endpoints, now)
+        if growing:
+            loop.wheel.arm(self._growth, now + slow_start.step_seconds())
+        weights = {endpoint.weight for endpoint in endpoints}
+        weighted = isinstance(self.cluster.balancer, WeightedRoundRobin | WeightedLeastRequest)
+        # What a balancer remembers is of the scale that the weights had.
+        if growing != self._growing or (len(weights) > 1) != weighted:
+            self._growing = growing
+            self.cluster.set_balancer(self._new_balancer(weights))
+
+    def grow(self) -> None:
+        """Shares of new endpoints may have grown."""
+        if self._slow_start is not None:
+            self._set_endpoints()
+
+
+class _Growth(TimerOwner):
+    def __init__(self, runtime: ClusterRuntime) -> None:
+        self._runtime: Final = runtime
+
+    def timed_out(self, timer: Timer) -> None:
+        self._runtime.grow()
 
 
 class _Clusters(ClusterFactory):

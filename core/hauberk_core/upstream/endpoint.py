@@ -20,5 +20,7 @@ class UpstreamEndpoint:
         """The address of this machine that connections to it come from; empty: any."""
         self.weight: int = 1
         """Its part of the requests, in proportion to the others'."""
+        self.since: float = 0.0
+        """When it came, in the loop's seconds."""
         self.retired = False
         """No snapshot names it any more: connections are closed instead of being kept."""

@@ -8,7 +8,7 @@ from resource_scenarios import service, sidecar_node, store_of, workload
 
 from hauberk_control.translate.translate import Translation, translate
 from hauberk_core.config import check_whole
-from hauberk_core.model import Cluster, Duration, HashBy
+from hauberk_core.model import Cluster, Duration, HashBy, Warmup
 
 CLUSTER = "outbound|9080||reviews.default.svc.cluster.local"
 MESH = service("reviews") + workload("reviews-v1", 20001, app="reviews", version="v1", account="reviews")
@@ -70,6 +70,39 @@ def test_what_is_hashed_by(text: str, by: HashBy) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "warmup"),
+    [
+        ("warmup: {duration: 30s}", Warmup(duration=Duration(30.0))),
+        ("warmupDurationSecs: 30s", Warmup(duration=Duration(30.0))),
+        (
+            "warmup: {duration: 1s, minimumPercent: 5, aggression: 2}, simple: ROUND_ROBIN",
+            Warmup(duration=Duration(1.0), minimum_percent=5, aggression=2),
+        ),
+    ],
+)
+def test_how_new_endpoints_grow(text: str, warmup: Warmup) -> None:
+    assert cluster(f"{{{text}}}").warmup == warmup
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "severity"),
+    [
+        ("warmup: {duration: 10ms}", "warmup.duration", "error"),
+        ("warmupDurationSecs: 0s", "warmupDurationSecs", "error"),
+        ("warmup: {duration: 5s, minimumPercent: 0}", "warmup.minimumPercent", "error"),
+        ("warmup: {duration: 5s, aggression: 0.5}", "warmup.aggression", "error"),
+        ("simple: RANDOM, warmup: {duration: 5s}", "warmup", "warning"),
+        ("consistentHash: {useSourceIp: true}, warmupDurationSecs: 5s", "warmupDurationSecs", "warning"),
+    ],
+)
+def test_growth_that_cannot_be(text: str, place: str, severity: str) -> None:
+    translation = told(rule(f"{{{text}}}"))
+    [problem] = translation.problems
+    assert (problem.path, problem.severity) == (f"spec.trafficPolicy.loadBalancer.{place}", severity)
+    assert translation.snapshot.clusters[CLUSTER].warmup is None
+
+
+@pytest.mark.parametrize(
     ("text", "kind", "size"),
     [
         ("ringHash: {}", "ring_hash", 0),
@@ -124,4 +157,4 @@ def test_what_the_page_shows_is_done(repository: Path) -> None:
         translation = told("\n---\n" + text)
         assert translation.problems == ()
         kinds.append(translation.snapshot.clusters[CLUSTER].load_balancing)
-    assert kinds == ["round_robin", "maglev"]
+    assert kinds == ["round_robin", "least_request", "maglev"]

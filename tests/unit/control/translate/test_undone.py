@@ -118,9 +118,6 @@ FIELDS = [
         rule("{loadBalancer: {localityLbSetting: {enabled: true}}}"),
     ),
     Written(
-        "DestinationRule", "spec.trafficPolicy.loadBalancer.warmup", "warning", rule("{loadBalancer: {warmup: {duration: 5s}}}")
-    ),
-    Written(
         "DestinationRule",
         "spec.trafficPolicy.connectionPool.http.useClientProtocol",
         "warning",
