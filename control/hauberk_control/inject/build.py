@@ -119,7 +119,9 @@ def _given_proxy(spec: JsonObject) -> JsonObject:
     """What the pod says of the proxy's container: our own of an earlier pass, what its author wants different, or nothing."""
     everything = [*as_objects(spec.get("initContainers")), *as_objects(spec.get("containers"))]
     given = named(everything, PROXY_CONTAINER) or named(everything, ISTIO_PROXY) or {}
-    changed = {name: value for name, value in given.items() if name != "image" or value not in {"", AUTO_IMAGE}}
+    # The API server has filled in a policy for `auto` too: Always, because that has no tag.
+    chosen_here = ("image", "imagePullPolicy") if given.get("image", "") in {"", AUTO_IMAGE} else ()
+    changed = {name: value for name, value in given.items() if name not in chosen_here}
     return {**changed, "name": PROXY_CONTAINER}
 
 

@@ -158,6 +158,21 @@ def test_a_gateway_that_does_not_say_which_is_found_by_its_service() -> None:
     assert {"name": "HAUBERK_GATEWAY", "value": ""} in proxy["env"]
 
 
+def test_an_image_that_is_chosen_here_is_fetched_as_the_settings_say() -> None:
+    container = {"name": "istio-proxy", "image": "auto", "imagePullPolicy": "Always"}
+    pod: dict[str, Any] = {
+        "metadata": {"annotations": {"inject.istio.io/templates": "gateway"}},
+        "spec": {"containers": [container]},
+    }
+    for image, policy in (("auto", "IfNotPresent"), ("mine:1", "Always")):
+        container["image"] = image
+        pod["spec"]["containers"][0]["name"] = "istio-proxy" if image == "auto" else "hauberk-proxy"
+        injected = inject(pod, SHOP, ProxySettings(), Cluster())
+        assert isinstance(injected, Injected)
+        (proxy,) = apply_patch(pod, msgspec.to_builtins(injected.patch))["spec"]["containers"]
+        assert proxy["imagePullPolicy"] == policy
+
+
 def test_a_container_with_the_name_of_ours() -> None:
     with pytest.raises(InjectionRefused, match="rename the container"):
         inject({"spec": {"containers": [{"name": "hauberk-init"}]}}, SHOP, ProxySettings(), Cluster())
