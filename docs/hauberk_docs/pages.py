@@ -1,5 +1,6 @@
 """Which pages there are."""
 
+from hauberk_docs.alerts import alerts_page
 from hauberk_docs.chart_values import chart_values_page
 from hauberk_docs.commands import commands_page
 from hauberk_docs.configuration import configuration_page
@@ -17,6 +18,7 @@ def pages() -> dict[str, str]:
         "configuration.md": configuration_page(),
         "injection.md": injection_page(),
         "output.md": output_page(),
+        "alerts.md": alerts_page(),
         "metrics.md": metrics_page(),
         "reasons.md": reasons_page(),
     }

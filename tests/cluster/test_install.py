@@ -32,7 +32,7 @@ control:
   tolerations: [{operator: Exists}]
   resources: {requests: {cpu: 1}}
 gateways: {replicas: 2, priorityClass: high}
-monitoring: {serviceMonitor: true, podMonitor: true, labels: {release: p}}
+monitoring: {serviceMonitor: true, podMonitor: true, alerts: true, dashboards: true, labels: {release: p}}
 cni: {enabled: true}
 networkPolicy: false
 disruptionBudget: false

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hauberk_cli.install.objects.definitions import definitions
+from hauberk_cli.install.objects.monitoring import MONITORING_FILES
 from hauberk_cli.install.objects.naming import Part
 from hauberk_cli.install.objects.parts import ALL_HELPERS, installed_parts
 from hauberk_cli.install.values import Values, plain_values
@@ -31,6 +32,7 @@ def chart_files() -> dict[str, str]:
         ),
         "crds/definitions.yaml": _NOTE + "".join([f"---\n{write_yaml(manifest)}" for manifest in definitions()]),
     }
+    files |= {file.name: file.text for file in MONITORING_FILES}
     for name, parts in installed_parts().items():
         files[f"templates/{name}.yaml"] = "".join([_template(part) for part in parts])
     return files

@@ -106,6 +106,34 @@ class Json(Expression):
         return f"({operand(self._value)} | toJson)"
 
 
+class ChartFile(Expression):
+    """The text of a file that the chart has beside its templates: Helm does not look for templates of its own in there."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name: Final = name
+        self.text: Final = text
+
+    def resolve(self, release: Release) -> object:
+        return self.text
+
+    def helm(self) -> str:
+        return f"(.Files.Get {json.dumps(self.name)})"
+
+
+class ChartData(ChartFile):
+    """What such a file says, as an object."""
+
+    def __init__(self, name: str, value: Mapping[str, object]) -> None:
+        super().__init__(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        self._value: Final = value
+
+    def resolve(self, release: Release) -> object:
+        return self._value
+
+    def helm(self) -> str:
+        return f"({super().helm()} | fromJson)"
+
+
 class Merged(Expression):
     """A map of somebody's own, under one of ours."""
 

@@ -87,14 +87,20 @@ class CniValues(Part, frozen=True, kw_only=True):
 
 
 class MonitoringValues(Part, frozen=True, kw_only=True):
-    """Objects for the Prometheus operator; they need its resource definitions."""
+    """Objects for the Prometheus operator, which need its resource definitions, and dashboards for Grafana."""
 
     service_monitor: bool = False
     """For control."""
     pod_monitor: bool = False
     """For every proxy."""
+    alerts: bool = False
+    """Rules for alerts (PrometheusRule)."""
+    dashboards: bool = False
+    """ConfigMaps with dashboards: of the mesh, services, workloads, gateways and control."""
+    dashboard_labels: Labels = msgspec.field(default_factory=lambda: {"grafana_dashboard": "1"})
+    """By which Grafana's side container finds them."""
     labels: Labels = msgspec.field(default_factory=dict)
-    """By which a Prometheus chooses its monitors."""
+    """By which a Prometheus chooses its monitors and rules."""
     interval: str = "15s"
 
 

@@ -1,5 +1,7 @@
 """What an installation is made of."""
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from hauberk_cli.install.reading import read_values
 from hauberk_cli.install.render import manifests, render
 from hauberk_cli.install.values import Values
 from hauberk_control.proxy_settings import ProxySettings, read_settings
+from hauberk_core import pod
 from hauberk_core.resources.one_document import read_one_document
 
 
@@ -98,6 +101,35 @@ def test_monitors_are_made_when_asked_for() -> None:
     made = _made("monitoring.serviceMonitor=true", "monitoring.podMonitor=true", "monitoring.labels={release: prometheus}")
     assert made["ServiceMonitor", "hauberk-control"]["metadata"]["labels"]["release"] == "prometheus"
     assert made["PodMonitor", "hauberk-control"]["spec"]["namespaceSelector"] == {"any": True}
+
+
+def test_monitors_choose_what_there_is() -> None:
+    made = _made("monitoring.serviceMonitor=true", "monitoring.podMonitor=true")
+    monitor, service = made["ServiceMonitor", "hauberk-control"]["spec"], made["Service", "hauberk-control"]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    ports = {port["name"]: port["port"] for port in service["spec"]["ports"]}
+    assert ports[monitor["endpoints"][0]["port"]] == pod.CONTROL_METRICS_PORT
+    (endpoint,) = made["PodMonitor", "hauberk-control"]["spec"]["podMetricsEndpoints"]
+    keep, six, four, job = endpoint["relabelings"]
+    assert (keep["action"], keep["regex"]) == ("keep", pod.PROXY_CONTAINER)
+    for rule, address, scraped in ((four, "10.1.2.3", "10.1.2.3:15020"), (six, "fd00::1", "[fd00::1]:15020")):
+        found = re.fullmatch(rule["regex"], address)
+        assert found is not None
+        assert rule["replacement"].replace("$1", found[1]) == scraped
+    assert job["replacement"] == "hauberk-proxy"
+
+
+def test_dashboards_and_alerts_are_made_when_asked_for() -> None:
+    assert not [name for kind, name in _made() if kind == "PrometheusRule" or "dashboard" in name]
+    made = _made("monitoring.dashboards=true", "monitoring.alerts=true", "monitoring.dashboardLabels={board: mesh}")
+    (group,) = made["PrometheusRule", "hauberk-control"]["spec"]["groups"]
+    assert len(group["rules"]) > 10
+    pages = [manifest for (_, name), manifest in made.items() if name.startswith("hauberk-dashboard-")]
+    assert len(pages) == 5
+    for page in pages:
+        assert page["metadata"]["labels"]["board"] == "mesh"
+        (text,) = page["data"].values()
+        assert json.loads(text)["panels"]
 
 
 def test_the_nodes_part_in_capture_is_kept_out_of_controls_namespace() -> None:
