@@ -79,7 +79,7 @@ apiVersion: v1
 kind: Secret
 metadata: {{name: {name}, namespace: {namespace}}}
 type: {type_}
-data: {{tls.crt: {entry(chain)}, tls.key: {entry(key)}}}
+data: {{tls.crt: "{entry(chain)}", tls.key: "{entry(key)}"}}
 """
 
 

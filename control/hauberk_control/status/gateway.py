@@ -10,7 +10,7 @@ from hauberk_control.status.listeners import listener_statuses
 from hauberk_control.status.rollout import PROGRAMMED, gateway_programmed
 from hauberk_control.status.route import attached_routes
 from hauberk_control.store import key_of
-from hauberk_control.translate.certificate import Unfound
+from hauberk_control.translate.certificate import Found
 from hauberk_control.translate.frontend_tls import is_insecure
 from hauberk_control.translate.gateway_listener import ListenerState
 from hauberk_control.translate.view import View
@@ -114,9 +114,10 @@ def _references(gateway: Gateway, view: View, states: Sequence[ListenerState]) -
     """What the Gateway itself refers to, and its listeners."""
     generation = gateway.metadata.generation
     shown = view.client_certificate(gateway)
-    if isinstance(shown, Unfound):
-        reason = "InvalidClientCertificateRef" if shown.permitted else "RefNotPermitted"
-        return fails("ResolvedRefs", reason, generation, f"{shown.message}: {shown.hint}")
+    trouble = shown.trouble if isinstance(shown, Found) else shown
+    if trouble is not None:
+        reason = "InvalidClientCertificateRef" if trouble.permitted else "RefNotPermitted"
+        return fails("ResolvedRefs", reason, generation, f"{trouble.message}: {trouble.hint}")
     own = [state for state in states if state.owner is gateway]
     unresolved = [state.spec.name for state in own if any(trouble.aspect == "ResolvedRefs" for trouble in state.troubles)]
     if unresolved:

@@ -40,12 +40,34 @@ def read_pem(secret: Secret) -> CertificatePem:
     return CertificatePem(chain, key)
 
 
+class Held(NamedTuple):
+    """What a Secret gives."""
+
+    uid: str
+    """The Secret's: another one of the same name begins anew."""
+    pem: CertificatePem | None
+    """Where its present content is no use, what it held before; None: it never held anything of use."""
+    fault: str
+    """Why its present content is no use; empty: it is."""
+
+
+def hold(secret: Secret, before: Held | None) -> Held:
+    """Read a Secret. Half of a renewal, or a mistake in one, takes nothing from who is served with what was there before."""
+    uid = secret.metadata.uid
+    try:
+        return Held(uid, read_pem(secret), "")
+    except WrongSecret as error:
+        return Held(uid, before.pem if before is not None and before.uid == uid else None, str(error))
+
+
 class Found(NamedTuple):
     """A certificate that a reference leads to."""
 
     name: str
     """What the snapshot calls it."""
     pem: CertificatePem
+    trouble: "Unfound | None" = None
+    """Why it is what the Secret held before, if it is."""
 
 
 class Unfound(NamedTuple):
@@ -58,11 +80,11 @@ class Unfound(NamedTuple):
 
 
 def find_certificate(
-    owner: Resource, reference: SecretObjectReference, store: Store, grants: Grants, pem: Callable[[Secret], CertificatePem]
+    owner: Resource, reference: SecretObjectReference, store: Store, grants: Grants, read: Callable[[Secret], Held]
 ) -> Found | Unfound:
     """Look up the certificate that an object refers to.
 
-    Args: pem - reads a Secret as `read_pem` does, perhaps from memory; raises WrongSecret.
+    Args: read - reads a Secret as `hold` does, with what it gave before.
     """
     own = owner.metadata.namespace
     namespace = reference.namespace or own
@@ -77,8 +99,11 @@ def find_certificate(
     secret = store.get(Secret, namespace, reference.name)
     if secret is None:
         return Unfound(True, f"there is no Secret {name}", "correct the name, or add the Secret")
-    try:
-        return Found(name, pem(secret))
-    except WrongSecret as error:
-        message = f"the Secret {name} is no use: {error}"
-        return Unfound(True, message, "put a PEM certificate and its PEM key into it")
+    held = read(secret)
+    if not held.fault and held.pem is not None:
+        return Found(name, held.pem)
+    serving = "" if held.pem is None else "; what it held before is used as long as control runs"
+    trouble = Unfound(
+        True, f"the Secret {name} is no use: {held.fault}{serving}", "put a PEM certificate and its PEM key into it"
+    )
+    return trouble if held.pem is None else Found(name, held.pem, trouble)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from hauberk_control.store import Store
-from hauberk_control.translate.certificate import Unfound, find_certificate
+from hauberk_control.translate.certificate import Found, Held, Unfound, find_certificate
 from hauberk_control.translate.frontend_tls import Validation, frontend_validation
 from hauberk_control.translate.manual_gateways import Surroundings
 from hauberk_control.translate.reference import Grants
@@ -87,15 +87,15 @@ def examine(
     sets: Sequence[ListenerSet],
     store: Store,
     grants: Grants,
-    pem: Callable[[Secret], CertificatePem],
+    read: Callable[[Secret], Held],
     around: Surroundings = Surroundings(),  # noqa: B008 - immutable
 ) -> tuple[ListenerState, ...]:
     """Look at all listeners of a Gateway, then at those of its sets.
 
     The Gateway's own serve neither where two of them conflict; of others the one that goes first serves.
 
-    Args: sets - the first goes before the others; pem - reads a Secret as `certificate.read_pem` does, perhaps from memory;
-        raises WrongSecret; around - other Gateways that the same pods serve.
+    Args: sets - the first goes before the others; read - reads a Secret as `certificate.hold` does, with what it gave before;
+        around - other Gateways that the same pods serve.
     """
     own = gateway.spec.listeners
     taken = _Taken()
@@ -121,7 +121,7 @@ def examine(
         certificates: tuple[tuple[str, CertificatePem], ...] = ()
         clients = Validation()
         if _ends_tls(one):
-            certificates = _certificates(owner, one, store, grants, pem, troubles)
+            certificates = _certificates(owner, one, store, grants, read, troubles)
         if one.protocol == "HTTPS":
             if one.port not in validations:
                 validations[one.port] = frontend_validation(gateway, one.port, store, grants)
@@ -207,7 +207,7 @@ def _certificates(
     listener: GatewayListener,
     store: Store,
     grants: Grants,
-    pem: Callable[[Secret], CertificatePem],
+    read: Callable[[Secret], Held],
     troubles: list[Trouble],
 ) -> tuple[tuple[str, CertificatePem], ...]:
     """The certificates that could be found; what is wrong with others goes to `troubles`."""
@@ -218,10 +218,11 @@ def _certificates(
         hint = "add tls.certificateRefs that name a Secret of the type kubernetes.io/tls"
         troubles.append(Trouble("ResolvedRefs", "InvalidCertificateRef", message, hint))
     for reference in references:
-        certificate = find_certificate(owner, reference, store, grants, pem)
-        if isinstance(certificate, Unfound):
-            reason = "InvalidCertificateRef" if certificate.permitted else "RefNotPermitted"
-            troubles.append(Trouble("ResolvedRefs", reason, certificate.message, certificate.hint))
-        else:
+        certificate = find_certificate(owner, reference, store, grants, read)
+        trouble = certificate if isinstance(certificate, Unfound) else certificate.trouble
+        if trouble is not None:
+            reason = "InvalidCertificateRef" if trouble.permitted else "RefNotPermitted"
+            troubles.append(Trouble("ResolvedRefs", reason, trouble.message, trouble.hint))
+        if isinstance(certificate, Found):
             found.append((certificate.name, certificate.pem))
     return tuple(found)

@@ -32,6 +32,11 @@ class Memory(Generic[Made]):
         self._kept[name] = (self._generation, sources, value)
         return value
 
+    def last(self, name: Hashable) -> Made | None:
+        """The value called `name`, whatever it was made of; None: it is not kept."""
+        found = self._kept.get(name)
+        return None if found is None else found[2]
+
     def next_generation(self) -> None:
         """The store has changed: forget what was not asked for during several changes."""
         self._generation += 1

@@ -9,7 +9,7 @@ from hauberk_control.translate.attachment import Attachment, attach
 from hauberk_control.translate.backend import Backend, Unresolved, resolve
 from hauberk_control.translate.backend_tls import BackendTlsPolicies
 from hauberk_control.translate.bound_routes import BoundRoutes
-from hauberk_control.translate.certificate import Found, Unfound, WrongSecret, find_certificate, read_pem
+from hauberk_control.translate.certificate import Found, Held, Unfound, find_certificate, hold
 from hauberk_control.translate.default_gateways import DefaultGateways
 from hauberk_control.translate.destination_rule import Caller, Rules
 from hauberk_control.translate.endpoints import Endpoints, Reached
@@ -25,7 +25,6 @@ from hauberk_control.translate.route_plan import RoutePlan, plan_route
 from hauberk_control.translate.security import Policies
 from hauberk_control.translate.service import Destination, Source, destination, host_name
 from hauberk_control.translate.undone import Fields, undone_findings
-from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.resources import DestinationRule, Gateway, GatewayClass, HTTPRoute, ListenerSet, Namespace, Secret, Service
@@ -46,7 +45,7 @@ class Memories:
 
     def __init__(self) -> None:
         self.plans: Final = Memory[RoutePlan]()
-        self.pems: Final = Memory[CertificatePem | WrongSecret]()
+        self.pems: Final = Memory[Held]()
         self.attachments: Final = Memory[Attachment]()
         self.reached: Final = Memory[tuple[tuple[Reached, ...], tuple[Finding, ...]]]()
         self.destinations: Final = Memory[Destination]()
@@ -140,15 +139,14 @@ class View:
         states = self._listeners.get(key)
         if states is None:
             sets, around = self.listener_sets.of(gateway), self.manual_gateways.around(gateway)
-            states = examine(gateway, sets, self.store, self.grants, self._pem, around)
+            states = examine(gateway, sets, self.store, self.grants, self._held, around)
             self._listeners[key] = states
         return states
 
-    def _pem(self, secret: Secret) -> CertificatePem:
-        kept = self._memories.pems.get(key_of(secret), (secret,), lambda: _pem_or_error(secret))
-        if isinstance(kept, WrongSecret):
-            raise kept
-        return kept
+    def _held(self, secret: Secret) -> Held:
+        key = key_of(secret)
+        memory = self._memories.pems
+        return memory.get(key, (secret,), lambda: hold(secret, memory.last(key)))
 
     def gateway_routes(self, gateway: Gateway) -> list[tuple[Route, ParentReference]]:
         """The routes of all kinds that name a Gateway, or a ListenerSet of it, as parent, and how."""
@@ -201,7 +199,7 @@ class View:
         backend = gateway.spec.tls.backend if gateway.spec.tls else None
         if backend is None or backend.client_certificate_ref is None:
             return None
-        return find_certificate(gateway, backend.client_certificate_ref, self.store, self.grants, self._pem)
+        return find_certificate(gateway, backend.client_certificate_ref, self.store, self.grants, self._held)
 
     def resolve(self, route: Route, reference: BackendObjectReference, in_mesh: bool = False) -> Backend | Unresolved:
         """What a backend of a route leads to. Args: in_mesh - for callers inside the mesh, those of a Service as parent."""
@@ -229,13 +227,6 @@ class View:
             (service, reached, rule, found, versions, secured),
             lambda: destination(service, port, reached, rule, source, found, versions, secured),
         )
-
-
-def _pem_or_error(secret: Secret) -> CertificatePem | WrongSecret:
-    try:
-        return read_pem(secret)
-    except WrongSecret as error:
-        return error
 
 
 def is_gateway(parent: ParentReference) -> bool:
