@@ -48,8 +48,7 @@ GATEWAY_FEATURES: Final = (
 """Of Gateways, in the order of the alphabet, which the API asks for.
 
 Not here: misdirected requests, which are detected (421), but the suite asks for them over HTTP/2 alone; and AllowInsecureFallback
-of clients' certificates: everybody is let in, but nobody is asked for the certificate that would change nothing, because Python's
-`ssl` cannot ask for one and take any."""
+of clients' certificates, whose test passes, until the report is of a run with it that passed as a whole."""
 
 MESH_FEATURES: Final = (
     "Mesh",
