@@ -20,6 +20,8 @@ PATIENCE: Final = 180.0
 WEB: Final = 9080
 DATABASE: Final = 3306
 SILENT: Final = 7070
+LEFT_OUT: Final = 8080
+"""Of what the application serves, the port that capture leaves to it."""
 PROXIED: Final = "::ffff:127.0.0.6"
 """Whom an application takes for its caller where its sidecar is."""
 GREETED: Final = BANNER.decode()
@@ -46,7 +48,8 @@ class Pods(NamedTuple):
 
 def _workload(kind: str, name: str, labels: dict[str, str], **more: object) -> dict[str, object]:
     ready = container(readinessProbe={"tcpSocket": {"port": SILENT}, "periodSeconds": 1, "timeoutSeconds": 10})
-    template = {"metadata": {"labels": labels}, "spec": pod(ready)}
+    annotations = {"traffic.sidecar.istio.io/excludeInboundPorts": str(LEFT_OUT)}
+    template = {"metadata": {"labels": labels, "annotations": annotations}, "spec": pod(ready)}
     spec = {"selector": {"matchLabels": labels}, "template": template, **more}
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
@@ -143,6 +146,13 @@ def test_strict_resets_strangers_however_they_name_a_workload(pods: Pods) -> Non
     asked: list[dict[str, object]] = [{"get": "/", "host": f"{name}.{pods.mesh}", "port": port} for name, port in named]
     asked += [{"get": "/", "host": pods.books, "port": WEB}, {"host": pods.books, "port": DATABASE, "lines": "select\n"}]
     assert ask(pods.outside, "deployment/stranger", *asked) == ["reset"] * len(asked)
+
+
+def test_a_port_that_capture_leaves_out_answers_everybody_in_the_clear(pods: Pods) -> None:
+    asked: dict[str, object] = {"get": "/", "host": pods.books, "port": LEFT_OUT}
+    mine = pod_address(pods.mesh, "statefulset.kubernetes.io/pod-name=peers-0")
+    assert _peers(ask(pods.outside, "deployment/stranger", asked)) == [f"::ffff:{pods.stranger}"]
+    assert _peers(pods.ask(asked)) == [f"::ffff:{mine}"]
 
 
 def test_beyond_the_mesh_policy_decides(pods: Pods) -> None:

@@ -11,6 +11,7 @@ import kubectl
 import pytest
 import yaml
 from cluster_page import run, type_in, write_files
+from cluster_shop import client_pod
 from page_reader import commands_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(kubectl.missing()), reason=kubectl.missing())]
@@ -105,7 +106,7 @@ def test_an_installation_of_helms_is_left_to_helm(installed: str) -> None:
 def second(installed: str) -> Iterator[None]:
     """A second control, of a revision of its own, put there by the command."""
     try:
-        done = run("hauberk", "install", *_settings(*SECOND))
+        done = run("hauberk", "install", *_settings(*SECOND), "--timeout", "240")
         assert done.code == 0, done.err
         yield
     finally:
@@ -113,10 +114,21 @@ def second(installed: str) -> Iterator[None]:
 
 
 def test_a_second_revision_runs_beside_the_first(second: None) -> None:
+    for revision in ("beside", "default"):
+        with kubectl.namespace({"istio.io/rev": revision}) as namespace:
+            assert kubectl.kubectl("apply", "-n", namespace, "-f", "-", given=client_pod()).code == 0
+            ready = kubectl.kubectl("wait", "pod/client", "-n", namespace, "--for=condition=Ready", "--timeout=240s")
+            assert ready.code == 0, ready.err
+            (pod,) = kubectl.kubectl("get", "pod", "client", "-n", namespace, "-o", "json").objects()
+            assert json.loads(pod["metadata"]["annotations"]["hauberk.dev/status"])["revision"] == revision
     unchanged = run("hauberk", "upgrade", "--check", *_settings(*SECOND))
     assert (unchanged.code, unchanged.out) == (0, "nothing would change\n"), unchanged.out + unchanged.err
     changed = run("hauberk", "upgrade", "--check", *_settings(*SECOND, "control.replicas=2"))
     assert changed.out == f"Deployment {NAMESPACE}/hauberk-control-beside would be changed\n"
+    upgraded = run("hauberk", "upgrade", *_settings(*SECOND, "control.replicas=2"), "--timeout", "240")
+    assert upgraded.code == 0, upgraded.err
+    (deployment,) = kubectl.kubectl("get", "deployment", "hauberk-control-beside", "-n", NAMESPACE, "-o", "json").objects()
+    assert deployment["status"]["availableReplicas"] == 2
     gone = run("hauberk", "uninstall", *_settings(*SECOND))
     assert gone.code == 0, gone.err
     assert kubectl.kubectl("get", "deployment", "hauberk-control-beside", "-n", NAMESPACE).code != 0

@@ -163,6 +163,7 @@ class ClusterControl:
             self._state.missing = "not everything is known yet that the API server has"
             self._take(await self._source.next())
             await self._serve_webhook(authority, nursery)
+            await self._ca_bundles(authority).introduce()
             async with self._listening(thread, authority):
                 nursery.start_soon(secret.follow, authority)
                 nursery.start_soon(Follower(self._client, Collection(secret.secrets), secret, random.random).run)
@@ -247,7 +248,7 @@ class ClusterControl:
                 async with trio.open_nursery() as nursery:
                     bundles = TrustBundles(self._client, self._objects, authority.trust_pem, random.random)
                     nursery.start_soon(bundles.run)
-                    nursery.start_soon(CaBundles(self._client, self._objects, authority.trust_pem, random.random).run)
+                    nursery.start_soon(self._ca_bundles(authority).run)
                     nursery.start_soon(self._gateways.run)
                     nursery.start_soon(self._statuses.run)
             finally:
@@ -255,6 +256,9 @@ class ClusterControl:
                 self._replicas.wake()
 
         return lead
+
+    def _ca_bundles(self, authority: Authority) -> CaBundles:
+        return CaBundles(self._options.revision, self._client, self._objects, authority.trust_pem, random.random)
 
     def _take(self, loaded: Loaded) -> None:
         """Work from what the API server has now."""

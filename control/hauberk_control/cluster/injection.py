@@ -8,6 +8,7 @@ import trio
 from prometheus_client import CollectorRegistry
 
 from hauberk_control.ca.own_certificate import OwnCertificate
+from hauberk_control.gateways.names import REVISION_LABEL
 from hauberk_control.inject.ca_bundle import WEBHOOK_LABEL, ca_bundle_patch
 from hauberk_control.inject.decide import Namespace
 from hauberk_control.inject.inject import Cluster, cluster_of_version
@@ -29,6 +30,7 @@ _KIND: Final = "MutatingWebhookConfiguration"
 _PATH: Final = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 # Roots follow each other by the clock, hours before it matters to anybody.
 _LOOK_SECONDS: Final = 10.0
+_UNTOLD: Final = "the API server cannot be told whom the webhook's certificate is from"
 
 
 class _Version(msgspec.Struct):
@@ -88,10 +90,13 @@ class _Configuration(NamedTuple):
 
 
 class CaBundles:
-    """Keeps the API server's trust in the webhook: the roots in every webhook configuration of ours."""
+    """Keeps the API server's trust in the webhook: the roots in every webhook configuration of our revision."""
 
-    def __init__(self, client: Streams, objects: Objects, trust: Callable[[], bytes], random: Callable[[], float]) -> None:
+    def __init__(
+        self, revision: str, client: Streams, objects: Objects, trust: Callable[[], bytes], random: Callable[[], float]
+    ) -> None:
         """Args: trust - the roots to trust at the moment, PEM; random - uniform in [0, 1)."""
+        self._ours: Final = f"{'='.join(WEBHOOK_LABEL)},{REVISION_LABEL}={revision}"
         self._client: Final = client
         self._objects: Final = objects
         self._trust: Final = trust
@@ -99,9 +104,22 @@ class CaBundles:
         self._configurations: Final[dict[str, JsonObject]] = {}
         self._changed = trio.Event()
 
+    async def introduce(self) -> None:
+        """Once, patch what believes no root at all. Every replica may, since all write the same; what fails is left to `run`.
+
+        A replica that is ready has done this, so that pods can be made as soon as an installation is complete: a leader may be
+        waiting for the lease of one that is no more.
+        """
+        try:
+            for configuration in await self._objects.list(_API_VERSION, _KIND, self._ours):
+                metadata: dict[str, str] = configuration["metadata"]
+                await self._mend(metadata["name"], configuration, only_empty=True)
+        except (ApiError, msgspec.ValidationError) as error:
+            LOG.warning("%s: %s", _UNTOLD, error)
+
     async def run(self) -> None:
         """Patch what believes another root, until cancelled. Only one replica of control should."""
-        ours = Collection(_PATH, (("labelSelector", "=".join(WEBHOOK_LABEL)),))
+        ours = Collection(_PATH, (("labelSelector", self._ours),))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(Follower(self._client, ours, self, self._random).run)
             await self._keep()
@@ -115,14 +133,14 @@ class CaBundles:
                     await self._mend(name, configuration)
                 backoff.reset()
             except (ApiError, msgspec.ValidationError) as error:
-                LOG.warning("the API server cannot be told whom the webhook's certificate is from: %s", error)
+                LOG.warning("%s: %s", _UNTOLD, error)
                 await trio.sleep(backoff.next_pause())
                 continue
             with trio.move_on_after(_LOOK_SECONDS):
                 await changed.wait()
 
-    async def _mend(self, name: str, configuration: JsonObject) -> None:
-        patch = ca_bundle_patch(configuration, self._trust())
+    async def _mend(self, name: str, configuration: JsonObject, *, only_empty: bool = False) -> None:
+        patch = ca_bundle_patch(configuration, self._trust(), only_empty=only_empty)
         if not patch:
             return
         try:

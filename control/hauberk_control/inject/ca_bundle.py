@@ -9,7 +9,7 @@ from hauberk_control.inject.json_object import JsonObject
 from hauberk_control.inject.patch import Operation
 
 WEBHOOK_LABEL: Final = ("app", "hauberk-injector")
-"""The label by which control knows the MutatingWebhookConfigurations that are its own."""
+"""The label by which control knows the MutatingWebhookConfigurations that are hauberk's; another one says of which revision."""
 
 
 class _ClientConfig(msgspec.Struct, frozen=True, rename="camel"):
@@ -25,16 +25,17 @@ class _Configuration(msgspec.Struct, frozen=True):
     webhooks: list[_Webhook] | None = None
 
 
-def ca_bundle_patch(configuration: JsonObject, trust: bytes) -> list[Operation]:
+def ca_bundle_patch(configuration: JsonObject, trust: bytes, *, only_empty: bool = False) -> list[Operation]:
     """The patch that makes every webhook of a MutatingWebhookConfiguration believe `trust`, PEM; empty where they do.
 
+    Args: only_empty - leave those alone that believe something already.
     Each step first makes sure that it is still about the webhook it was made for: somebody else may have changed the list since.
     Raises: msgspec.ValidationError: this is no such configuration.
     """
     wanted = base64.b64encode(trust).decode()
     patch: list[Operation] = []
     for position, webhook in enumerate(msgspec.convert(configuration, _Configuration).webhooks or []):
-        if webhook.client_config.ca_bundle != wanted:
+        if webhook.client_config.ca_bundle != wanted and not (only_empty and webhook.client_config.ca_bundle):
             path = f"/webhooks/{position}"
             patch += [
                 Operation("test", f"{path}/name", webhook.name),

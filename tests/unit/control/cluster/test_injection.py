@@ -1,6 +1,7 @@
 """The API server knows whose the webhook's certificate is, and the webhook knows the cluster."""
 
 import base64
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from hauberk_control.store import Store
 
 VERSION = "admissionregistration.k8s.io/v1"
 PLURAL = "mutatingwebhookconfigurations"
-OURS = {"labels": {"app": "hauberk-injector"}}
+OURS = {"labels": {"app": "hauberk-injector", "hauberk.dev/rev": "default"}}
+of_default = partial(CaBundles, "default")
 
 
 def put(api: KubeApi, name: str, metadata: dict[str, Any], bundle: str = "") -> None:
@@ -35,14 +37,34 @@ async def test_ours_get_the_roots_and_others_are_left_alone() -> None:
     api = KubeApi()
     put(api, "hauberk-injector", OURS)
     put(api, "another", {})
-    async with keeping(api, CaBundles, Trust()):
+    put(api, "hauberk-injector-next", {"labels": {"app": "hauberk-injector", "hauberk.dev/rev": "next"}})
+    async with keeping(api, of_default, Trust()):
         await eventually(lambda: bundles(api, "hauberk-injector") == ["first", "first"])
         put(api, "hauberk-injector-canary", OURS)
         await eventually(lambda: bundles(api, "hauberk-injector-canary") == ["first", "first"])
         put(api, "hauberk-injector", OURS, base64.b64encode(b"of somebody else").decode())
         await eventually(lambda: bundles(api, "hauberk-injector") == ["first", "first"])
-        assert bundles(api, "another") == ["", ""]
+        assert bundles(api, "another") == bundles(api, "hauberk-injector-next") == ["", ""]
         assert len([one for one in api.asked if one.method == "PATCH"]) == 3
+
+
+async def test_whoever_is_no_leader_introduces_itself_where_nobody_has() -> None:
+    api = KubeApi()
+    put(api, "hauberk-injector", OURS)
+    put(api, "hauberk-injector-unnamed", OURS, base64.b64encode(b"older").decode())
+    put(api, "hauberk-injector-next", {"labels": {"app": "hauberk-injector", "hauberk.dev/rev": "next"}})
+    async with api.serving():
+        client = api.client()
+        replica = of_default(client, Objects(client), Trust(), lambda: 0.0)
+        api.script = lambda asked: Reply(500, b"{}") if asked.method == "PATCH" else None
+        await replica.introduce()
+        assert bundles(api, "hauberk-injector") == ["", ""]
+        api.script = lambda asked: None
+        await replica.introduce()
+        client.close()
+    assert bundles(api, "hauberk-injector") == ["first", "first"]
+    assert bundles(api, "hauberk-injector-unnamed") == ["older", "older"]
+    assert bundles(api, "hauberk-injector-next") == ["", ""]
 
 
 async def test_another_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +72,7 @@ async def test_another_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     api = KubeApi()
     put(api, "hauberk-injector", OURS)
     trust = Trust()
-    async with keeping(api, CaBundles, trust):
+    async with keeping(api, of_default, trust):
         await eventually(lambda: bundles(api, "hauberk-injector") == ["first", "first"])
         trust.pem = b"second"
         await eventually(lambda: bundles(api, "hauberk-injector") == ["second", "second"])
@@ -61,7 +83,7 @@ async def test_a_configuration_that_goes_meanwhile_and_an_api_server_in_trouble(
     failures = iter((500, 404))
     api.script = lambda asked: Reply(status, b"{}") if asked.method == "PATCH" and (status := next(failures, 0)) else None
     put(api, "hauberk-injector", OURS)
-    async with keeping(api, CaBundles, Trust()):
+    async with keeping(api, of_default, Trust()):
         await api.wait_asked("PATCH", "hauberk-injector", 2)
         put(api, "hauberk-injector", OURS)
         await eventually(lambda: bundles(api, "hauberk-injector") == ["first", "first"])
