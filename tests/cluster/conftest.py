@@ -59,6 +59,6 @@ def shop(installed: str, repository: Path) -> Iterator[str]:
 
 
 def _add_client(namespace: str) -> None:
-    assert kubectl.kubectl("apply", "-n", namespace, "-f", "-", given=client_pod()).code == 0
+    kubectl.apply(namespace, client_pod())
     done = kubectl.kubectl("wait", "pod/client", "-n", namespace, "--for=condition=Ready", "--timeout=240s")
     assert done.code == 0, done.err

@@ -3,12 +3,12 @@
 The namespace is STRICT: an answer at all means that the call was of the mesh.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import kubectl
 import pytest
-from cluster_pods import ask, container, pod, pod_address, programs, service
+from cluster_pods import STRICT, ask, container, pod, pod_address, programs, service
 from cluster_shop import wait_rolled_out
 from kubectl import namespace as made_namespace
 from laptop_mesh import wait_until
@@ -63,23 +63,12 @@ def _outbound(mode: str) -> dict[str, object]:
     }
 
 
-def _apply(namespace: str, *objects: Mapping[str, object]) -> None:
-    done = kubectl.kubectl("apply", "-n", namespace, "-f", "-", given=objects)
-    assert done.code == 0, done.err
-
-
 @pytest.fixture(scope="module")
 def pods(installed: str) -> Iterator[Pods]:
     with made_namespace({"istio-injection": "enabled"}) as mesh, made_namespace({}) as outside:
-        strict = {
-            "apiVersion": "security.istio.io/v1",
-            "kind": "PeerAuthentication",
-            "metadata": {"name": "default"},
-            "spec": {"mtls": {"mode": "STRICT"}},
-        }
-        _apply(
+        kubectl.apply(
             mesh,
-            strict,
+            STRICT,
             programs(),
             _workload("Deployment", "books", BOOKS),
             service("books", {"selector": BOOKS, "ports": PORTS}),
@@ -89,7 +78,7 @@ def pods(installed: str) -> Iterator[Pods]:
             _workload("StatefulSet", "peers", PEERS, serviceName="peers", replicas=2, podManagementPolicy="Parallel"),
             service("peers", {"selector": PEERS, "clusterIP": "None", "ports": [{"name": "http", "port": WEB}]}),
         )
-        _apply(
+        kubectl.apply(
             outside,
             programs(),
             _workload("Deployment", "stranger", STRANGER),
@@ -167,11 +156,11 @@ def test_beyond_the_mesh_policy_decides(pods: Pods) -> None:
     refused = [{"status": 502, "reason": "not_registered"}, "reset"]
     own = f"::ffff:{pod_address(pods.mesh, 'statefulset.kubernetes.io/pod-name=peers-0')}"
     assert _peers(pods.ask(*known, *unknown)) == [own, own, own, "hello\n1 lines\n"]
-    _apply(pods.mesh, _outbound("REGISTRY_ONLY"))
+    kubectl.apply(pods.mesh, _outbound("REGISTRY_ONLY"))
     try:
         wait_until(lambda: pods.ask(*unknown) == refused, "an end of what the mesh does not know", PATIENCE)
         assert _peers(pods.ask(*known)) == [own, own]
-        _apply(pods.mesh, _outbound("ALLOW_ANY"))
+        kubectl.apply(pods.mesh, _outbound("ALLOW_ANY"))
         wait_until(lambda: _peers(pods.ask(*unknown)) == [own, "hello\n1 lines\n"], "the way out again", PATIENCE)
     finally:
         kubectl.kubectl("delete", "sidecars.networking.istio.io", "default", "-n", pods.mesh)

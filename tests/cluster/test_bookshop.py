@@ -8,6 +8,8 @@ from typing import Final
 
 import kubectl
 import pytest
+from cluster_client import ask
+from cluster_pods import STRICT
 from cluster_shop import DEPLOYMENTS, gateway_address, image
 from kubectl import Done
 from laptop_mesh import wait_until
@@ -16,23 +18,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(kubectl.missing()), r
 
 PATIENCE: Final = 180.0
 ISTIO_SAMPLES: Final = "HAUBERK_ISTIO_SAMPLES"
-STRICT: Final = {
-    "apiVersion": "security.istio.io/v1",
-    "kind": "PeerAuthentication",
-    "metadata": {"name": "default"},
-    "spec": {"mtls": {"mode": "STRICT"}},
-}
-# Prints the status of each answer, or what became of the connection, one a line.
-ASK: Final = """
-import sys, urllib.error, urllib.request
-for url in sys.argv[1:]:
-    try:
-        print(urllib.request.urlopen(url, timeout=10).status)
-    except urllib.error.HTTPError as error:
-        print(error.code)
-    except OSError as error:
-        print(type(getattr(error, "reason", error)).__name__)
-"""
 FETCH: Final = """
 import sys, urllib.request
 for _ in range(int(sys.argv[1])):
@@ -42,11 +27,6 @@ for _ in range(int(sys.argv[1])):
 
 def _in_client(namespace: str, *command: str) -> Done:
     return kubectl.kubectl("exec", "-n", namespace, "client", "-c", "client", "--", "python", *command)
-
-
-def _ask(namespace: str, url: str) -> str:
-    """The status of the answer, or the name of what went wrong."""
-    return _in_client(namespace, "-c", ASK, url).out.strip()
 
 
 def test_every_pod_has_its_proxy(shop: str) -> None:
@@ -60,7 +40,7 @@ def test_every_pod_has_its_proxy(shop: str) -> None:
 
 def test_the_gateway_answers_from_outside(shop: str, outside: str) -> None:
     url = f"http://{gateway_address(shop)}/productpage"
-    wait_until(lambda: _ask(outside, url) == "200", f"an answer 200 of {url}", PATIENCE)
+    wait_until(lambda: ask(outside, url) == "200", f"an answer 200 of {url}", PATIENCE)
 
 
 def test_istios_own_gateway_for_its_bookinfo_is_this_shops_as_well(shop: str, outside: str) -> None:
@@ -75,20 +55,20 @@ def test_istios_own_gateway_for_its_bookinfo_is_this_shops_as_well(shop: str, ou
         assert done.code == 0, done.err
         assert kubectl.kubectl("get", "deployment/bookinfo-gateway-istio", "-n", shop).code == 0
         base = f"http://{gateway_address(shop, 'bookinfo-gateway')}"
-        wait_until(lambda: _ask(outside, f"{base}/productpage") == "200", "a page through Istio's gateway", PATIENCE)
-        assert _ask(outside, f"{base}/details/0") == "404"
+        wait_until(lambda: ask(outside, f"{base}/productpage") == "200", "a page through Istio's gateway", PATIENCE)
+        assert ask(outside, f"{base}/details/0") == "404"
     finally:
         kubectl.kubectl("delete", "-n", shop, "-f", file)
 
 
 def test_strict_mutual_tls_resets_plaintext_and_lets_the_mesh_through(shop: str, outside: str) -> None:
     url = f"http://details.{shop}:9080/details/0"
-    wait_until(lambda: _ask(outside, url) == "200", "an answer to plaintext before STRICT", PATIENCE)
-    assert kubectl.kubectl("apply", "-n", shop, "-f", "-", given=STRICT).code == 0
+    wait_until(lambda: ask(outside, url) == "200", "an answer to plaintext before STRICT", PATIENCE)
+    kubectl.apply(shop, STRICT)
     try:
-        wait_until(lambda: _ask(outside, url) == "ConnectionResetError", "a reset of plaintext under STRICT", PATIENCE)
-        assert _ask(shop, url) == "200"
-        assert _ask(outside, f"http://{gateway_address(shop)}/productpage") == "200"
+        wait_until(lambda: ask(outside, url) == "ConnectionResetError", "a reset of plaintext under STRICT", PATIENCE)
+        assert ask(shop, url) == "200"
+        assert ask(outside, f"http://{gateway_address(shop)}/productpage") == "200"
         _job_asks(shop, url)
         _nobody_was_restarted(shop)
     finally:
@@ -105,7 +85,7 @@ def _job_asks(shop: str, url: str) -> None:
         "metadata": {"name": "ask"},
         "spec": {"backoffLimit": 0, "template": template},
     }
-    assert kubectl.kubectl("apply", "-n", shop, "-f", "-", given=job).code == 0
+    kubectl.apply(shop, job)
     done = kubectl.kubectl("wait", "job/ask", "-n", shop, "--for=condition=Complete", f"--timeout={PATIENCE:.0f}s")
     assert done.code == 0, done.err
 
@@ -142,16 +122,11 @@ def _route(*weights: tuple[str, int]) -> dict[str, object]:
 
 def test_weights_move(shop: str) -> None:
     try:
-        _apply_route(shop, ("reviews-v1", 1))
+        kubectl.apply(shop, _route(("reviews-v1", 1)))
         wait_until(lambda: set(_versions(shop, 10)) == {"v1"}, "all requests at v1", PATIENCE)
-        _apply_route(shop, ("reviews-v1", 50), ("reviews-v3", 50))
+        kubectl.apply(shop, _route(("reviews-v1", 50), ("reviews-v3", 50)))
         wait_until(lambda: set(_versions(shop, 30)) == {"v1", "v3"}, "shares of v1 and v3", PATIENCE)
-        _apply_route(shop, ("reviews-v3", 1))
+        kubectl.apply(shop, _route(("reviews-v3", 1)))
         wait_until(lambda: set(_versions(shop, 10)) == {"v3"}, "all requests at v3", PATIENCE)
     finally:
         kubectl.kubectl("delete", "httproute", "reviews", "-n", shop)
-
-
-def _apply_route(shop: str, *weights: tuple[str, int]) -> None:
-    done = kubectl.kubectl("apply", "-n", shop, "-f", "-", given=_route(*weights))
-    assert done.code == 0, done.err

@@ -116,7 +116,7 @@ def second(installed: str) -> Iterator[None]:
 def test_a_second_revision_runs_beside_the_first(second: None) -> None:
     for revision in ("beside", "default"):
         with kubectl.namespace({"istio.io/rev": revision}) as namespace:
-            assert kubectl.kubectl("apply", "-n", namespace, "-f", "-", given=client_pod()).code == 0
+            kubectl.apply(namespace, client_pod())
             ready = kubectl.kubectl("wait", "pod/client", "-n", namespace, "--for=condition=Ready", "--timeout=240s")
             assert ready.code == 0, ready.err
             (pod,) = kubectl.kubectl("get", "pod", "client", "-n", namespace, "-o", "json").objects()

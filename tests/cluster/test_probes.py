@@ -5,7 +5,7 @@ from typing import Final
 
 import kubectl
 import pytest
-from cluster_pods import CONTAINER, PROGRAM, container, pod, programs
+from cluster_pods import CONTAINER, PROGRAM, STRICT, container, pod, programs
 from kubectl import namespace as made_namespace
 from laptop_mesh import wait_until
 
@@ -25,19 +25,13 @@ server.wait_for_termination()
 # One failure restarts the container; a loaded machine gets its time.
 UNFORGIVING: Final = {"periodSeconds": 1, "timeoutSeconds": 30, "failureThreshold": 1}
 STARTING: Final = {"periodSeconds": 1, "timeoutSeconds": 30, "failureThreshold": 120}
-STRICT: Final = {
-    "apiVersion": "security.istio.io/v1",
-    "kind": "PeerAuthentication",
-    "metadata": {"name": "default"},
-    "spec": {"mtls": {"mode": "STRICT"}},
-}
 
 
 @pytest.fixture(scope="module")
 def strict(installed: str) -> Iterator[str]:
     """A namespace where nobody answers plaintext."""
     with made_namespace({"istio-injection": "enabled"}) as namespace:
-        assert kubectl.kubectl("apply", "-n", namespace, "-f", "-", given=[STRICT, programs()]).code == 0
+        kubectl.apply(namespace, STRICT, programs())
         yield namespace
 
 
@@ -55,7 +49,7 @@ def test_a_healthy_pod_is_ready_by_probes_of_every_kind(strict: str) -> None:
         "python", "-c", GRPC_HEALTH, name="health", of="hauberk-proxy",
         startupProbe=grpc | STARTING, livenessProbe=grpc | UNFORGIVING, readinessProbe=grpc | UNFORGIVING,
     )  # fmt: skip
-    assert kubectl.kubectl("apply", "-n", strict, "-f", "-", given=_pod("healthy", web, database, health)).code == 0
+    kubectl.apply(strict, _pod("healthy", web, database, health))
     done = kubectl.kubectl("wait", "pod/healthy", "-n", strict, "--for=condition=Ready", f"--timeout={PATIENCE:.0f}s")
     assert done.code == 0, done.err
     (made,) = kubectl.kubectl("get", "pod", "healthy", "-n", strict, "-o", "json").objects()
@@ -75,7 +69,7 @@ def test_an_unhealthy_one_is_not(strict: str) -> None:
         container(*(() if name == "grpc" else ("sleep", "infinity")), name=name, readinessProbe=probe | UNFORGIVING)
         for name, probe in failing.items()
     ]
-    assert kubectl.kubectl("apply", "-n", strict, "-f", "-", given=_pod("unhealthy", *containers)).code == 0
+    kubectl.apply(strict, _pod("unhealthy", *containers))
     expected = {f"spec.containers{{{name}}}" for name in failing}
     wait_until(lambda: _unhealthy(strict, "unhealthy") >= expected, "events of every failing probe", PATIENCE)
     (made,) = kubectl.kubectl("get", "pod", "unhealthy", "-n", strict, "-o", "json").objects()

@@ -11,6 +11,13 @@ from cluster_shop import image
 
 CONTAINER: Final = "main"
 PROGRAM: Final = "/programs/pod_programs.py"
+STRICT: Final[Mapping[str, object]] = {
+    "apiVersion": "security.istio.io/v1",
+    "kind": "PeerAuthentication",
+    "metadata": {"name": "default"},
+    "spec": {"mtls": {"mode": "STRICT"}},
+}
+"""Nobody in the namespace answers plaintext."""
 _PROGRAMS: Final = "pod-programs"
 
 

@@ -59,6 +59,12 @@ def kubectl(*arguments: str, given: object = None) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+def apply(namespace: str, *manifests: Mapping[str, object]) -> None:
+    """Apply objects, which must be taken."""
+    done = kubectl("apply", "-n", namespace, "-f", "-", given=manifests)
+    assert done.code == 0, done.err
+
+
 def apply_text(text: str, namespace: str) -> Done:
     """Apply YAML as it is written."""
     command = ["kubectl", "apply", "-n", namespace, "-f", "-"]
