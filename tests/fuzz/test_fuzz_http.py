@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize("name", ["fuzz_head.py", "fuzz_chunks.py", "fuzz_yaml.py", "fuzz_admission.py"])
+@pytest.mark.parametrize("name", ["fuzz_head.py", "fuzz_http2.py", "fuzz_chunks.py", "fuzz_yaml.py", "fuzz_admission.py"])
 def test_a_few_rounds(name: str) -> None:
     done = subprocess.run(
         [sys.executable, FOLDER / name, "--seconds", "2", "--seed", "1"], capture_output=True, timeout=60, check=False

@@ -14,6 +14,9 @@ DATA: Final = 3
 END: Final = 4
 FAULT: Final = 5
 CLOSED: Final = 6
+RESET: Final = 7
+WRITABLE: Final = 8
+GOING_AWAY: Final = 9
 
 # How the length of a message is known (RFC 9112 section 6.3).
 NO_BODY: Final = 0
@@ -59,7 +62,7 @@ class Request(Event):
         self.query = query
         """With its leading `?`, or empty."""
         self.version = version
-        """10 or 11."""
+        """10, 11 or 20."""
         self.scheme = "http"
         """`https` where the connection came inside TLS; set by whoever owns the connection."""
         self.headers = headers
@@ -128,3 +131,34 @@ class Closed(Event):
 
     def __init__(self) -> None:
         super().__init__(CLOSED)
+
+
+class Reset(Event):
+    """The peer gave up one stream of a connection that goes on."""
+
+    __slots__ = ("code",)
+
+    def __init__(self, code: int) -> None:
+        super().__init__(RESET)
+        self.code: Final = code
+        """Why, as RFC 9113 section 7 numbers it."""
+
+
+class Writable(Event):
+    """What waited for the peer's window on one stream has mostly gone out: more may follow."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(WRITABLE)
+
+
+class GoingAway(Event):
+    """The peer takes no further streams on this connection; those up to `last` it still serves (RFC 9113 section 6.8)."""
+
+    __slots__ = ("code", "last")
+
+    def __init__(self, last: int, code: int) -> None:
+        super().__init__(GOING_AWAY)
+        self.last: Final = last
+        self.code: Final = code

@@ -1,0 +1,314 @@
+"""The h2 package behind the seam of `machine`: the reference that ours is held to, and what a setting can put in its place.
+
+It knows nothing of our limits but the size of header lists, and of floods only what h2 itself refuses.
+"""
+
+from typing import Final
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    InformationalResponseReceived,
+    PingAckReceived,
+    RemoteSettingsChanged,
+    RequestReceived,
+    ResponseReceived,
+    StreamEnded,
+    StreamReset,
+    TrailersReceived,
+    WindowUpdated,
+)
+from h2.events import Event as LibraryEvent
+from h2.exceptions import DenialOfServiceError, ProtocolError
+from h2.settings import SettingCodes, Settings
+
+from hauberk_core.http.body import END_WITHOUT_TRAILERS
+from hauberk_core.http.errors import LocalProtocolError, Violation
+from hauberk_core.http.events import (
+    CHUNKED,
+    COUNTED,
+    Closed,
+    Data,
+    End,
+    Event,
+    Fault,
+    GoingAway,
+    Request,
+    Reset,
+    Response,
+    Writable,
+)
+from hauberk_core.http.fields import NOT_IN_TRAILERS
+from hauberk_core.http.h2.codes import LARGEST_STREAM, NO_ERROR
+from hauberk_core.http.h2.control import STREAM_WINDOW
+from hauberk_core.http.h2.field import Field, check
+from hauberk_core.http.h2.machine import MultiplexedMachine
+from hauberk_core.http.h2.message import read_request, read_response, read_trailers
+from hauberk_core.http.h2.sender import DRAINED_OCTETS
+from hauberk_core.http.h2.server import CONCURRENT_STREAMS, CONNECTION_WINDOW
+from hauberk_core.http.head import Limits
+from hauberk_core.http.headers import Headers
+from hauberk_core.model.listener import HttpLimits
+from hauberk_core.model.reason import Reason
+
+
+class _Waiting:
+    """What a stream has to send and may not yet."""
+
+    def __init__(self) -> None:
+        self.octets = b""
+        self.ending = False
+        self.trailers: Headers | None = None
+
+
+class LibraryMachine(MultiplexedMachine):
+    """Either side, by h2."""
+
+    def __init__(self, is_client: bool, scheme: str, limits: HttpLimits) -> None:
+        super().__init__()
+        self._limits: Final = Limits(limits)
+        self._is_client: Final = is_client
+        self._scheme: Final = scheme
+        self._blame: Final = Reason.UPSTREAM_PROTOCOL if is_client else Reason.BAD_REQUEST
+        config = H2Configuration(client_side=is_client, header_encoding=None, validate_outbound_headers=False)
+        self._h2: Final = H2Connection(config)
+        settings = {
+            SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+            SettingCodes.MAX_CONCURRENT_STREAMS: CONCURRENT_STREAMS,
+            SettingCodes.MAX_HEADER_LIST_SIZE: self._limits.head_bytes,
+        }
+        if is_client:
+            settings[SettingCodes.ENABLE_PUSH] = 0
+        self._h2.local_settings = Settings(client=is_client, initial_values=settings)
+        self._h2.initiate_connection()
+        self._h2.increment_flow_control_window(CONNECTION_WINDOW - 65535)
+        self._events: Final[list[tuple[int, Event]]] = []
+        self._methods: Final[dict[int, str]] = {}
+        self._open: Final[dict[int, bool]] = {}
+        """Streams that we may send on."""
+        self._waiting: Final[dict[int, _Waiting]] = {}
+        self._highest = 0
+        self._peer_gone = False
+        self._dead = False
+        self._pongs = 0
+
+    def receive(self, data: bytes, now: float) -> None:
+        if self._dead:
+            return
+        if not data:
+            self._dead = True
+            self._events.append((0, Closed()))
+            return
+        try:
+            events = self._h2.receive_data(data)
+        except (ProtocolError, DenialOfServiceError) as error:
+            self._dead = True
+            self._events.append((0, Fault(self._blame, str(error))))
+            return
+        for event in events:
+            self._read(event)
+        for stream in list(self._waiting):
+            self._go_on(stream)
+
+    def next_event(self) -> Event | None:
+        if not self._events:
+            return None
+        self.stream, event = self._events.pop(0)
+        return event
+
+    def _read(self, event: LibraryEvent) -> None:
+        if isinstance(event, RequestReceived):
+            self._read_request(event)
+        elif isinstance(event, ResponseReceived | InformationalResponseReceived):
+            self._read_response(event)
+        elif isinstance(event, DataReceived):
+            stream = event.stream_id
+            padding = event.flow_controlled_length - len(event.data)
+            if padding:
+                self._h2.acknowledge_received_data(padding, stream)
+            if event.data:
+                self._events.append((stream, Data(event.data)))
+        elif isinstance(event, TrailersReceived):
+            self._read_trailers(event)
+        elif isinstance(event, StreamEnded):
+            stream = event.stream_id
+            if not self._events or self._events[-1][0] != stream or not isinstance(self._events[-1][1], End):
+                self._events.append((stream, END_WITHOUT_TRAILERS))
+        elif isinstance(event, StreamReset):
+            stream = event.stream_id
+            self._forget(stream)
+            code = event.error_code
+            if event.remote_reset:
+                self._events.append((stream, Reset(int(code) if code is not None else NO_ERROR)))
+            else:
+                self._events.append((stream, Fault(self._blame, "h2 reset the stream: " + str(code))))
+        elif isinstance(event, ConnectionTerminated):
+            self._peer_gone = True
+            last = event.last_stream_id
+            self._events.append((0, GoingAway(LARGEST_STREAM if last is None else last, int(event.error_code or 0))))
+        elif isinstance(event, PingAckReceived):
+            self._pongs += 1
+        elif isinstance(event, WindowUpdated | RemoteSettingsChanged):
+            # What waits is looked at behind every read.
+            pass
+
+    def _fields(self, headers: object) -> list[Field]:
+        assert isinstance(headers, list)
+        return [check(bytes(name).decode("latin-1"), bytes(value)) for name, value in headers]
+
+    def _read_request(self, event: RequestReceived) -> None:
+        stream = event.stream_id
+        self._highest = stream
+        try:
+            request = read_request(self._fields(event.headers), event.stream_ended is not None, self._scheme, self._limits)
+        except Violation as fault:
+            self._open[stream] = True
+            if fault.reason is Reason.BAD_REQUEST:
+                self.reset(stream, ErrorCodes.PROTOCOL_ERROR)
+            self._events.append((stream, Fault(fault.reason, fault.detail)))
+            return
+        self._open[stream] = True
+        self._methods[stream] = request.method
+        self._events.append((stream, request))
+
+    def _read_response(self, event: ResponseReceived | InformationalResponseReceived) -> None:
+        stream = event.stream_id
+        ends = isinstance(event, ResponseReceived) and event.stream_ended is not None
+        try:
+            response = read_response(self._fields(event.headers), ends, self._methods.get(stream, ""), self._limits)
+        except Violation as fault:
+            self.reset(stream, ErrorCodes.PROTOCOL_ERROR)
+            self._events.append((stream, Fault(self._blame, fault.detail)))
+            return
+        self._events.append((stream, response))
+
+    def _read_trailers(self, event: TrailersReceived) -> None:
+        stream = event.stream_id
+        try:
+            trailers = read_trailers(self._fields(event.headers), self._limits, False)
+        except Violation as fault:
+            self.reset(stream, ErrorCodes.PROTOCOL_ERROR)
+            self._events.append((stream, Fault(self._blame, fault.detail)))
+            return
+        self._events.append((stream, End(trailers)))
+
+    def take_output(self) -> bytes:
+        return self._h2.data_to_send()
+
+    def is_open(self, stream: int) -> bool:
+        return stream in self._open
+
+    def open_streams(self) -> int:
+        return self._h2.open_outbound_streams + self._h2.open_inbound_streams
+
+    def consume(self, stream: int, octets: int) -> None:
+        if octets and not self._dead:
+            self._h2.acknowledge_received_data(octets, stream)
+
+    def pending(self, stream: int) -> int:
+        waiting = self._waiting.get(stream)
+        return 0 if waiting is None else len(waiting.octets)
+
+    def send_data(self, stream: int, data: bytes) -> None:
+        if stream not in self._open:
+            raise LocalProtocolError("there is no stream that this could be sent on")
+        waiting = self._waiting.setdefault(stream, _Waiting())
+        waiting.octets += data
+        self._go_on(stream)
+
+    def send_end(self, stream: int, trailers: Headers | None) -> None:
+        if stream not in self._open:
+            raise LocalProtocolError("there is no stream that this could be sent on")
+        waiting = self._waiting.setdefault(stream, _Waiting())
+        waiting.ending = True
+        waiting.trailers = trailers
+        self._go_on(stream)
+
+    def _go_on(self, stream: int) -> None:
+        waiting = self._waiting.get(stream)
+        if waiting is None or stream not in self._open:
+            return
+        before = len(waiting.octets)
+        while waiting.octets:
+            room = min(self._h2.local_flow_control_window(stream), self._h2.max_outbound_frame_size)
+            if room <= 0:
+                break
+            self._h2.send_data(stream, waiting.octets[:room])
+            waiting.octets = waiting.octets[room:]
+        if len(waiting.octets) <= DRAINED_OCTETS < before:
+            self._events.append((stream, Writable()))
+        if waiting.ending and not waiting.octets:
+            self._forget(stream)
+            kept: list[tuple[str, str]] = []
+            if waiting.trailers is not None:
+                kept = [(name.lower(), value) for name, value in waiting.trailers.items() if name.lower() not in NOT_IN_TRAILERS]
+            if kept:
+                self._h2.send_headers(stream, _octets(kept), end_stream=True)
+            else:
+                self._h2.end_stream(stream)
+
+    def _forget(self, stream: int) -> None:
+        self._open.pop(stream, None)
+        self._waiting.pop(stream, None)
+        self._methods.pop(stream, None)
+
+    def reset(self, stream: int, code: int) -> None:
+        if not self._dead and stream <= self._highest:
+            self._forget(stream)
+            self._h2.reset_stream(stream, code)
+
+    def go_away(self, last_call: bool) -> None:
+        # h2 closes with the first one, so that only the second is said.
+        if not last_call and not self._dead:
+            self._dead = True
+            self._h2.close_connection(last_stream_id=self._highest)
+
+    def ping(self) -> None:
+        self._h2.ping(b"hauberk.")
+
+    def pongs(self) -> int:
+        return self._pongs
+
+    def send_interim(self, stream: int, response: Response) -> None:
+        self._send_head(stream, response)
+
+    def send_response(self, stream: int, response: Response) -> None:
+        if response.framing == COUNTED and "content-length" not in response.headers.names:
+            response.headers.add("content-length", str(response.length))
+        self._send_head(stream, response)
+
+    def _send_head(self, stream: int, response: Response) -> None:
+        fields = [(":status", str(response.status)), *((name.lower(), value) for name, value in response.headers.items())]
+        self._h2.send_headers(stream, _octets(fields))
+
+    def send_request(self, request: Request) -> int:
+        stream = self._h2.get_next_available_stream_id()
+        fields = [
+            (":method", request.method),
+            (":authority", request.authority),
+            (":scheme", request.scheme),
+            (":path", request.path + request.query),
+        ]
+        if request.framing == COUNTED and "content-length" not in request.headers.names:
+            request.headers.add("content-length", str(request.length))
+        if request.framing == CHUNKED:
+            request.headers.remove("content-length")
+        fields += [(name.lower(), value) for name, value in request.headers.items() if name.lower() != "host"]
+        self._h2.send_headers(stream, _octets(fields))
+        self._open[stream] = True
+        self._methods[stream] = request.method
+        self._highest = stream
+        return stream
+
+    def room(self) -> int:
+        if self._dead or self._peer_gone:
+            return 0
+        most = min(CONCURRENT_STREAMS, self._h2.remote_settings.max_concurrent_streams)
+        return max(0, most - self._h2.open_outbound_streams)
+
+
+def _octets(fields: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
