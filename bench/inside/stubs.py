@@ -26,7 +26,8 @@ from hauberk_core.plugin.pool import PluginPool
 from hauberk_core.plugin.services import HttpClient
 from hauberk_core.plugin.waiting import AsyncCall, Waiting
 from hauberk_core.plugin.worker_services import WorkerServices
-from hauberk_core.proxy.core import OtherCodecs, ProxyCore, Resolver
+from hauberk_core.proxy.core import ProxyCore, Resolver
+from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.table import compile_table
 

@@ -23,6 +23,7 @@ from hauberk_core.agent.span_sender import SpanSender
 from hauberk_core.agent.wire import Ack, Ask, Delta, Drain, Hello, Message, Nack, Told, WireError
 from hauberk_core.agent.worker_plugins import WorkerPlugins
 from hauberk_core.garbage import settle
+from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.http.machine import ClientMachine, ServerMachine
 from hauberk_core.model.listener import HttpLimits
 from hauberk_core.model.snapshot import AccessLog
@@ -38,7 +39,8 @@ from hauberk_core.observe.meters import ProxyMeters
 from hauberk_core.observe.shared_cells import SharedCells
 from hauberk_core.observe.span_meters import SpanMeters
 from hauberk_core.plugin.tasks import TaskWaiting
-from hauberk_core.proxy.core import OtherCodecs, ProxyCore, new_access_log
+from hauberk_core.proxy.core import ProxyCore, new_access_log
+from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.resolver import SystemResolver
 
 # A manager starts another agent within seconds, several times if need be; what this worker serves by gets old meanwhile.
@@ -128,7 +130,7 @@ class Worker:
             self._meters,
             None,
             SystemResolver(self._loop, self.spawn_slow),
-            H11Codecs(),
+            LibraryCodecs(),
             random.random,
             os.urandom,
             TaskWaiting(self._loop, self._start_slow),
@@ -282,8 +284,8 @@ class Worker:
             await self._spans.finish()
 
 
-class H11Codecs(OtherCodecs):
-    """The machines on h11, which is loaded when a configuration first asks for it."""
+class LibraryCodecs(OtherCodecs):
+    """The machines on h11 and h2, which are loaded when a configuration first asks for them."""
 
     def server(self, scheme: str, limits: HttpLimits) -> ServerMachine:
         from hauberk_core.http.h11_codec import H11Server
@@ -294,6 +296,11 @@ class H11Codecs(OtherCodecs):
         from hauberk_core.http.h11_codec import H11Client
 
         return H11Client(limits)
+
+    def multiplexed_server(self, scheme: str, limits: HttpLimits) -> MultiplexedMachine:
+        from hauberk_core.http.h2.library import LibraryMachine
+
+        return LibraryMachine(False, scheme, limits)
 
 
 class LoggedFaults(FaultLog):

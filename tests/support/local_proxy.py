@@ -26,7 +26,8 @@ from hauberk_core.net.transport import Security
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.meters import ProxyMeters
 from hauberk_core.plugin.waiting import Waiting
-from hauberk_core.proxy.core import NameWatcher, OtherCodecs, ProxyCore, Resolver
+from hauberk_core.proxy.core import NameWatcher, ProxyCore, Resolver
+from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.table import compile_table

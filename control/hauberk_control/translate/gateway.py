@@ -149,6 +149,7 @@ def _add_port(
                 certificates=tuple([certificate for certificate, _ in state.certificates]),
                 trust_pem=state.clients.authorities,
                 unproven_clients="take" if state.clients.is_lenient else "refuse",
+                alpn=("h2", "http/1.1"),
             )
             server_names = (state.spec.hostname,) if state.spec.hostname else ()
             plugins = merged(policies.on_gateway(gateway), _of_listener(build, gateway, state))

@@ -31,7 +31,7 @@ _LONGEST_FILE_NAME: Final = 4096
 # What the proxy can speak inside TLS; a client that was promised more would be left without an answer.
 LARGEST_BUNDLE = 256 * 1024
 """Characters of `trust_pem`: as many as every public authority together has."""
-_PROTOCOLS: Final = ("http/1.1",)
+_PROTOCOLS: Final = ("http/1.1", "h2")
 
 
 def check_snapshot(snapshot: Snapshot) -> list[ConfigError]:

@@ -60,6 +60,8 @@ class FilterChain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """How its connections are secured."""
     codec: Literal["strict", "h11"] = "strict"
     """The HTTP/1.1 machine: ours, or h11 behind the same seam (more lenient)."""
+    http2_codec: Literal["strict", "h2"] = "strict"
+    """The HTTP/2 machine, for clients that agree on it (ALPN) or begin with its preface: ours, or h2 behind the same seam."""
     limits: HttpLimits = HttpLimits()
     """Bounds on what its clients may send."""
     timeouts: HttpTimeouts = HttpTimeouts()

@@ -1,13 +1,14 @@
 """A listener's filter chain at work: what its connections are served with. Replaced as a whole when its configuration changes."""
 
-from collections.abc import Callable
 from typing import Final
 
 from mypy_extensions import mypyc_attr
 
 from hauberk_core.http.h1_server import H1Server
+from hauberk_core.http.h2.machine import MultiplexedMachine
+from hauberk_core.http.h2.server import H2Server
 from hauberk_core.http.machine import ServerMachine
-from hauberk_core.model.listener import FilterChain, HttpLimits
+from hauberk_core.model.listener import FilterChain
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.transport import Security
 from hauberk_core.observe.meters import ClusterMeters
@@ -15,6 +16,7 @@ from hauberk_core.observe.record import Record
 from hauberk_core.observe.request_id import RequestIds
 from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.plugin.waiting import Waiting
+from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.dice import Dice
 from hauberk_core.upstream.cluster import UpstreamCluster
@@ -72,7 +74,7 @@ class Chain:
         chance: Dice,
         scheme: str,
         port: int,
-        other_machine: Callable[[str, HttpLimits], ServerMachine] | None,
+        other_codecs: OtherCodecs,
     ) -> None:
         timeouts = config.timeouts
         self.owner: Final = owner
@@ -97,7 +99,7 @@ class Chain:
         self.handshake_timeout: Final = timeouts.handshake.seconds
         self.drain_timeout: Final = timeouts.drain.seconds
         self._limits: Final = config.limits
-        self._other_machine: Final = other_machine
+        self._other_codecs: Final = other_codecs
 
     def pick_backend(self) -> str:
         """The name of the cluster that takes a connection which is not HTTP, by weight; empty: there is none."""
@@ -113,9 +115,15 @@ class Chain:
 
     def new_machine(self) -> ServerMachine:
         """A server machine for a new connection."""
-        if self._other_machine is not None:
-            return self._other_machine(self.scheme, self._limits)
+        if self.config.codec == "h11":
+            return self._other_codecs.server(self.scheme, self._limits)
         return H1Server(self.scheme, self._limits)
+
+    def new_multiplexed_machine(self) -> MultiplexedMachine:
+        """A server machine for a new connection of HTTP/2."""
+        if self.config.http2_codec == "h2":
+            return self._other_codecs.multiplexed_server(self.scheme, self._limits)
+        return H2Server(self.scheme, self._limits)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

@@ -37,6 +37,10 @@ class ConnectionListener(Handler):
         """
         raise NotImplementedError
 
+    def speaks_http2(self, connection: "ClientConnection", early: bytes) -> None:
+        """A connection, whose stream is let go of, turns out to speak HTTP/2. Args: early - what was read of it."""
+        raise NotImplementedError
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class ClientConnection(Connection):
@@ -62,8 +66,8 @@ class ClientConnection(Connection):
         self.is_counted = False
         """Whether the listener has heard that it stands."""
 
-    def is_busy(self) -> bool:
-        """Whether an exchange is under way on it."""
+    def exchanges(self) -> int:
+        """How many are under way on it."""
         raise NotImplementedError
 
     def drain(self) -> None:

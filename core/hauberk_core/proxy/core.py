@@ -9,7 +9,7 @@ from typing import Final, Literal
 from mypy_extensions import mypyc_attr
 
 from hauberk_core.http.h1_client import H1Client
-from hauberk_core.http.machine import ClientMachine, ServerMachine
+from hauberk_core.http.machine import ClientMachine
 from hauberk_core.model.address import Address, parse_address
 from hauberk_core.model.cluster import DEFAULT_HASH_RING, LARGEST_HASH_TABLE, Cluster, HashBy
 from hauberk_core.model.listener import FilterChain, HttpLimits, Listener
@@ -32,6 +32,7 @@ from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.plugin.waiting import Waiting
 from hauberk_core.proxy.chain import Chain, ChainOwner, Target
 from hauberk_core.proxy.listener import ListenerRuntime
+from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.dice import SILVER_RATIO, Dice
 from hauberk_core.route.table import compile_table
@@ -74,19 +75,6 @@ class NameWatcher:
 
     def resolved(self, name: str, hosts: list[str]) -> None:
         """The numeric addresses of `name`; empty if it has none or looking it up failed the first time."""
-        raise NotImplementedError
-
-
-@mypyc_attr(allow_interpreted_subclasses=True)
-class OtherCodecs:
-    """Makes machines of the codecs that are not compiled with the proxy (h11)."""
-
-    def server(self, scheme: str, limits: HttpLimits) -> ServerMachine:
-        """A server machine."""
-        raise NotImplementedError
-
-    def client(self, limits: HttpLimits) -> ClientMachine:
-        """A client machine."""
         raise NotImplementedError
 
 
@@ -160,8 +148,7 @@ class ProxyCore(ChainOwner):
         count = 0
         for listener in self._all_listeners():
             for connection in listener.connections:
-                if connection.is_busy():
-                    count += 1
+                count += connection.exchanges()
         return count
 
     # ChainOwner.
@@ -312,11 +299,8 @@ class ProxyCore(ChainOwner):
             # Connections hold on to their chain: those that are open follow the new table with their next request.
             old.table = table
             return old
-        other: Callable[[str, HttpLimits], ServerMachine] | None = None
-        if config.codec == "h11":
-            other = self._other_codecs.server
         start = self._random()
-        return Chain(self, config, table, Dice(start), Dice(start, SILVER_RATIO), scheme, port, other)
+        return Chain(self, config, table, Dice(start), Dice(start, SILVER_RATIO), scheme, port, self._other_codecs)
 
 
 def _client_security(context: ssl.SSLContext, transport: TransportConfig) -> Security:

@@ -17,29 +17,19 @@ from hauberk_core.http.events import (
     Request,
     Response,
 )
+from hauberk_core.http.h2.codes import PREFACE
 from hauberk_core.http.headers import Headers
 from hauberk_core.http.machine import ServerMachine
-from hauberk_core.model.cors import Cors
-from hauberk_core.model.decision import Decision
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.connection import READ_BULK_BYTES, READ_HEAD_BYTES
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.net.wheel import NEVER
-from hauberk_core.observe.meters import ClusterMeters
-from hauberk_core.observe.record import Record
-from hauberk_core.plugin.reply import Reply
-from hauberk_core.proxy.begin_extras import begin_extras
-from hauberk_core.proxy.chain import Chain, Unreachable
-from hauberk_core.proxy.client import Client
+from hauberk_core.proxy.chain import Chain
 from hauberk_core.proxy.client_connection import ClientConnection, ConnectionListener
 from hauberk_core.proxy.exchange import Exchange, body_is_short
-from hauberk_core.proxy.filtered import FilteredExchange
-from hauberk_core.proxy.forwarding import PHRASES, prepare_request, settle_request_id
-from hauberk_core.proxy.nothing_sent import NOTHING_SENT, NOTHING_SENT_NAME
-from hauberk_core.route.cors import is_preflight, preflight_answer
-from hauberk_core.route.decide import decide
-from hauberk_core.route.filters import modify, redirect_location, rewrite
+from hauberk_core.proxy.forwarding import PHRASES
+from hauberk_core.proxy.serving import ServingClient, explanation, report_refused
 
 # A request's body of at most this is read and dropped after an answer of our own, so that the connection can go on.
 DISCARD_BYTES: Final = 64 * 1024
@@ -71,6 +61,10 @@ class DownstreamConnection(ClientConnection):
         self.exchange: Exchange | None = None
         self.draining = False
         self._client: DownstreamClient | None = DownstreamClient(self)
+        self._undecided = True
+        """Nothing has told yet which version of HTTP the client speaks."""
+        self._first = b""
+        """What it has said meanwhile: less than HTTP/2's preface."""
         self._head_began = False
         self._served = False
         self._pumping = False
@@ -93,6 +87,9 @@ class DownstreamConnection(ClientConnection):
             if chain is not None and chain is not self.chain:
                 self.chain = chain
                 self.machine = chain.new_machine()
+            if stream.alpn() == "h2":
+                self._become_http2(b"")
+                return
         self.listener.connection_opened(self)
         self._arm(self.chain.head_timeout)
 
@@ -105,6 +102,17 @@ class DownstreamConnection(ClientConnection):
                 # A client that can send no more has reason to look at the answer; closing now might destroy it.
                 self.pause_reading()
             return
+        if self._undecided and data:
+            data = self._first + data
+            self._first = b""
+            if PREFACE.startswith(data[: len(PREFACE)]):
+                # HTTP/2 with prior knowledge (RFC 9113 section 3.3), as soon as nothing else begins so.
+                if len(data) >= len(PREFACE):
+                    self._become_http2(data)
+                else:
+                    self._first = data
+                return
+            self._undecided = False
         self._progress = self.loop.now
         exchange = self.exchange
         if exchange is not None and exchange.is_tunnel:
@@ -159,10 +167,10 @@ class DownstreamConnection(ClientConnection):
         if exchange.deadline <= self.loop.now:
             exchange.time_out(Reason.UPSTREAM_TIMEOUT, "the exchange took longer than the route's timeout")
         elif stall <= 0 or self._progress + stall > self.loop.now:
-            self._arm_exchange(exchange)
+            self.arm_exchange(exchange)
         elif self._backlog_moves(exchange):
             self._progress = self.loop.now
-            self._arm_exchange(exchange)
+            self.arm_exchange(exchange)
         elif exchange.is_tunnel:
             self.lost(Reason.CLIENT_GONE, "the tunnel stood still longer than timeouts.stall")
         elif self.unsent():
@@ -189,6 +197,11 @@ class DownstreamConnection(ClientConnection):
             # It refers back: held, the pair would wait for a collection of cycles, with all that the connection holds.
             self._client = None
             self.listener.connection_closed(self)
+
+    def _become_http2(self, early: bytes) -> None:
+        self.let_go()
+        self._client = None
+        self.listener.speaks_http2(self, early)
 
     # What the machine reports.
 
@@ -254,146 +267,24 @@ class DownstreamConnection(ClientConnection):
             self._arm(self.chain.head_timeout)
 
     def _begin(self, request: Request) -> None:
-        chain = self.chain
         client = self._client
         assert client is not None
         self._head_began = False
         self._served = True
-        now = self.loop.clock.now()
-        self._progress = now
-        record = Record()
-        if chain.filters is not None:
-            filtered = FilteredExchange(client, request, record, now, chain, chain.filters, self.stream.peer_identity())
-            self.exchange = filtered
-            self._fill(record, request)
-            settle_request_id(request, record, chain.owner.request_ids)
-            self._arm_exchange(filtered)
-            # Before the filters: what they answer is logged with its request id, and they see what the endpoint will see.
-            prepare_request(request, record, self.peer_host, chain.scheme, chain.owner.request_ids)
-            filtered.filter_request()
-            return
-        exchange = Exchange(client, request, record, now)
-        self.exchange = exchange
-        self._fill(record, request)
-        decision = decide(request, chain.table, chain.dice.next())
-        prepare_request(request, record, self.peer_host, chain.scheme, chain.owner.request_ids)
-        self.serve(exchange, decision)
-
-    def serve(self, exchange: Exchange, decision: Decision) -> None:
-        """Answer, or ask the endpoint, as was decided."""
-        chain = self.chain
-        request = exchange.request
-        record = exchange.record
-        record.route = decision.route
-        if decision.timeout > 0:
-            exchange.deadline = exchange.started + decision.timeout
-        self._arm_exchange(exchange)
+        self._progress = self.loop.clock.now()
         if request.framing != NO_BODY and (request.framing != COUNTED or request.length > READ_HEAD_BYTES):
             self.read_size = READ_BULK_BYTES
-        if request.method == "CONNECT":
-            self.answer(exchange, Reason.NOT_IMPLEMENTED, "CONNECT is not served")
-            return
-        extras = decision.extras
-        if extras is not None and extras.cors is not None and is_preflight(request):
-            self._answer_preflight(exchange, extras.cors)
-            return
-        if decision.redirect is not None:
-            self._redirect(exchange, decision)
-            return
-        reason = decision.reason
-        if reason is not None:
-            self.answer(exchange, reason, "")
-            return
-        target = chain.owner.target(decision.cluster)
-        if target is None:
-            self.answer(exchange, Reason.NO_BACKEND, f"there is no cluster {decision.cluster}")
-            return
-        record.cluster = decision.cluster
-        cluster = target.cluster
-        if not target.is_ordinary:
-            reached = target.reach(self.destination_host, self.destination_port)
-            if isinstance(reached, Unreachable):
-                self.answer(exchange, reached.reason, reached.detail)
-                return
-            cluster = reached
-        if decision.rewrite is not None:
-            rewrite(request, decision)
-        if decision.request_headers:
-            for modifier in decision.request_headers:
-                modify(request.headers, modifier)
-        if extras is not None and exchange.extras is None:
-            exchange.extras = begin_extras(extras, request, chain, self.loop)
-        exchange.begin(decision, cluster, target.meters)
-
-    def _fill(self, record: Record, request: Request) -> None:
-        stream = self.stream
-        record.start = self.loop.clock.wall()
-        record.method = request.method
-        record.path = request.path + request.query
-        record.authority = request.authority
-        record.protocol = "HTTP/1.1" if request.version == 11 else "HTTP/1.0"
-        record.downstream_local = self.local_address()
-        record.downstream_remote = stream.peer_address()
-        record.server_name = stream.server_name()
-        record.peer_identity = stream.peer_identity()
+        client.begin(request)
 
     # Answers of our own.
 
-    def answer(self, exchange: Exchange, reason: Reason, detail: str) -> None:
+    def send_own(self, exchange: Exchange, response: Response, body: bytes) -> None:
         """Answer `exchange` in the endpoint's place, and keep the connection if what remains of the request is short."""
-        record = exchange.record
-        record.reason = reason
-        record.details = detail
-        record.status = reason.status
-        body = _explanation(reason, detail or reason.meaning)
-        headers = Headers()
-        headers.add("content-type", "text/plain; charset=iso-8859-1")
-        headers.add("hauberk-reason", reason.code)
-        if reason.status == 503:
-            headers.add("retry-after", "1")
-        if exchange.nothing_sent and record.peer_identity:
-            headers.add(NOTHING_SENT_NAME, NOTHING_SENT)
-        self._send_own(exchange, reason.status, headers, body)
-
-    def answer_reply(self, exchange: Exchange, reply: Reply, plugin: str) -> None:
-        """Answer `exchange` as a plugin says."""
-        record = exchange.record
-        record.reason = Reason.PLUGIN_ANSWERED
-        record.details = plugin
-        record.status = reply.status
-        headers = Headers()
-        for name, value in reply.headers:
-            headers.add(name, value)
-        headers.set("hauberk-reason", Reason.PLUGIN_ANSWERED.code)
-        self._send_own(exchange, reply.status, headers, reply.body)
-
-    def _answer_preflight(self, exchange: Exchange, cors: Cors) -> None:
-        exchange.record.status = 204
-        self._send_own(exchange, 204, preflight_answer(cors, exchange.request), b"")
-
-    def _redirect(self, exchange: Exchange, decision: Decision) -> None:
-        redirect = decision.redirect
-        assert redirect is not None
-        headers = Headers()
-        headers.add("location", redirect_location(exchange.request, decision, self.destination_port or self.chain.port))
-        for modifier in decision.response_headers:
-            modify(headers, modifier)
-        exchange.record.status = redirect.status
-        self._send_own(exchange, redirect.status, headers, b"")
-
-    def _send_own(self, exchange: Exchange, status: int, headers: Headers, body: bytes) -> None:
         request = exchange.request
         rest_is_short = exchange.request_complete or body_is_short(request, DISCARD_BYTES)
         # Whoever did not send the rest in time is not waited for again.
         late = exchange.record.reason is Reason.REQUEST_TIMEOUT
         close = self.draining or late or not rest_is_short or request.expects_continue
-        response = Response(status, PHRASES.get(status, ""), 11, headers)
-        headers.set("date", self.chain.owner.http_date())
-        if status not in (204, 304):
-            # In a 304 it would be the length of what was not sent, in a 204 it must not stand (RFC 9110 section 8.6).
-            headers.add("content-length", str(len(body)))
-        response.framing = COUNTED
-        response.length = len(body)
         machine = self.machine
         self.queue(machine.send_response(response, close))
         if request.method != "HEAD":
@@ -421,19 +312,9 @@ class DownstreamConnection(ClientConnection):
                 return
             exchange.client_gone(reason, detail)
         else:
-            record = Record()
-            record.start = self.loop.clock.wall()
-            record.reason = reason
-            record.details = detail
-            record.status = reason.status
-            record.downstream_local = self.local_address()
-            record.downstream_remote = self.stream.peer_address()
-            record.peer_identity = self.stream.peer_identity()
-            self.chain.owner.report(record, self.chain.owner.unrouted)
-            if self.chain.filters is not None:
-                self.chain.filters.before.observe(record)
+            report_refused(self, reason, detail)
         self.exchange = None
-        body = _explanation(reason, detail)
+        body = explanation(reason, detail)
         # The machine is in no state to frame anything: the request it would answer was never understood.
         fields = (
             f"HTTP/1.1 {reason.status} {PHRASES.get(reason.status, '')}",
@@ -465,8 +346,8 @@ class DownstreamConnection(ClientConnection):
         else:
             self.close()
 
-    def is_busy(self) -> bool:
-        return self.exchange is not None
+    def exchanges(self) -> int:
+        return 0 if self.exchange is None else 1
 
     def drain(self) -> None:
         """Answer with `Connection: close` from now on, and close behind that answer.
@@ -543,7 +424,7 @@ class DownstreamConnection(ClientConnection):
         else:
             self.loop.wheel.disarm(self.timer)
 
-    def _arm_exchange(self, exchange: Exchange) -> None:
+    def arm_exchange(self, exchange: Exchange) -> None:
         stall = self.chain.stall_timeout
         deadline = self._progress + stall if stall > 0 else NEVER
         if exchange.deadline < deadline:
@@ -558,19 +439,21 @@ class DownstreamConnection(ClientConnection):
         self._progress = self.loop.now
 
 
-def _explanation(reason: Reason, detail: str) -> bytes:
-    """The body of an answer of our own, for a person."""
-    return f"{reason.status} {PHRASES.get(reason.status, '')}\n{reason.code}: {detail}\n".encode("latin-1", "replace")
-
-
-class DownstreamClient(Client):
+class DownstreamClient(ServingClient):
     """What exchanges see of the connection."""
 
     def __init__(self, connection: DownstreamConnection) -> None:
+        super().__init__(connection)
         self._connection: Final = connection
 
-    def now(self) -> float:
-        return self._connection.loop.clock.now()
+    def began(self, exchange: Exchange) -> None:
+        self._connection.exchange = exchange
+
+    def decided(self, exchange: Exchange) -> None:
+        self._connection.arm_exchange(exchange)
+
+    def send_own(self, exchange: Exchange, response: Response, body: bytes) -> None:
+        self._connection.send_own(exchange, response, body)
 
     def pause_request(self) -> None:
         self._connection.pause_reading()
@@ -638,26 +521,9 @@ class DownstreamClient(Client):
         else:
             connection._end_unread(exchange)
 
-    def serve(self, exchange: Exchange, decision: Decision) -> None:
-        self._connection.serve(exchange, decision)
-
-    def answer_reply(self, exchange: Exchange, reply: Reply, plugin: str) -> None:
-        connection = self._connection
-        if connection.closed or exchange.over:
-            exchange.client_gone(Reason.CLIENT_GONE, Reason.CLIENT_GONE.meaning)
-        else:
-            connection.answer_reply(exchange, reply, plugin)
-
     def give_up(self, exchange: Exchange, error: Exception) -> None:
         if not exchange.over:
             self._connection.loop.give_up(self._connection, error)
-
-    def answer_error(self, exchange: Exchange, reason: Reason, detail: str) -> None:
-        connection = self._connection
-        if connection.closed or exchange.over:
-            exchange.client_gone(reason, detail)
-        else:
-            connection.answer(exchange, reason, detail)
 
     def cut_response(self, exchange: Exchange) -> None:
         # A body that ends with the connection would pass for complete if the connection ended in order.
@@ -669,8 +535,3 @@ class DownstreamClient(Client):
 
     def exchange_over(self, exchange: Exchange) -> None:
         self._connection.next_exchange()
-
-    def report(self, record: Record, meters: ClusterMeters | None) -> None:
-        connection = self._connection
-        owner = connection.chain.owner
-        owner.report(record, owner.unrouted if meters is None else meters)

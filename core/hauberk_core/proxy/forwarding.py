@@ -9,6 +9,7 @@ from hauberk_core.observe.request_id import RequestIds
 
 PHRASES: Final[dict[int, str]] = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
 _VIA_11: Final = "via: 1.1 hauberk"
+_VIA_2: Final = "via: 2 hauberk"
 _VIA_10: Final = "via: 1.0 hauberk"
 # Octets of a request id taken over from the client; it goes into every log line of every hop.
 _REQUEST_ID_LENGTH: Final = 128
@@ -56,7 +57,8 @@ def prepare_request(request: Request, record: Record, peer_host: str, scheme: st
         lines.append("x-request-id: " + request_id)
     record.request_id = request_id
     names.append("via")
-    lines.append(_VIA_11 if request.version == 11 else _VIA_10)
+    version = request.version
+    lines.append(_VIA_11 if version == 11 else _VIA_2 if version == 20 else _VIA_10)
 
 
 def settle_request_id(request: Request, record: Record, request_ids: RequestIds) -> None:

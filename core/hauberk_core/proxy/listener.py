@@ -15,6 +15,7 @@ from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.proxy.chain import Chain
 from hauberk_core.proxy.client_connection import ClientConnection, ConnectionListener
 from hauberk_core.proxy.downstream import DownstreamConnection
+from hauberk_core.proxy.h2_downstream import H2DownstreamConnection
 from hauberk_core.proxy.tcp import TcpConnection
 
 # Accepts of one wake. Connections that are already served come first again after this many; the kernel keeps the rest queued.
@@ -176,6 +177,21 @@ class ListenerRuntime(ConnectionListener):
         )
         self.connections[successor] = True
         successor.go_on(early, ended)
+
+    def speaks_http2(self, connection: ClientConnection, early: bytes) -> None:
+        self.connections.pop(connection, None)
+        successor = H2DownstreamConnection(
+            self._loop,
+            connection.stream,
+            connection.chain,
+            connection.peer_host,
+            self,
+            connection.destination_host,
+            connection.destination_port,
+        )
+        successor.is_counted = connection.is_counted
+        self.connections[successor] = True
+        successor.go_on(early, False)
 
     def give_up(self, error: Exception) -> None:
         # One connection could not be set up; the listener goes on.

@@ -138,8 +138,8 @@ class TcpConnection(ClientConnection):
 
     # ClientConnection.
 
-    def is_busy(self) -> bool:
-        return self._passage is not None
+    def exchanges(self) -> int:
+        return 0 if self._passage is None else 1
 
     def drain(self) -> None:
         """What passes cannot be told to end: it gets the time that its listener allows."""

@@ -4,6 +4,8 @@ import random
 import tempfile
 from typing import Final, Self
 
+from hauberk_core.http.h2.library import LibraryMachine
+from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.http.h11_codec import H11Client, H11Server
 from hauberk_core.http.machine import ClientMachine, ServerMachine
 from hauberk_core.model.listener import HttpLimits, Listener
@@ -24,7 +26,8 @@ from hauberk_core.plugin.part import PluginFaults
 from hauberk_core.plugin.pool import PluginPool
 from hauberk_core.plugin.services import HttpClient
 from hauberk_core.plugin.worker_services import WorkerServices
-from hauberk_core.proxy.core import NameWatcher, OtherCodecs, ProxyCore, Resolver
+from hauberk_core.proxy.core import NameWatcher, ProxyCore, Resolver
+from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.table import compile_table
@@ -82,7 +85,7 @@ class Simulation:
             ProxyMeters(self._cells),
             AccessLogWriter(self._log.fileno(), _KeptRecords(self.records)),
             self.resolver,
-            _H11Codecs(),
+            _LibraryCodecs(),
             randomness.random,
             randomness.randbytes,
             self.waiting,
@@ -281,12 +284,15 @@ def _ignore_line(level: str, line: str) -> None:
     """Scenarios look at faults, not at the log."""
 
 
-class _H11Codecs(OtherCodecs):
+class _LibraryCodecs(OtherCodecs):
     def server(self, scheme: str, limits: HttpLimits) -> ServerMachine:
         return H11Server(scheme, limits)
 
     def client(self, limits: HttpLimits) -> ClientMachine:
         return H11Client(limits)
+
+    def multiplexed_server(self, scheme: str, limits: HttpLimits) -> MultiplexedMachine:
+        return LibraryMachine(False, scheme, limits)
 
 
 def _new_cells() -> Cells:

@@ -3,6 +3,7 @@
 It knows nothing of our limits but the size of header lists, and of floods only what h2 itself refuses.
 """
 
+import contextlib
 from typing import Final
 
 from h2.config import H2Configuration
@@ -22,7 +23,7 @@ from h2.events import (
     WindowUpdated,
 )
 from h2.events import Event as LibraryEvent
-from h2.exceptions import DenialOfServiceError, ProtocolError
+from h2.exceptions import DenialOfServiceError, ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
 
 from hauberk_core.http.body import END_WITHOUT_TRAILERS
@@ -93,6 +94,7 @@ class LibraryMachine(MultiplexedMachine):
         self._highest = 0
         self._peer_gone = False
         self._dead = False
+        self._leaving = False
         self._pongs = 0
 
     def receive(self, data: bytes, now: float) -> None:
@@ -135,6 +137,7 @@ class LibraryMachine(MultiplexedMachine):
             self._read_trailers(event)
         elif isinstance(event, StreamEnded):
             stream = event.stream_id
+            self._methods.pop(stream, None)
             if not self._events or self._events[-1][0] != stream or not isinstance(self._events[-1][1], End):
                 self._events.append((stream, END_WITHOUT_TRAILERS))
         elif isinstance(event, StreamReset):
@@ -162,6 +165,9 @@ class LibraryMachine(MultiplexedMachine):
     def _read_request(self, event: RequestReceived) -> None:
         stream = event.stream_id
         self._highest = stream
+        if self._leaving:
+            self.reset(stream, ErrorCodes.REFUSED_STREAM)
+            return
         try:
             request = read_request(self._fields(event.headers), event.stream_ended is not None, self._scheme, self._limits)
         except Violation as fault:
@@ -241,7 +247,7 @@ class LibraryMachine(MultiplexedMachine):
         if len(waiting.octets) <= DRAINED_OCTETS < before:
             self._events.append((stream, Writable()))
         if waiting.ending and not waiting.octets:
-            self._forget(stream)
+            del self._open[stream], self._waiting[stream]
             kept: list[tuple[str, str]] = []
             if waiting.trailers is not None:
                 kept = [(name.lower(), value) for name, value in waiting.trailers.items() if name.lower() not in NOT_IN_TRAILERS]
@@ -258,11 +264,13 @@ class LibraryMachine(MultiplexedMachine):
     def reset(self, stream: int, code: int) -> None:
         if not self._dead and stream <= self._highest:
             self._forget(stream)
-            self._h2.reset_stream(stream, code)
+            with contextlib.suppress(StreamClosedError):  # both sides have ended it
+                self._h2.reset_stream(stream, code)
 
     def go_away(self, last_call: bool) -> None:
-        # h2 closes with the first one, so that only the second is said.
-        if not last_call and not self._dead:
+        # To h2 a connection is closed by this: it is said when no stream is open any more, and until then streams are refused.
+        self._leaving = self._leaving or not last_call
+        if self._leaving and not self._dead and not self.open_streams():
             self._dead = True
             self._h2.close_connection(last_stream_id=self._highest)
 
