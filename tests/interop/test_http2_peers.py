@@ -11,7 +11,7 @@ import pytest
 import trustme
 from live_proxy import PATIENCE, LiveProxy, forward_to, live_proxy
 from origin import Origin, made, origin
-from programs import program
+from programs import haproxy, program
 
 pytestmark = pytest.mark.e2e
 
@@ -116,3 +116,17 @@ def test_nghttp_asks_for_several_at_once(proxy: LiveProxy) -> None:
     shown = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE).stdout.decode()
     assert len(re.findall(r":status: 200", shown)) == len(urls)
     assert "GOAWAY frame <length=8" in shown
+
+
+def test_haproxy_in_front(proxy: LiveProxy, tmp_path: Path, upload: Path) -> None:
+    """Its clients' requests come as streams of few connections, and it closes none of them over an upload that ends early."""
+    with haproxy(tmp_path, proxy.port, "proto h2") as port:
+        url = f"http://127.0.0.1:{port}"
+        for path in ("/bytes", "/chunked", "/until-close"):
+            assert curl(f"{url}{path}?n={LARGE}") == made(LARGE)
+        answer = curl("--data-binary", f"@{upload}", "-H", "Transfer-Encoding: chunked", f"{url}/upload").decode().split()
+        assert answer == [hashlib.sha256(made(UPLOAD)).hexdigest(), str(UPLOAD), "chunked"]
+        assert b"content-length: 7" in curl("--head", f"{url}/bytes?n=7")
+        command = [program("curl"), "--silent", "-o", "/dev/null", f"{url}/die?n=300000&how=chunked"]
+        assert subprocess.run(command, check=False, timeout=PATIENCE).returncode in {18, 56}
+        assert curl(f"{url}/bytes?n=3") == made(3)
