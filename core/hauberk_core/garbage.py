@@ -1,8 +1,9 @@
-"""Python's collector of cyclic garbage, kept off the road of requests.
+"""Python's collector of cyclic garbage, kept off the road of requests, and of configurations.
 
 What a request makes is freed by counting references: it leaves no cycle behind (a test holds it). Yet the collector's defaults
 have it look whenever 700 objects more were made than freed, which a few dozen requests under way amount to, and now and then at
-everything that was loaded since the start, for milliseconds in which nobody is served.
+everything that was loaded since the start, for milliseconds in which nobody is served. Control and agents, which have loaded
+more, would be held up for dozens of them in the middle of a change.
 """
 
 import gc

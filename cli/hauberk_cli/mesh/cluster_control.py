@@ -20,6 +20,7 @@ from hauberk_control.proxy_settings import ProxySettings, read_settings
 from hauberk_core.agent.identity.private_file import PrivateFileError
 from hauberk_core.agent.logs import configure_logging
 from hauberk_core.agent.sockets import BindError
+from hauberk_core.garbage import settle
 from hauberk_core.model.errors import ConfigErrors
 from hauberk_core.pod import CONTROL_NAMESPACE, POD_NAME, POD_NAMESPACE
 
@@ -60,4 +61,10 @@ def _read_settings(path: Path) -> ProxySettings:
 
 async def _serve(options: ClusterOptions) -> None:
     control = await open_cluster(options)
-    await until_told_to_end(control.run)
+
+    async def serve() -> None:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(control.run)
+            settle()
+
+    await until_told_to_end(serve)

@@ -36,6 +36,7 @@ from hauberk_core.agent.target import Target
 from hauberk_core.agent.tracing import why_not, with_tracing
 from hauberk_core.agent.watch import SETTLE_SECONDS, Stamps, poll_pause, take_stamps
 from hauberk_core.agent.wire import WireError
+from hauberk_core.garbage import settle
 from hauberk_core.model.address import Address
 from hauberk_core.model.errors import ConfigErrors
 from hauberk_core.model.snapshot import Snapshot
@@ -88,8 +89,14 @@ def run_agent(source: Source, options: AgentOptions, started: Callable[["Agent"]
     configure_logging()
     handover = take_over(os.environ)
     _raise_file_limit()
+
+    def serving(agent: Agent) -> None:
+        settle()
+        if started is not None:
+            started(agent)
+
     try:
-        return trio.run(_run_with_signals, source, options, handover, started, strict_exception_groups=True)
+        return trio.run(_run_with_signals, source, options, handover, serving, strict_exception_groups=True)
     except KeyboardInterrupt:  # before the signals were ours
         return EXIT_INTERRUPTED
 
