@@ -382,7 +382,7 @@ class ClusterRuntime(NameWatcher):
             return RandomChoice(self._random)
         in_turn = self.config.load_balancing == "round_robin"
         if len(weights) > 1:
-            return WeightedRoundRobin() if in_turn else WeightedLeastRequest(self._random)
+            return WeightedRoundRobin(self._random) if in_turn else WeightedLeastRequest(self._random)
         if in_turn:
             # Workers begin at different places, so that few requests do not all meet the first endpoint.
             return RoundRobin(int(self._random() * (len(self.config.endpoints) or 1)))

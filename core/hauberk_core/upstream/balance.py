@@ -2,12 +2,18 @@
 
 from bisect import bisect_right
 from collections.abc import Callable
+from heapq import heapify, heapreplace
 from typing import Final
 
 from mypy_extensions import mypyc_attr
 
 from hauberk_core.model.cluster import HashBy
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
+
+# The unit of time in which each endpoint has as many turns as it weighs, fine enough for the largest weights.
+_UNIT: Final = 1 << 40
+# Beyond it turns are counted anew, so that they stay within a machine word.
+_LAST: Final = 1 << 60
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -86,27 +92,50 @@ class RandomChoice(Balancer):
 class WeightedRoundRobin(Balancer):
     """Each endpoint in turn, as often as its weight says, and those with many turns not all at once.
 
-    Every endpoint's claim grows by its weight at each turn; the largest has the turn and pays with the sum of all. Source: the
-    smooth weighted round robin of nginx.
+    Turns stand on a line of time: an endpoint of weight w has w of them in each unit, evenly spaced, and the earliest that is
+    left is taken, by a heap. Each begins somewhere in its first space, so that new lists do not all begin with the same endpoint.
+    Source: earliest deadline first, as Envoy schedules its hosts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, random: Callable[[], float]) -> None:
         super().__init__()
-        self._claims: dict[str, int] = {}
+        self._random: Final = random
+        self._endpoints: list[UpstreamEndpoint] = []
+        self._turns: list[tuple[int, int, int]] = []
+        """A heap: when each endpoint's next turn is, its place in the list, and that time as if it weighed 1."""
+
+    def learn(self, endpoints: list[UpstreamEndpoint]) -> bool:
+        turns: list[tuple[int, int, int]] = []
+        for index in range(len(endpoints)):
+            progress = int(self._random() * _UNIT)
+            turns.append((progress // endpoints[index].weight, index, progress))
+        heapify(turns)
+        self._endpoints = endpoints
+        self._turns = turns
+        return True
 
     def pick(self, endpoints: list[UpstreamEndpoint]) -> UpstreamEndpoint:
-        # Made anew each time, so that those that are gone are forgotten.
-        claims: dict[str, int] = {}
-        total = 0
-        best = endpoints[0]
-        for endpoint in endpoints:
-            claim = self._claims.get(endpoint.address, 0) + endpoint.weight
-            claims[endpoint.address] = claim
-            total += endpoint.weight
-            if claim > claims[best.address]:
+        if endpoints is not self._endpoints:
+            return self._pick_among(endpoints)
+        turn = self._turns[0]
+        index = turn[1]
+        endpoint = endpoints[index]
+        progress = turn[2] + _UNIT
+        if progress > _LAST:
+            self.learn(endpoints)
+        else:
+            heapreplace(self._turns, (progress // endpoint.weight, index, progress))
+        return endpoint
+
+    def _pick_among(self, some: list[UpstreamEndpoint]) -> UpstreamEndpoint:
+        """The one of a few whose turn is next. It keeps that turn: this is for requests that have failed elsewhere."""
+        best = some[0]
+        earliest = -1
+        for turn in self._turns:
+            endpoint = self._endpoints[turn[1]]
+            if (earliest < 0 or turn[0] < earliest) and endpoint in some:
                 best = endpoint
-        claims[best.address] -= total
-        self._claims = claims
+                earliest = turn[0]
         return best
 
 

@@ -15,29 +15,51 @@ WEIGHTS = st.lists(st.integers(1, 50), min_size=1, max_size=8)
 
 
 def picks(balancer: Balancer, among: list[UpstreamEndpoint], times: int) -> list[int]:
+    """Have it choose, of endpoints that it has learned or of some of these."""
     return [balancer.pick(among).port for _ in range(times)]
 
 
-@given(WEIGHTS)
-def test_a_round_gives_each_as_many_turns_as_it_weighs(weights: list[int]) -> None:
+@given(WEIGHTS, st.integers(0, 2**32))
+def test_a_round_gives_each_as_many_turns_as_it_weighs(weights: list[int], seed: int) -> None:
     among = endpoints(*weights)
-    balancer = WeightedRoundRobin()
+    balancer = WeightedRoundRobin(random.Random(seed).random)
+    balancer.learn(among)
     for _ in range(3):
         counts = Counter(picks(balancer, among, sum(weights)))
         assert [counts[endpoint.port] for endpoint in among] == weights
 
 
 def test_turns_of_the_heaviest_are_spread() -> None:
-    assert picks(WeightedRoundRobin(), endpoints(5, 1, 1), 7) == [1, 1, 2, 1, 3, 1, 1]
+    among = endpoints(5, 1, 1)
+    balancer = WeightedRoundRobin(lambda: 0.5)
+    balancer.learn(among)
+    assert picks(balancer, among, 7) == [1, 1, 1, 2, 3, 1, 1]
 
 
-def test_who_comes_and_goes_disturbs_no_turn_order() -> None:
-    among = endpoints(2, 1, 4)
-    balancer = WeightedRoundRobin()
-    picks(balancer, among, 5)
-    counts = Counter(picks(balancer, among[:2], 300))
-    assert counts[1] == pytest.approx(200, abs=2)
-    assert counts[2] == pytest.approx(100, abs=2)
+def test_requests_that_failed_elsewhere_take_nobody_s_turn() -> None:
+    among = endpoints(5, 2, 1)
+    balancer = WeightedRoundRobin(lambda: 0.5)
+    balancer.learn(among)
+    assert picks(balancer, among[1:], 3) == [2, 2, 2]
+    assert Counter(picks(balancer, among, 8)) == {1: 5, 2: 2, 3: 1}
+
+
+def test_many_lists_do_not_all_begin_with_the_heaviest() -> None:
+    among = endpoints(1, 3)
+    balancer = WeightedRoundRobin(random.Random(5).random)
+    first = Counter[int]()
+    for _ in range(2000):
+        balancer.learn(among)
+        first.update(picks(balancer, among, 1))
+    assert first[1] / 2000 == pytest.approx(1 / 6, abs=0.05)
+
+
+def test_proportions_hold_for_long() -> None:
+    among = endpoints(3, 1)
+    balancer = WeightedRoundRobin(lambda: 0.5)
+    balancer.learn(among)
+    counts = Counter(picks(balancer, among, 4000))
+    assert (counts[1], counts[2]) == (3000, 1000)
 
 
 @pytest.mark.parametrize("kind", [RandomChoice, WeightedLeastRequest])

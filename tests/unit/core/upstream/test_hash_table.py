@@ -77,7 +77,7 @@ def test_the_order_in_which_endpoints_are_listed_does_not_matter(make: Make, see
     assert owners(make(among), range(100)) == owners(make(shuffled), range(100))
 
 
-@pytest.mark.parametrize("steps", [1, 7, 300])
+@pytest.mark.parametrize("steps", [1, 7, 4000])
 @pytest.mark.parametrize("make", [lambda among: MaglevTable(among, 101), lambda among: RingTable(among, 100)])
 def test_a_table_that_is_made_in_steps_is_the_same(make: Make, steps: int) -> None:
     among = endpoints(3, 1, 2)
@@ -87,7 +87,7 @@ def test_a_table_that_is_made_in_steps_is_the_same(make: Make, steps: int) -> No
         turns += 1
         assert turns < 1000
     assert owners(table, range(50)) == owners(whole(make(among)), range(50))
-    assert (turns > 50) == (steps == 1)
+    assert (turns > 20) == (steps < 10)
 
 
 def test_a_ring_is_at_least_as_large_as_asked_and_everybody_is_on_it() -> None:
