@@ -11,10 +11,21 @@ FOLDER = Path(__file__).parent
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize("name", ["fuzz_head.py", "fuzz_http2.py", "fuzz_chunks.py", "fuzz_yaml.py", "fuzz_admission.py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fuzz_head.py",
+        "fuzz_http2.py",
+        "fuzz_chunks.py",
+        "fuzz_yaml.py",
+        "fuzz_admission.py",
+        "fuzz_client_hello.py",
+        "fuzz_proxy_protocol.py",
+    ],
+)
 def test_a_few_rounds(name: str) -> None:
     done = subprocess.run(
-        [sys.executable, FOLDER / name, "--seconds", "2", "--seed", "1"], capture_output=True, timeout=60, check=False
+        [sys.executable, FOLDER / name, "--seconds", "1", "--seed", "1"], capture_output=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
     assert b"no finding" in done.stdout

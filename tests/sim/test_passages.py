@@ -384,3 +384,84 @@ def test_whom_tls_is_for_is_logged_though_nobody_opens_it(begin: Begin) -> None:
     assert record.server_name in {"www.example.test", ""}
     if simulation.network.random is None:
         assert record.server_name == "www.example.test"
+
+
+def hello(name: str) -> bytes:
+    """What a client says that asks for `name`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    words = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), words, server_hostname=name).do_handshake()
+    return words.read()
+
+
+def by_name(**names: str) -> Snapshot:
+    """A listener whose TLS passes: names of servers by clusters."""
+    chains = [
+        FilterChain(protocol="tls", server_names=(name,), backends=(WeightedCluster(cluster=cluster),))
+        for cluster, name in names.items()
+    ]
+    snapshot = Snapshot(
+        listeners={"tls": Listener(address=f"{PROXY_HOST}:443", filter_chains=tuple(chains))},
+        clusters={cluster: Cluster(endpoints=(Endpoint(address=BOOKS),)) for cluster in names},
+    )
+    assert check_snapshot(snapshot) == []
+    return snapshot
+
+
+@pytest.fixture(params=[None, 1, 2])
+def tls(request: pytest.FixtureRequest) -> Iterator[Simulation]:
+    with Simulation(by_name(books="*.books.test"), seed=request.param) as simulation:
+        yield simulation
+        simulation.run()
+        assert simulation.faults == []
+
+
+def test_tls_passes_whole_by_its_name(tls: Simulation) -> None:
+    endpoint = tls.endpoint(BOOKS)
+    client = tls.client(f"{PROXY_HOST}:443")
+    words = hello("a.books.test")
+    client.send(words[:40])
+    tls.advance(1.0)
+    assert endpoint.connections() == []
+    client.send(words[40:] + b"more")
+    assert endpoint.connection().received() == words + b"more"
+    endpoint.connection().send(b"answer")
+    endpoint.connection().half_close()
+    assert client.received() == b"answer"
+    client.half_close()
+    assert log(tls) == [(0, "", "books")]
+
+
+def test_whom_a_refused_client_asked_for_is_logged(tls: Simulation) -> None:
+    client = tls.client(f"{PROXY_HOST}:443")
+    client.send(hello("a.other.test"))
+    assert client.saw_reset()
+    [record] = tls.records
+    assert record.server_name == "a.other.test"
+    assert log(tls) == [(0, "no_listener", "")]
+
+
+@pytest.mark.parametrize("words", [b"", b"\x16\x03\x01", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"])
+def test_a_client_that_does_not_say_whom_it_wants_is_not_waited_for(tls: Simulation, words: bytes) -> None:
+    client = tls.client(f"{PROXY_HOST}:443")
+    client.send(words)
+    tls.advance(11.0)
+    assert client.saw_end() or client.saw_reset()
+    assert tls.core.active() == 0
+    assert log(tls) == []
+
+
+def test_what_passes_stays_while_its_name_is_served(tls: Simulation) -> None:
+    endpoint = tls.endpoint(BOOKS)
+    client = tls.client(f"{PROXY_HOST}:443")
+    words = hello("a.books.test")
+    client.send(words)
+    assert endpoint.connection().received() == words
+    tls.apply(by_name(more="more.test", books="*.books.test"))
+    tls.advance(60.0)
+    client.send(b"more")
+    assert endpoint.connection().received() == b"more"
+    tls.apply(by_name(more="more.test"))
+    tls.advance(31.0)
+    assert client.saw_end()

@@ -12,8 +12,10 @@ from typing import Final, TypeVar
 import msgspec
 import trustme
 
+from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.duration import Duration
 from hauberk_core.model.listener import FilterChain, HttpTimeouts, Listener
+from hauberk_core.model.reason import Reason
 from hauberk_core.model.route import Redirect, Route, RouteTable, VirtualHost
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.clock import Clock
@@ -114,12 +116,35 @@ class Proxy:
         elif secure:
             contexts = dict.fromkeys(places, listener_context([chain.secure for chain in chains]))
         configs = tuple([self._configs.setdefault(chain.target, chain.config) if secure else chain.config for chain in chains])
+        self._apply(
+            Listener(address="127.0.0.1:0", filter_chains=configs),
+            {chain.target: _table(chain.target) for chain in chains},
+            {},
+            contexts,
+            securities,
+        )
+
+    def pass_on(self, chains: Sequence[FilterChain], clusters: dict[str, Cluster], ends: Sequence[SecureChain]) -> None:
+        """Apply a configuration whose connections pass. Args: ends - those of the chains that end TLS, in their order."""
+        context = listener_context(ends) if ends else None
+        secure = [("web", index) for index, chain in enumerate(chains) if chain.transport.security == "tls"]
+        contexts = {} if context is None else dict.fromkeys(secure, context)
+        self._apply(Listener(address="127.0.0.1:0", filter_chains=tuple(chains)), {}, clusters, contexts, {})
+
+    def _apply(
+        self,
+        listener: Listener,
+        tables: dict[str, CompiledTable],
+        clusters: dict[str, Cluster],
+        contexts: dict[tuple[str, int], ssl.SSLContext],
+        securities: dict[tuple[str, int], Security],
+    ) -> None:
         self.core.apply(
             ProxyUpdate(
                 version="1",
-                listeners={"web": (Listener(address="127.0.0.1:0", filter_chains=configs), self._listening)},
-                route_tables={chain.target: _table(chain.target) for chain in chains},
-                clusters={},
+                listeners={"web": (listener, self._listening)},
+                route_tables=tables,
+                clusters=clusters,
                 server_contexts=contexts,
                 client_contexts={},
                 access_log=None,
@@ -162,6 +187,10 @@ class Proxy:
     def excused(self) -> int:
         """Connections of clients that should have shown a certificate, and were let in without."""
         return self.meters.listener_meters("web")._view[5]
+
+    def refused(self, reason: Reason) -> int:
+        """How many answers, and connections, were refused for it."""
+        return self.meters._reasons[reason.code][0]
 
     def close(self) -> None:
         """End everything; nothing may be left, and nothing may have failed."""

@@ -1,6 +1,6 @@
 """The backends of a rule, looked up: clusters with weights, and for what leads nowhere a share that is answered with 500."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ import msgspec
 from hauberk_control.store import Store
 from hauberk_control.translate.backend_tls import BackendTlsPolicies
 from hauberk_control.translate.reference import Grants
-from hauberk_control.translate.route_plan import BackendPlan, RulePlan
+from hauberk_control.translate.route_plan import RulePlan
 from hauberk_control.translate.service import INSIDE_TLS, Destination, other_protocol
 from hauberk_control.translate.weights import whole_weights
 from hauberk_core.model.errors import quote
@@ -18,7 +18,7 @@ from hauberk_core.model.route import Route as Rule
 from hauberk_core.model.route import WeightedCluster
 from hauberk_core.resources import HTTPRoute, Service, UDPRoute
 from hauberk_core.resources.gateway_api.references import BackendObjectReference
-from hauberk_core.resources.gateway_api.route import Route
+from hauberk_core.resources.gateway_api.route import BackendRef, Route
 from hauberk_core.resources.kubernetes.service import ServicePort
 
 
@@ -96,25 +96,36 @@ def bind(rule: RulePlan, reach: Callable[[BackendObjectReference], Destination |
     bound = _with_mirrors(rule, reach) if rule.mirrors else rule.route
     if not rule.backends:
         return bound
-    shares: list[tuple[Fraction | int, str, BackendPlan]] = []
-    for plan in rule.backends:
-        found = reach(plan.reference)
-        weight = plan.reference.weight
+    backends: list[WeightedCluster] = []
+    for weight, cluster, position in divided([plan.reference for plan in rule.backends], reach):
+        plan = rule.backends[position]
+        backends.append(
+            WeightedCluster(
+                cluster=cluster, weight=weight, request_headers=plan.request_headers, response_headers=plan.response_headers
+            )
+        )
+    return msgspec.structs.replace(bound, backends=tuple(backends))
+
+
+def divided(
+    references: Sequence[BackendRef], reach: Callable[[BackendObjectReference], Destination | None]
+) -> list[tuple[int, str, int]]:
+    """How backends share what comes: weights, each with its cluster and with the position of the backend that it is a part of.
+
+    Args: reach - the destination of a backend; None: it leads nowhere. The cluster of its share has no name.
+    """
+    shares: list[tuple[Fraction | int, str, int]] = []
+    for position, reference in enumerate(references):
+        found = reach(reference)
         parts = found.shares if found is not None else (("", 1),)
         if len(parts) == 1:
-            shares.append((weight, parts[0][0], plan))
+            shares.append((reference.weight, parts[0][0], position))
             continue
         total = sum([count for _, count in parts])
         for cluster, count in parts:
-            shares.append((Fraction(weight * count, total), cluster, plan))
+            shares.append((Fraction(reference.weight * count, total), cluster, position))
     weights = whole_weights([share for share, _, _ in shares])
-    backends = [
-        WeightedCluster(
-            cluster=cluster, weight=weight, request_headers=plan.request_headers, response_headers=plan.response_headers
-        )
-        for weight, (_, cluster, plan) in zip(weights, shares, strict=True)
-    ]
-    return msgspec.structs.replace(bound, backends=tuple(backends))
+    return [(weight, cluster, position) for weight, (_, cluster, position) in zip(weights, shares, strict=True)]
 
 
 def _with_mirrors(rule: RulePlan, reach: Callable[[BackendObjectReference], Destination | None]) -> Rule:

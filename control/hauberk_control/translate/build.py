@@ -25,6 +25,7 @@ from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.route import Route, RouteTable
 from hauberk_core.resources import HTTPRoute, Service
 from hauberk_core.resources.gateway_api.references import BackendObjectReference
+from hauberk_core.resources.gateway_api.route import Route as AnyRoute
 from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 from hauberk_core.resources.kubernetes.service import ServicePort
 
@@ -113,7 +114,7 @@ class Build:
         rules = known.rules(key, shares)
         if rules is None:
             plan = self.view.plan(route)
-            rules = tuple([bind(rule, lambda backend: self._reach(route, backend)) for rule in plan.rules])
+            rules = tuple([bind(rule, lambda backend: self.reach(route, backend)) for rule in plan.rules])
             rules = self.view.plugins.on_routes(route, rules, [rule.position for rule in plan.rules])
             rules = tuple([self._with_callers(route, rule, own) for rule, own in zip(plan.rules, rules, strict=True)])
             known.note_rules(key, shares, rules)
@@ -130,7 +131,8 @@ class Build:
         wrong = [(one, target) for one, target in resolved if isinstance(target, Unresolved)]
         return Targets(destinations(resolved), found + unresolved_findings(route, wrong), False)
 
-    def _reach(self, route: HTTPRoute, reference: BackendObjectReference) -> Destination | None:
+    def reach(self, route: AnyRoute, reference: BackendObjectReference) -> Destination | None:
+        """What a backend of a route leads to; None: nowhere."""
         found = self.view.resolve(route, reference, self._in_mesh)
         return self.destination(found.service, found.port) if isinstance(found, Backend) else None
 

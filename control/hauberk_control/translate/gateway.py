@@ -1,7 +1,8 @@
 """The gateway role: a Gateway's listeners, and the routes attached to them.
 
 Listeners of one HTTP port are one filter chain, told apart by Host; each HTTPS listener is a chain of its own, chosen by SNI. A
-request belongs to the most specific listener for its host, and only that listener's routes are asked for it.
+request belongs to the most specific listener for its host, and only that listener's routes are asked for it. What
+passes as it is, at listeners of TCP and TLS, stands in `gateway_passages`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,20 +14,22 @@ from hauberk_control.gateways.listening import pod_port
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.finding import findings
 from hauberk_control.translate.gateway_listener import ListenerState
+from hauberk_control.translate.gateway_passages import Passages, ending_tls
 from hauberk_control.translate.hostnames import most_specific
 from hauberk_control.translate.manual_gateways import is_unnamed
 from hauberk_control.translate.plugin_policy import before, merged
+from hauberk_control.translate.proxy_protocol import trusted_proxies
 from hauberk_core.model.address import Address
 from hauberk_core.model.listener import FilterChain, Listener
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import Route, RouteTable, VirtualHost
-from hauberk_core.model.transport import TransportConfig
 from hauberk_core.pod import GATEWAY_NAME_LABEL
 from hauberk_core.resources import Gateway, HTTPRoute
 
 # Of a redirect that names a scheme and no port (Gateway API, HTTPRequestRedirectFilter).
 _WELL_KNOWN_PORTS: Final = {"http": 80, "https": 443}
+_HTTP_INSIDE: Final = ("h2", "http/1.1")
 
 
 def build_gateway(build: Build) -> None:
@@ -37,6 +40,8 @@ def build_gateway(build: Build) -> None:
     parents: dict[str, Gateway] = {}
     served: list[ListenerState] = []
     hosts: dict[str, dict[str, dict[str, tuple[Route, ...]]]] = {}
+    passages = Passages(build)
+    trusted: dict[str, tuple[str, ...]] = {}
     for gateway in build.gateways:
         prefix = f"{gateway.metadata.namespace}/{gateway.metadata.name}/" if len(build.gateways) > 1 else ""
         states = [state._replace(prefix=prefix) for state in view.listeners(gateway)]
@@ -47,6 +52,10 @@ def build_gateway(build: Build) -> None:
             parents[state.name] = gateway
         served += states
         hosts |= _hosts_by_listener(build, gateway, states)
+        passages.attach(gateway, prefix)
+        found, wrong = trusted_proxies(gateway)
+        build.findings.extend(findings(gateway, wrong))
+        trusted.update(dict.fromkeys([state.name for state in states], found))
     leads = view.manual_gateways.pod_ports(node)
     taken: dict[int, int] = {}
     for port in sorted({state.spec.port for state in served if state.serves}):
@@ -58,7 +67,11 @@ def build_gateway(build: Build) -> None:
             continue
         serving = [state for state in served if state.serves and state.spec.port == port]
         public = port if node.pod and actual != port else 0
-        _add_port(build, parents, serving, hosts, Address(node.address, actual), public)
+        _add_port(build, parents, serving, hosts, passages, Address(node.address, actual), public)
+        # Whatever Gateway names them: who passes connections on to a port does so for all that share it.
+        several = dict.fromkeys([proxy for state in serving for proxy in trusted[state.name]])
+        name = _port_name(port)
+        build.listeners[name] = msgspec.structs.replace(build.listeners[name], proxy_protocol_from=tuple(several))
 
 
 def _warn_of_nothing(build: Build) -> None:
@@ -110,12 +123,13 @@ def _add_port(
     parents: Mapping[str, Gateway],
     serving: Sequence[ListenerState],
     hosts: dict[str, dict[str, dict[str, tuple[Route, ...]]]],
+    passages: Passages,
     address: Address,
     public_port: int,
 ) -> None:
     """Add what listens on one port. Args: parents - the Gateway of each listener, by its name."""
     policies = build.view.plugins
-    name = f"port-{serving[0].spec.port}"
+    name = _port_name(serving[0].spec.port)
     chains: list[FilterChain] = []
     if serving[0].spec.protocol == "HTTP":
         patterns = [state.spec.hostname for state in serving]
@@ -138,23 +152,26 @@ def _add_port(
         if len(serving) == 1:
             plugins = merged(plugins, _of_listener(build, first, serving[0]))
         chains.append(FilterChain(route_table=name, plugins=plugins))
+    elif serving[0].spec.protocol == "TCP":
+        chains.append(passages.tcp_chain(serving[0]))
     else:
         for state in serving:
+            build.certificates.update(state.certificates)
+            if state.spec.protocol == "TLS":
+                chains.extend(passages.tls_chains(state, serving))
+                continue
             gateway = parents[state.name]
             table = f"{name}/{state.name}"
             build.route_tables[table] = _tls_table(state, serving, hosts[state.name])
-            build.certificates.update(state.certificates)
-            transport = TransportConfig(
-                security="tls",
-                certificates=tuple([certificate for certificate, _ in state.certificates]),
-                trust_pem=state.clients.authorities,
-                unproven_clients="take" if state.clients.is_lenient else "refuse",
-                alpn=("h2", "http/1.1"),
-            )
+            transport = ending_tls(state, _HTTP_INSIDE)
             server_names = (state.spec.hostname,) if state.spec.hostname else ()
             plugins = merged(policies.on_gateway(gateway), _of_listener(build, gateway, state))
             chains.append(FilterChain(route_table=table, server_names=server_names, transport=transport, plugins=plugins))
     build.listeners[name] = Listener(address=str(address), filter_chains=tuple(chains), public_port=public_port)
+
+
+def _port_name(port: int) -> str:
+    return f"port-{port}"
 
 
 def _of_listener(build: Build, gateway: Gateway, state: ListenerState) -> tuple[PluginConfig, ...]:

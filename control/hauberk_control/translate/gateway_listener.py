@@ -52,7 +52,7 @@ class ListenerState(NamedTuple):
         """Whether the proxy can listen."""
         if any(trouble.aspect != "ResolvedRefs" for trouble in self.troubles):
             return False
-        return not _ends_tls(self.spec) or bool(self.certificates)
+        return not ends_tls(self.spec) or bool(self.certificates)
 
     @property
     def name(self) -> str:
@@ -120,9 +120,9 @@ def examine(
         kinds = _kinds(one, troubles)
         certificates: tuple[tuple[str, CertificatePem], ...] = ()
         clients = Validation()
-        if _ends_tls(one):
+        if ends_tls(one):
             certificates = _certificates(owner, one, store, grants, read, troubles)
-        if one.protocol == "HTTPS":
+            # Also of what is not HTTPS: whoever asks a port's clients to prove who they are means all of them.
             if one.port not in validations:
                 validations[one.port] = frontend_validation(gateway, one.port, store, grants)
             clients = validations[one.port]
@@ -181,7 +181,8 @@ def _port(listener: GatewayListener) -> _Port:
     return listener.port, "UDP" if listener.protocol == "UDP" else "TCP"
 
 
-def _ends_tls(listener: GatewayListener) -> bool:
+def ends_tls(listener: GatewayListener) -> bool:
+    """Whether a listener's clients speak TLS with the proxy."""
     return listener.protocol == "HTTPS" or (
         listener.protocol == "TLS" and (listener.tls is None or listener.tls.mode == "Terminate")
     )
@@ -193,6 +194,9 @@ def _kinds(listener: GatewayListener, troubles: list[Trouble]) -> tuple[str, ...
     allowed = listener.allowed_routes.kinds
     if not allowed:
         return possible
+    if listener.protocol == "TLS" and ends_tls(listener):
+        # What was inside TLS are octets like others. Gateway API leaves it open, so that it must be asked for.
+        possible += route_kinds("TCP")
     known = [kind.kind for kind in allowed if kind.group == GATEWAY_GROUP and kind.kind in possible]
     if len(known) != len(allowed):
         unknown = next(kind.kind for kind in allowed if kind.group != GATEWAY_GROUP or kind.kind not in possible)
@@ -214,7 +218,7 @@ def _certificates(
     found: list[tuple[str, CertificatePem]] = []
     references = listener.tls.certificate_refs if listener.tls else ()
     if not references:
-        message = "an HTTPS listener needs a certificate"
+        message = f"a listener of the protocol {listener.protocol} that ends TLS needs a certificate"
         hint = "add tls.certificateRefs that name a Secret of the type kubernetes.io/tls"
         troubles.append(Trouble("ResolvedRefs", "InvalidCertificateRef", message, hint))
     for reference in references:

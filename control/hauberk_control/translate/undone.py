@@ -23,8 +23,6 @@ from hauberk_core.resources import (
     Resource,
     Service,
     Sidecar,
-    TCPRoute,
-    TLSRoute,
     UDPRoute,
     WorkloadEntry,
 )
@@ -68,8 +66,6 @@ UNDONE: Final[dict[type[Resource], tuple[Undone, ...]]] = {
         Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),
     ),
     GRPCRoute: _whole("gRPC is not served yet"),
-    TLSRoute: _whole("TLS is not passed through by server name yet"),
-    TCPRoute: _whole("TCP connections are not routed at Gateways yet"),
     UDPRoute: _whole("UDP is not routed yet"),
     BackendTLSPolicy: (Undone(("spec", "options"), "no options of TLS are known here", "remove them"),),
     ListenerSet: (Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),),

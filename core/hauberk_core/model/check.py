@@ -10,7 +10,7 @@ from typing import Final
 from hauberk_core.identity import SpiffeError, parse_uri
 from hauberk_core.model import syntax
 from hauberk_core.model.address import Address, parse_address
-from hauberk_core.model.check_capture import check_destinations, check_protocol, check_reach
+from hauberk_core.model.check_capture import check_destinations, check_protocol, check_proxy_protocol, check_reach
 from hauberk_core.model.check_hashing import check_hashing
 from hauberk_core.model.check_routes import check_plugins, check_route_table
 from hauberk_core.model.cluster import Cluster
@@ -118,20 +118,24 @@ def _check_listeners(snapshot: Snapshot, mistakes: list[Mistake]) -> None:
             mistakes.append(Mistake((*path, "filter_chains"), "a listener without a filter chain can serve nobody", hint))
         _check_chains(listener, snapshot, path, mistakes)
         check_destinations(listener, path, mistakes)
+        check_proxy_protocol(listener, path, mistakes)
 
 
 def _check_chains(listener: Listener, snapshot: Snapshot, listener_path: Path, mistakes: list[Mistake]) -> None:
     names: dict[str, int] = {}
     for index, chain in enumerate(listener.filter_chains):
         path = (*listener_path, "filter_chains", index)
-        if chain.protocol != "tcp":
+        if chain.protocol not in ("tcp", "tls"):
             _check_reference(chain.route_table, snapshot.route_tables, "route table", (*path, "route_table"), mistakes)
         check_protocol(chain, snapshot.clusters, path, mistakes)
         _check_listening_transport(chain, snapshot, path, mistakes)
         check_plugins(chain.plugins, path, mistakes)
         if listener.captured:
+            if chain.protocol == "tls":
+                message = "captured connections are told apart by where they were going, not by server names"
+                mistakes.append(Mistake((*path, "protocol"), message, 'write "tcp"'))
             continue
-        if chain.transport.security != listener.filter_chains[0].transport.security:
+        if _security(chain) != _security(listener.filter_chains[0]):
             hint = "give the plain and the TLS chains listeners with different ports"
             mistakes.append(Mistake((*path, "transport"), "one address cannot be both plain and TLS", hint))
         for position, server_name in enumerate(chain.server_names):
@@ -144,6 +148,11 @@ def _check_chains(listener: Listener, snapshot: Snapshot, listener_path: Path, m
                 mistakes.append(Mistake((*path, "server_names"), message, "give each chain server names of its own"))
 
 
+def _security(chain: FilterChain) -> str:
+    """What the first octets of a chain's connections belong to, whoever ends it."""
+    return "tls" if chain.protocol == "tls" else chain.transport.security
+
+
 def _check_listening_transport(chain: FilterChain, snapshot: Snapshot, path: Path, mistakes: list[Mistake]) -> None:
     transport = chain.transport
     transport_path = (*path, "transport")
@@ -154,7 +163,7 @@ def _check_listening_transport(chain: FilterChain, snapshot: Snapshot, path: Pat
     if transport.security == "mesh" and chain.server_names:
         message = "in the mesh a chain is not chosen by server names"
         mistakes.append(Mistake((*path, "server_names"), message, "remove them, and give other chains listeners of their own"))
-    if transport.security == "plain" and chain.server_names:
+    if _security(chain) == "plain" and chain.server_names:
         message = "server names are known only inside TLS"
         hint = 'set transport.security to "tls", or tell hosts apart by the route table\'s virtual hosts'
         mistakes.append(Mistake((*path, "server_names"), message, hint))

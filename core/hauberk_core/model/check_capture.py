@@ -1,7 +1,7 @@
 """The rules about what is not HTTP and about captured connections, where a snapshot is held against what it may say."""
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.errors import Path, quote
@@ -27,7 +27,7 @@ def check_destinations(listener: Listener, path: Path, mistakes: list[Mistake]) 
         if chain.server_names:
             message = "captured connections are told apart by where they were going, not by server names"
             mistakes.append(Mistake((*place, "server_names"), message, "remove them"))
-        for destination in _destinations(chain, place, mistakes) or ("",):
+        for destination in _networks(chain.destinations, (*place, "destinations"), mistakes) or ("",):
             for port in chain.destination_ports or (0,):
                 first = taken.setdefault((destination, port), index)
                 if first != index:
@@ -36,14 +36,22 @@ def check_destinations(listener: Listener, path: Path, mistakes: list[Mistake]) 
                     mistakes.append(Mistake(place, message, "give each chain destinations of its own"))
 
 
-def _destinations(chain: FilterChain, path: Path, mistakes: list[Mistake]) -> list[str]:
+def check_proxy_protocol(listener: Listener, path: Path, mistakes: list[Mistake]) -> None:
+    """Append what is wrong with the proxies in front of a listener."""
+    _networks(listener.proxy_protocol_from, (*path, "proxy_protocol_from"), mistakes)
+    if listener.captured and listener.proxy_protocol_from:
+        message = "captured connections come from whom they are"
+        mistakes.append(Mistake((*path, "proxy_protocol_from"), message, "remove it"))
+
+
+def _networks(several: Sequence[str], path: Path, mistakes: list[Mistake]) -> list[str]:
     found: list[str] = []
-    for index, text in enumerate(chain.destinations):
+    for index, text in enumerate(several):
         try:
             found.append(str(ipaddress.ip_network(text)))
         except ValueError:
             message = f"{quote(text)} is neither an address nor a range of addresses"
-            mistakes.append(Mistake((*path, "destinations", index), message, "write for example '10.0.0.7' or '10.0.0.0/8'"))
+            mistakes.append(Mistake((*path, index), message, "write for example '10.0.0.7' or '10.0.0.0/8'"))
     return found
 
 
@@ -57,9 +65,12 @@ def check_protocol(chain: FilterChain, clusters: Collection[str], path: Path, mi
             message = "only octets that are not HTTP go to a chain's backends, and this chain takes none"
             mistakes.append(Mistake((*path, "backends"), message, 'write "protocol": "tcp" or "detect", or remove them'))
         return
-    if chain.protocol == "tcp" and chain.route_table:
+    if chain.protocol in ("tcp", "tls") and chain.route_table:
         message = "a chain that passes octets as they are routes no requests"
         mistakes.append(Mistake((*path, "route_table"), message, 'remove it, or write "protocol": "detect"'))
+    if chain.protocol == "tls" and chain.transport.security != "plain":
+        message = "TLS cannot be ended where it passes as it is"
+        mistakes.append(Mistake((*path, "transport"), message, 'remove it, or write "protocol": "tcp"'))
     for index, backend in enumerate(chain.backends):
         if backend.cluster and backend.cluster not in clusters:
             message = f"no cluster is called {quote(backend.cluster)}"

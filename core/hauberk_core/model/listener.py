@@ -51,9 +51,9 @@ class FilterChain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Of captured connections: ports that they were going to; empty: every other one. The address goes before the port."""
     server_names: tuple[str, ...] = ()
     """SNI names, exact or `*.example.test`; empty: every connection that no other chain takes."""
-    protocol: Literal["http", "tcp", "detect"] = "http"
-    """`tcp`: octets pass as they are; `detect`: HTTP/1.1 is routed, everything else passes. An endpoint that speaks before the
-    client does is passed on at once."""
+    protocol: Literal["http", "tcp", "tls", "detect"] = "http"
+    """`tcp`: octets pass as they are; `tls`: likewise, being TLS that is not ended here; `detect`: HTTP/1.1 is routed, everything
+    else passes. An endpoint that speaks before the client does is passed on at once."""
     backends: tuple[WeightedCluster, ...] = ()
     """Where octets that are not HTTP go, by weight; without any such connections are reset."""
     transport: TransportConfig = TransportConfig()
@@ -84,3 +84,6 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     public_port: Port = 0
     """The port under which clients know it, where another one leads here, as a Service's does; 0: the one in `address`.
     Redirects go by it."""
+    proxy_protocol_from: tuple[str, ...] = ()
+    """Addresses and ranges (`10.0.0.0/8`) of proxies in front, whose connections begin with a header of the PROXY protocol that
+    says whose they are, in version 1 or 2. Everybody else's begin without one."""

@@ -16,6 +16,7 @@ class Reason(enum.Enum):
     LINE_TOO_LONG = ("line_too_long", 414, "DPE", "the request line is longer than the limit")
     EXPECTATION_FAILED = ("expectation_failed", 417, "DPE", "the request expects something other than 100-continue")
     MISDIRECTED = ("misdirected", 421, "NR", "the host belongs to another listener than the server name the client asked for")
+    NO_LISTENER = ("no_listener", 421, "NR", "no listener is there for the server name that the client asks for in TLS")
     HEAD_TOO_LARGE = ("head_too_large", 431, "DPE", "the request's header section is longer than the limit")
     NOT_IMPLEMENTED = ("not_implemented", 501, "DPE", "the request asks for a transfer coding or method that is not served")
     VERSION_NOT_SUPPORTED = ("version_not_supported", 505, "DPE", "the request is not HTTP/1.0 or HTTP/1.1")

@@ -3,6 +3,7 @@
 Only read, never acted on: OpenSSL reads it again. Sources: RFC 8446 sections 4.1.2 and 5.1, RFC 6066 section 3, RFC 7301.
 """
 
+import re
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -19,6 +20,8 @@ _CLIENT_HELLO: Final = 1
 _SERVER_NAME: Final = 0
 _PROTOCOLS: Final = 16
 _RANDOM_AND_VERSION: Final = 34
+# As long as a name in DNS may be; its letters go to logs and metrics.
+_HOST_NAME: Final = re.compile(rb"[A-Za-z0-9._-]{1,255}")
 
 
 class ClientHello:
@@ -84,10 +87,15 @@ def _read_message(body: bytes) -> ClientHello:
     fields.vector(1)
     server_name = ""
     protocols: list[bytes] = []
+    seen: set[int] = set()
     if not fields.at_end():
         extensions = _Fields(fields.vector(2))
         while not extensions.at_end():
             kind = extensions.number(2)
+            if kind in seen:
+                # Whoever reads it next might take the other one (RFC 8446 section 4.2 allows one of each).
+                raise NotClientHello("an extension stands there twice")
+            seen.add(kind)
             content = _Fields(extensions.vector(2))
             if kind == _SERVER_NAME and not content.at_end():
                 server_name = _read_server_name(_Fields(content.vector(2)))
@@ -99,12 +107,17 @@ def _read_message(body: bytes) -> ClientHello:
 
 
 def _read_server_name(names: "_Fields") -> str:
+    found = ""
     while not names.at_end():
         kind = names.number(1)
         name = names.vector(2)
         if kind == 0:
-            return name.decode("latin-1")
-    return ""
+            if found:
+                raise NotClientHello("it names two servers")
+            if _HOST_NAME.fullmatch(name) is None:
+                raise NotClientHello("what it names is no server")
+            found = name.decode("ascii")
+    return found
 
 
 class _Fields:

@@ -12,13 +12,12 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-from hauberk_core.net.client_hello import LARGEST_PEEK, NotClientHello, read_client_hello
+from hauberk_core.net.client_hello import NotClientHello
+from hauberk_core.net.hello_peek import HelloPeek
 from hauberk_core.net.sockets import SocketStream
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_READ, Stream
 
 _HANDSHAKE_RECORD: Final = b"\x16"
-# Looks at a first message that comes in pieces: two for each record that it may have.
-_MOST_LOOKS: Final = 128
 
 
 @mypyc_attr(native_class=False)
@@ -29,7 +28,7 @@ class PlaintextRefused(OSError):
 class DetectingStream(Stream):
     """An accepted connection that turns out, by its handshake, to be inside TLS or plain; `settled` then is which."""
 
-    __slots__ = ("_chosen", "_looks", "_own_protocols", "_plain", "_secure", "_takes_plain")
+    __slots__ = ("_chosen", "_own_protocols", "_peek", "_plain", "_secure", "_takes_plain")
 
     def __init__(self, plain: SocketStream, secure: Stream, takes_plain: bool, own_protocols: tuple[bytes, ...] = ()) -> None:
         """Prepare.
@@ -38,7 +37,7 @@ class DetectingStream(Stream):
         with what the names of protocols begin that are offered inside TLS of ours: all other TLS counts as plain octets; none:
         all TLS is ours.
         """
-        self._looks = 0
+        self._peek: Final = HelloPeek(plain)
         self._own_protocols: Final = own_protocols
         self._plain: Final = plain
         self._secure: Final = secure
@@ -113,21 +112,12 @@ class DetectingStream(Stream):
 
     def _choose_by_hello(self) -> Stream | None:
         """Ours or another's, by the client's first message; None: it has not come as a whole."""
-        data = self._plain.peek(LARGEST_PEEK)
-        self._looks += 1
         try:
-            hello = read_client_hello(data or b"")
+            hello = self._peek.look()
         except NotClientHello:
             return self._plain
-        if isinstance(hello, int):
-            if self._looks > _MOST_LOOKS:
-                # Its end has come before the message was complete, or it comes in crumbs.
-                raise ConnectionAbortedError("the peer's first message of TLS does not come to an end")
-            # What is looked at stays there, so that the poller would call it readable all the time.
-            self._plain.wake_at(hello)
+        if hello is None:
             return None
-        if self._looks > 1:
-            self._plain.wake_at(1)
         for protocol in hello.protocols:
             for prefix in self._own_protocols:
                 if protocol.startswith(prefix):

@@ -44,7 +44,7 @@ _ACCEPT_AGAIN: Final = frozenset(
 class SocketStream(Stream):
     """A TCP connection."""
 
-    __slots__ = ("_closed", "_connecting", "_local", "_peer", "socket")
+    __slots__ = ("_closed", "_connecting", "_local", "_peer", "_server_name", "socket")
 
     def __init__(self, sock: socket.socket, connecting: bool, peer: str) -> None:
         self.socket: Final = sock
@@ -52,6 +52,7 @@ class SocketStream(Stream):
         self._closed = False
         self._peer = peer
         self._local = ""
+        self._server_name = ""
 
     def fileno(self) -> int:
         return self.socket.fileno()
@@ -77,14 +78,12 @@ class SocketStream(Stream):
             return None
 
     def peek(self, size: int) -> bytes | None:
-        """As `recv`, but what is returned is still there to be received."""
         try:
             return self.socket.recv(size, socket.MSG_PEEK)
         except BlockingIOError:
             return None
 
     def wake_at(self, size: int) -> None:
-        """Let the poller call it readable only with so many octets, or at its end; 1: with any."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
 
     def send(self, data: bytes) -> int:
@@ -132,6 +131,16 @@ class SocketStream(Stream):
             return _original_of_6(self.socket, host, port)
         except OSError:
             return "", 0
+
+    def server_name(self) -> str:
+        return self._server_name
+
+    def note_server_name(self, name: str) -> None:
+        self._server_name = name
+
+    def note_addresses(self, peer: str, local: str) -> None:
+        self._peer = peer
+        self._local = local
 
     def local_address(self) -> str:
         if not self._local:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.net.pem import load_certificate
-from hauberk_core.net.server_name import choose_chain
+from hauberk_core.net.server_name import ServerNames
 from hauberk_core.net.x509 import read_certificate
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -44,7 +44,6 @@ class CertificateChoice:
         if not chains:
             raise ValueError("a listener that speaks TLS needs a filter chain")
         shared = chains[0]
-        self._patterns: Final[list[tuple[str, ...]]] = []
         self._names: Final[list[dict[str, int]]] = []
         """Of each chain: the names of its certificates, with the certificate's place."""
         for chain in chains:
@@ -64,14 +63,14 @@ class CertificateChoice:
             for index, (pem, _) in enumerate(chain.certificates):
                 for name in read_certificate(pem).names:
                     names.setdefault(name, index)
-            self._patterns.append(chain.server_names)
             self._names.append(names)
-        self.default: Final = choose_chain(self._patterns, "")
+        self._chains: Final = ServerNames([chain.server_names for chain in chains])
+        self.default: Final = self._chains.choose("")
         """The chain of a client that asks for no name; its first certificate is shown."""
 
     def place(self, asked: str) -> tuple[int, int]:
         """The chain and the certificate in it."""
-        chain = choose_chain(self._patterns, asked)
+        chain = self._chains.choose(asked)
         return chain, choose_certificate(self._names[chain], asked)
 
 

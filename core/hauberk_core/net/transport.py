@@ -47,6 +47,14 @@ class Stream:
         """
         raise NotImplementedError
 
+    def peek(self, size: int) -> bytes | None:
+        """As `recv`, but what is returned is still there to be received. Of connections in the clear alone."""
+        raise NotImplementedError
+
+    def wake_at(self, size: int) -> None:
+        """Let the poller call it readable only with so many octets, or at its end; 1: with any. In the clear alone."""
+        raise NotImplementedError
+
     def send(self, data: bytes) -> int:
         """Hand over octets. Returns how many were taken, perhaps 0. Raises: OSError if the connection is broken.
 
@@ -85,8 +93,16 @@ class Stream:
         return ""
 
     def server_name(self) -> str:
-        """The name the peer asked for inside TLS (SNI), or empty."""
+        """The name the peer asked for in TLS (SNI), or empty."""
         return ""
+
+    def note_server_name(self, name: str) -> None:
+        """Keep the name that was read in octets which pass as they are: `server_name` tells it from now on."""
+        raise NotImplementedError
+
+    def note_addresses(self, peer: str, local: str) -> None:
+        """Tell these addresses from now on, `host:port` each: a proxy in front has said whose connection it is."""
+        raise NotImplementedError
 
     def peer_identity(self) -> str:
         """The identity that the peer's certificate proved (a SPIFFE id), or empty."""

@@ -58,7 +58,8 @@ class ClientConnection(Connection):
     ) -> None:
         super().__init__(loop, stream)
         self.listener: Final = listener
-        self.peer_host: Final = peer_host
+        self.peer_host: str = peer_host
+        """Whose connection it is, as far as is known."""
         self.chain: Chain = chain
         self.destination_host: Final = destination_host
         """Where a captured connection was going; empty: it was not captured."""

@@ -16,8 +16,10 @@ from hauberk_core.model.listener import FilterChain, HttpLimits, Listener
 from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import AccessLog
 from hauberk_core.model.transport import TransportConfig
+from hauberk_core.net.by_name import ByNameSecurity
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.named_peer import NamedPeerSecurity
+from hauberk_core.net.server_name import ServerNames
 from hauberk_core.net.tls import TlsSecurity
 from hauberk_core.net.transport import Security, Transport
 from hauberk_core.net.wheel import Timer, TimerOwner
@@ -281,7 +283,11 @@ class ProxyCore(ChainOwner):
                 security = given
             if context is not None and (security is None or not chain_config.server_names):
                 security = TlsSecurity(context, True, "")
-        runtime.configure(chains, security, config.captured)
+        names: ServerNames | None = None
+        if not config.captured and _goes_by_name(config):
+            names = ServerNames([chain.server_names for chain in config.filter_chains])
+            security = ByNameSecurity(names, [chain.protocol == "tls" for chain in config.filter_chains], security)
+        runtime.configure(chains, security, config.captured, names, config.proxy_protocol_from)
 
     def _bind_backends(self, filters: ChainFilters) -> None:
         """Let pickers see the clusters at work."""
@@ -301,6 +307,14 @@ class ProxyCore(ChainOwner):
             return old
         start = self._random()
         return Chain(self, config, table, Dice(start), Dice(start, SILVER_RATIO), scheme, port, self._other_codecs)
+
+
+def _goes_by_name(config: Listener) -> bool:
+    """Whether the server name must be known before anything is answered: octets must not pass to whom they are not for."""
+    for chain in config.filter_chains:
+        if chain.protocol == "tls" or (chain.protocol != "http" and chain.transport.security == "tls"):
+            return True
+    return False
 
 
 def _client_security(context: ssl.SSLContext, transport: TransportConfig) -> Security:

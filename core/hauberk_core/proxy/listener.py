@@ -4,10 +4,11 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from hauberk_core.net.announced import AnnouncedSecurity
 from hauberk_core.net.destinations import DestinationMap
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.poller import READ
-from hauberk_core.net.server_name import choose_chain
+from hauberk_core.net.server_name import ServerNames
 from hauberk_core.net.transport import Listening, Security, Stream
 from hauberk_core.net.wheel import Timer, TimerOwner
 from hauberk_core.observe.meters import ListenerMeters
@@ -38,8 +39,11 @@ class ListenerRuntime(ConnectionListener):
         self.chains: list[Chain] = []
         self.default_chain: Chain | None = None
         """The chain of a client that asks for no name."""
-        self._server_names: list[tuple[str, ...]] = []
+        self._names: ServerNames = ServerNames([])
+        self._by_name = False
         self.security: Security | None = None
+        self._announced: AnnouncedSecurity | None = None
+        """Of connections that proxies in front pass on."""
         self.connections: Final[dict[ClientConnection, bool]] = {}
         """The open connections of this listener, in the order of their arrival."""
         self._loop: Final = loop
@@ -53,10 +57,19 @@ class ListenerRuntime(ConnectionListener):
         self._held: list[ChainFilters] = []
         """Filters that the last connections of a closed listener may still need."""
 
-    def configure(self, chains: list[Chain], security: Security | None, captured: bool = False) -> None:
+    def configure(
+        self,
+        chains: list[Chain],
+        security: Security | None,
+        captured: bool = False,
+        names: ServerNames | None = None,
+        trusted: tuple[str, ...] = (),
+    ) -> None:
         """Serve by these chains from now on.
 
-        Args: security - of all connections; captured - each chain's own counts, and where connections were going chooses one.
+        Args: security - of all connections; captured - each chain's own counts, and where connections were going chooses one;
+            names - of the chains, where whoever asks for another name is not served; None: the first chain serves them;
+            trusted - addresses and ranges of proxies that say whose connections they pass on.
 
         Open connections follow with their next request, as far as they can: limits and codec are those they began with, and one
         whose transport is not what is now asked for ends, unless the new security keeps it.
@@ -64,8 +77,10 @@ class ListenerRuntime(ConnectionListener):
         before = self.chains
         self.chains = chains
         self.security = security
-        self._server_names = [chain.config.server_names for chain in chains]
-        self.default_chain = self._chain_for("")
+        self._announced = AnnouncedSecurity(trusted, security) if trusted else None
+        self._by_name = names is not None
+        self._names = names or ServerNames([chain.config.server_names for chain in chains])
+        self.default_chain = chains[self._names.choose("")] if chains else None
         self._passes_octets = any([chain.passes_octets for chain in chains])  # noqa: C419 - compiled code has no generators to spare
         if not captured:
             self._destinations = None
@@ -135,7 +150,10 @@ class ListenerRuntime(ConnectionListener):
             self._start_captured(stream, self._destinations)
             return True
         host = _host_of(stream.peer_address())
-        if self.security is not None:
+        announced = self._announced
+        if announced is not None and announced.trusts(host):
+            stream = announced.wrap(stream, "")
+        elif self.security is not None:
             stream = self.security.wrap(stream, "")
         self._start(stream, chain, self._passes_octets, host, "", 0)
         return True
@@ -199,6 +217,8 @@ class ListenerRuntime(ConnectionListener):
 
     def connection_opened(self, connection: ClientConnection) -> None:
         connection.is_counted = True
+        if self._announced is not None:
+            connection.peer_host = _host_of(connection.stream.peer_address())
         self.meters.connection_opened()
         if connection.stream.was_excused():
             self.meters.excused()
@@ -228,7 +248,8 @@ class ListenerRuntime(ConnectionListener):
         return None if chosen < 0 else self.chains[chosen]
 
     def _chain_for(self, server_name: str) -> Chain | None:
-        return self.chains[choose_chain(self._server_names, server_name)] if self.chains else None
+        chosen = self._names.find(server_name) if self._by_name else self._names.choose(server_name)
+        return self.chains[chosen] if 0 <= chosen < len(self.chains) else None
 
 
 class _Resume(TimerOwner):

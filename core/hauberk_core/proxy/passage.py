@@ -88,6 +88,11 @@ class Passage(Requester):
         self._cluster = reached
         reached.acquire(self)
 
+    def misses_chain(self, server_name: str) -> None:
+        """It never begins: no filter chain is there for what the client asks for."""
+        self.record.cluster = ""
+        self.record.server_name = server_name
+
     # The client's way.
 
     def decided(self) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from hauberk_core.http.sniff import IS_HTTP, UNDECIDED, guess, sniff
 from hauberk_core.model.reason import Reason
+from hauberk_core.net.by_name import ServerNameRefused
 from hauberk_core.net.client_hello import name_asked_for
 from hauberk_core.net.connection import READ_BULK_BYTES
 from hauberk_core.net.loop import Loop
@@ -65,8 +66,11 @@ class TcpConnection(ClientConnection):
     def opened(self) -> None:
         self._deadline = NEVER
         chain = self.listener.chain_of(self)
-        if chain is not None:
-            self.chain = chain
+        if chain is None:
+            # A change of the configuration during the handshake.
+            self._refuse(self.stream.server_name())
+            return
+        self.chain = chain
         if not self.chain.passes_octets:
             self._become_http()
         elif not self.chain.detects or (self._passage is not None and self._passage.endpoint_spoke):
@@ -99,6 +103,9 @@ class TcpConnection(ClientConnection):
             self._passage.client_write_ready()
 
     def broken(self, error: OSError) -> None:
+        if isinstance(error, ServerNameRefused):
+            self._refuse(error.server_name)
+            return
         if not self.established:
             self.listener.handshake_failed()
         self._end(Reason.CLIENT_GONE, f"the client's connection broke: {error}")
@@ -252,6 +259,12 @@ class TcpConnection(ClientConnection):
         passage = self._passage
         if passage is not None and not passage.take(data):
             self.pause_reading()
+
+    def _refuse(self, server_name: str) -> None:
+        """Nobody is there for the name that the client asks for."""
+        self._passage = Passage(self, self.chain)
+        self._passage.misses_chain(server_name)
+        self._end(Reason.NO_LISTENER, "")
 
     def _become_http(self) -> None:
         passage = self._passage

@@ -23,15 +23,17 @@ class VirtualStream(Stream):
         self.connecting = False
         self._network: Final = network
         self._descriptor: Final = network.add(self)
-        self._local: Final = local
+        self._local = local
         self._meant = local
-        self._remote: Final = remote
+        self._remote = remote
         self._octets: Final = bytearray()
         self._peer_ended = False
         self._ended = False
         self._error = 0
         self._resets = False
         self._answered = False
+        self._low = 1
+        self._server_name = ""
 
     def readiness(self) -> int:
         """READ, WRITE, ERROR and HANGUP as the kernel would report them now."""
@@ -41,7 +43,7 @@ class VirtualStream(Stream):
         if other is None:
             return 0
         events = 0
-        if self._octets or self._peer_ended:
+        if len(self._octets) >= self._low or self._peer_ended:
             events |= READ
         if self._ended or other.room():
             events |= WRITE
@@ -88,6 +90,25 @@ class VirtualStream(Stream):
         if self._error:
             raise _os_error(self._error)
         return b"" if self._peer_ended else None
+
+    def peek(self, size: int) -> bytes | None:
+        self._check_open()
+        if self._octets:
+            return bytes(self._octets[:size])
+        return b"" if self._peer_ended else None
+
+    def wake_at(self, size: int) -> None:
+        self._low = size
+
+    def server_name(self) -> str:
+        return self._server_name
+
+    def note_server_name(self, name: str) -> None:
+        self._server_name = name
+
+    def note_addresses(self, peer: str, local: str) -> None:
+        self._remote = peer
+        self._local = local
 
     def send(self, data: bytes) -> int:
         self._check_open()

@@ -82,7 +82,7 @@ def test_a_status_is_written_as_kubernetes_has_it() -> None:
 
 
 def test_one_listener_of_two_that_cannot_serve() -> None:
-    status = of_gateway(gateway(HTTP + "  - {name: tcp, port: 81, protocol: TCP}\n"), SERVICES)
+    status = of_gateway(gateway(HTTP + "  - {name: own, port: 81, protocol: example.com/own}\n"), SERVICES)
     assert told(status.conditions)["Accepted"] == ("True", "ListenersNotValid")
     assert told(status.conditions)["Programmed"] == ("True", "Programmed")
     assert told(status.listeners[1].conditions)["Accepted"] == ("False", "UnsupportedProtocol")

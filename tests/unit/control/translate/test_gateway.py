@@ -259,11 +259,11 @@ def test_a_parent_may_name_a_listener_or_a_port() -> None:
 def test_conflicting_listeners_serve_neither_and_the_rest_goes_on() -> None:
     text = listener(
         "  - {name: a, port: 80, protocol: HTTP}\n  - {name: b, port: 80, protocol: TCP}\n"
-        "  - {name: c, port: 81, protocol: HTTP}\n  - {name: d, port: 82, protocol: TCP}\n"
+        "  - {name: c, port: 81, protocol: HTTP}\n  - {name: d, port: 82, protocol: example.com/own}\n"
     )
     translation = told(text, ROUTE, REVIEWS)
     assert sorted(translation.snapshot.listeners) == ["port-81"]
-    assert [problem.path for problem in translation.problems] == [f"spec.listeners[{index}]" for index in (0, 1, 1, 3)]
+    assert [problem.path for problem in translation.problems] == [f"spec.listeners[{index}]" for index in (0, 1, 3)]
 
 
 def test_two_ports_that_are_one_on_this_machine() -> None:

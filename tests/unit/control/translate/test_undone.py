@@ -103,8 +103,6 @@ FIELDS = [
     Written("HTTPRoute", "spec.rules.filters.externalAuth", "refused", route(AUTH)),
     Written("HTTPRoute", "spec.rules.filters.extensionRef", "refused", route(EXTENSION)),
     Written("GRPCRoute", "kind", "refused", other("GRPCRoute", "{}")),
-    Written("TLSRoute", "kind", "refused", other("TLSRoute", f"{{hostnames: [a.test], {TO_A}}}")),
-    Written("TCPRoute", "kind", "refused", other("TCPRoute", f"{{{TO_A}}}")),
     Written("UDPRoute", "kind", "refused", other("UDPRoute", f"{{{TO_A}}}")),
     Written("BackendTLSPolicy", "spec.options", "warning", other("BackendTLSPolicy", BACKEND_TLS)),
     Written("ListenerSet", "spec.listeners.tls.options", "warning", other("ListenerSet", LISTENERS)),

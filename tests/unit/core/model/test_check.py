@@ -105,6 +105,50 @@ CHAIN = "listeners.web.filter_chains[0]"
 TAKING = TransportConfig(security="tls", certificates=("cert",), unproven_clients="take")
 
 WRONG = {
+    "TLS that passes and is ended": (
+        listening(FilterChain(protocol="tls", transport=TLS)),
+        "listeners.web.filter_chains[0].transport",
+        "TLS cannot be ended where it passes as it is",
+        'remove it, or write "protocol": "tcp"',
+    ),
+    "requests in TLS that passes": (
+        listening(FilterChain(protocol="tls", route_table="shop")),
+        "listeners.web.filter_chains[0].route_table",
+        "a chain that passes octets as they are routes no requests",
+        'remove it, or write "protocol": "detect"',
+    ),
+    "TLS that passes beside what is plain": (
+        listening(FilterChain(protocol="tcp"), FilterChain(protocol="tls", server_names=("a.test",))),
+        "listeners.web.filter_chains[1].transport",
+        "one address cannot be both plain and TLS",
+        "give the plain and the TLS chains listeners with different ports",
+    ),
+    "captured TLS by name": (
+        snapshot(listeners={"web": Listener(address=":1", captured=True, filter_chains=(FilterChain(protocol="tls"),))}),
+        "listeners.web.filter_chains[0].protocol",
+        "captured connections are told apart by where they were going, not by server names",
+        'write "tcp"',
+    ),
+    "a proxy in front without an address": (
+        snapshot(
+            listeners={"web": Listener(address=":1", filter_chains=(FilterChain(protocol="tcp"),), proxy_protocol_from=("a",))}
+        ),
+        "listeners.web.proxy_protocol_from[0]",
+        "'a' is neither an address nor a range of addresses",
+        "write for example '10.0.0.7' or '10.0.0.0/8'",
+    ),
+    "a proxy in front of captured connections": (
+        snapshot(
+            listeners={
+                "web": Listener(
+                    address=":1", captured=True, filter_chains=(FilterChain(protocol="tcp"),), proxy_protocol_from=("10.0.0.0/8",)
+                )
+            }
+        ),
+        "listeners.web.proxy_protocol_from",
+        "captured connections come from whom they are",
+        "remove it",
+    ),
     "unknown route table": (
         listening(FilterChain(route_table="shpo")),
         f"{CHAIN}.route_table",

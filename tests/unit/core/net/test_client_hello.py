@@ -73,6 +73,43 @@ def test_something_else_is_told_as_such(data: bytes) -> None:
         read_client_hello(data)
 
 
+def crafted(*extensions: tuple[int, bytes]) -> bytes:
+    """A message in one record, with these extensions."""
+    several = b"".join([kind.to_bytes(2, "big") + len(content).to_bytes(2, "big") + content for kind, content in extensions])
+    body = b"\x03\x03" + bytes(33) + b"\x00\x02\x13\x01" + b"\x01\x00" + len(several).to_bytes(2, "big") + several
+    return b"\x16\x03\x01" + (len(body) + 4).to_bytes(2, "big") + b"\x01" + len(body).to_bytes(3, "big") + body
+
+
+def named(*names: bytes) -> tuple[int, bytes]:
+    listed = b"".join([b"\x00" + len(name).to_bytes(2, "big") + name for name in names])
+    return 0, len(listed).to_bytes(2, "big") + listed
+
+
+def test_what_means_nothing_is_passed_over_and_an_encrypted_message_goes_by_its_outside() -> None:
+    """GREASE is RFC 8701's, the encrypted message (ECH) has the number 0xfe0d."""
+    found = read_client_hello(crafted((0x0A0A, b"\x00"), (0xFE0D, bytes(50)), named(b"outer.test"), (0xFAFA, b"")))
+    assert isinstance(found, ClientHello)
+    assert found.server_name == "outer.test"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        crafted(named(b"a.test"), named(b"b.test")),
+        crafted(named(b"a.test", b"b.test")),
+        crafted(named(b"")),
+        crafted(named(b"a" * 256)),
+        crafted(named(b"a.test\0.b.test")),
+        crafted(named(b"a\nb")),
+        crafted(named("b\u00fccher.test".encode())),
+        crafted((16, b"\x00\x03\x02h2"), (16, b"\x00\x03\x02h2")),
+    ],
+)
+def test_a_name_that_two_readers_could_read_differently_is_none(data: bytes) -> None:
+    with pytest.raises(NotClientHello):
+        read_client_hello(data)
+
+
 @given(st.binary(max_size=200), st.integers(0, 400), st.binary(max_size=3))
 def test_any_octets_are_read_or_refused(garbage: bytes, place: int, change: bytes) -> None:
     good = hello()

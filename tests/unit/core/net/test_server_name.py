@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hauberk_core.net.server_name import choose_chain
+from hauberk_core.net.server_name import ServerNames
 
 CHAINS = [("*.a.test",), ("shop.a.test", "B.test"), (), ("*.deep.a.test",), ()]
 
@@ -24,12 +24,19 @@ CHAINS = [("*.a.test",), ("shop.a.test", "B.test"), (), ("*.deep.a.test",), ()]
     ],
 )
 def test_exact_names_go_before_the_longest_wildcard_and_both_before_the_first_chain_without_names(asked: str, index: int) -> None:
-    assert choose_chain(CHAINS, asked) == index
+    assert ServerNames(CHAINS).choose(asked) == index
 
 
 def test_where_every_chain_has_names_the_first_serves_strangers() -> None:
-    assert choose_chain([("a.test",), ("b.test",)], "c.test") == 0
-    assert choose_chain([], "c.test") == 0
+    assert ServerNames([("a.test",), ("b.test",)]).choose("c.test") == 0
+    assert ServerNames([]).choose("c.test") == 0
+
+
+def test_where_strangers_are_not_served_they_are_told_apart() -> None:
+    names = ServerNames([("a.test",), ("*.b.test",)])
+    assert [names.find(asked) for asked in ("A.test", "x.y.b.test", "b.test", ".b.test", "c.test", "")] == [0, 1, -1, -1, -1, -1]
+    assert ServerNames([("a.test",), ()]).find("") == 1
+    assert ServerNames([]).find("a.test") == -1
 
 
 LABELS = st.sampled_from(["a", "b", "example", "test"])
@@ -50,4 +57,6 @@ def test_the_choice_agrees_with_the_rule_said_plainly(patterns: list[list[str]],
         if not names:
             candidates.append((0, index, index))
     expected = min(candidates)[2] if candidates else 0
-    assert choose_chain(patterns, asked) == expected
+    chosen = ServerNames(patterns)
+    assert chosen.choose(asked) == expected
+    assert chosen.find(asked) == (expected if candidates else -1)

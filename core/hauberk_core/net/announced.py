@@ -1,0 +1,122 @@
+"""Connections that a trusted proxy in front announces: whose they are stands in a header before their first octet.
+
+The header is taken from trusted addresses alone, and there it must be: whoever could choose to send one, or not, would choose
+whose address is logged, counted and passed on. Everybody else's octets are taken as they are.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from hauberk_core.net.destinations import DestinationMap
+from hauberk_core.net.proxy_protocol import LONGEST_REST, NotProxyHeader, read_proxy_header
+from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_READ, Security, Stream
+
+# More than any header has.
+_PEEK_BYTES: Final = LONGEST_REST + 64
+# A line of version 1 may come an octet at a time, and still is complete long before.
+_MOST_LOOKS: Final = 256
+
+
+class AnnouncedStream(Stream):
+    """An accepted connection whose header has yet to come; `settled` is what follows it."""
+
+    __slots__ = ("_following", "_inside", "_looks", "_plain")
+
+    def __init__(self, plain: Stream, inside: Security | None) -> None:
+        """Args: inside - of what follows the header; None: it is in the clear."""
+        self._following: Stream | None = None
+        self._inside: Final = inside
+        self._plain: Final = plain
+        self._looks = 0
+
+    def fileno(self) -> int:
+        return self._current().fileno()
+
+    def handshake(self) -> int:
+        following = self._following
+        if following is None:
+            state = self._plain.handshake()
+            if state != HANDSHAKE_DONE:
+                return state
+            if not self._take_header():
+                return HANDSHAKE_WANTS_READ
+            following = self._plain if self._inside is None else self._inside.wrap(self._plain, "")
+            self._following = following
+        return following.handshake()
+
+    def settled(self) -> Stream:
+        current = self._current()
+        return current if current is self._plain else current.settled()
+
+    def recv(self, size: int) -> bytes | None:
+        return None if self._following is None else self._following.recv(size)
+
+    def send(self, data: bytes) -> int:
+        return 0 if self._following is None else self._following.send(data)
+
+    def shutdown_write(self) -> None:
+        if self._following is not None:
+            self._following.shutdown_write()
+
+    def reset_on_close(self) -> None:
+        self._current().reset_on_close()
+
+    def close(self) -> None:
+        self._current().close()
+
+    def is_secure(self) -> bool:
+        # What has yet to come is a handshake of its own.
+        return True if self._following is None else self._following.is_secure()
+
+    def local_address(self) -> str:
+        return self._plain.local_address()
+
+    def peer_address(self) -> str:
+        return self._plain.peer_address()
+
+    def _take_header(self) -> bool:
+        """Take the header, if it has come. Raises: OSError if something else comes."""
+        plain = self._plain
+        data = plain.peek(_PEEK_BYTES)
+        if data is None:
+            return False
+        self._looks += 1
+        try:
+            header = read_proxy_header(data)
+        except NotProxyHeader as error:
+            raise OSError(f"a trusted proxy announces its connections by the PROXY protocol: {error}") from error
+        if isinstance(header, int):
+            if not data or self._looks > _MOST_LOOKS:
+                raise ConnectionAbortedError("the connection ended before its PROXY header was complete")
+            plain.wake_at(header)
+            return False
+        left = header.size
+        while left:
+            taken = plain.recv(left)
+            if not taken:
+                raise ConnectionAbortedError("the PROXY header is gone again")
+            left -= len(taken)
+        if self._looks > 1:
+            plain.wake_at(1)
+        if header.source:
+            plain.note_addresses(header.source, header.destination)
+        return True
+
+    def _current(self) -> Stream:
+        return self._plain if self._following is None else self._following
+
+
+class AnnouncedSecurity(Security):
+    """Takes headers on a listener, from some addresses."""
+
+    def __init__(self, trusted: Sequence[str], inside: Security | None) -> None:
+        """Args: trusted - addresses and ranges; inside - how connections are secured behind the header; None: not at all."""
+        self._trusted: Final = DestinationMap([(trusted, ())])
+        self._inside: Final = inside
+
+    def trusts(self, host: str) -> bool:
+        """Whether connections from `host` begin with a header."""
+        return self._trusted.choose(host, 0) == 0
+
+    def wrap(self, stream: Stream, host: str) -> Stream:
+        return AnnouncedStream(stream, self._inside)

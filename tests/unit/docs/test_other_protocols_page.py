@@ -1,0 +1,40 @@
+"""The examples of the page on other protocols are taken as they stand, and do something."""
+
+import re
+from pathlib import Path
+
+import pytest
+import trustme
+from resource_scenarios import gateway_node, secret, service, store_of, workload
+
+from hauberk_control.translate.translate import translate
+from hauberk_core.config import check_whole
+
+AUTHORITY = trustme.CA(key_type=trustme.KeyType.ECDSA)
+LEAF = AUTHORITY.issue_cert("redis.example.test", key_type=trustme.KeyType.ECDSA)
+WORLD = "".join(
+    [
+        service("redis", 6379) + workload("redis-v1", 20001, app="redis", port_name="http-6379"),
+        service("redis-next", 6379) + workload("redis-next-v1", 20002, app="redis-next", port_name="http-6379"),
+        secret("shop", LEAF.cert_chain_pems[0].bytes(), LEAF.private_key_pem.bytes()),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def examples(repository: Path) -> list[str]:
+    page = (repository / "docs" / "how-to" / "carry-other-protocols.md").read_text()
+    return re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+def test_each_example_leads_connections_to_redis(examples: list[str]) -> None:
+    assert len(examples) == 4
+    for example in examples:
+        found = re.search(r"metadata:(?: {|\n  )name: (\w+)", example)
+        assert found is not None
+        translation = translate(store_of(WORLD, f"---\n{example}"), gateway_node(f"default/{found[1]}"))
+        check_whole(translation.snapshot, "")
+        assert translation.problems == ()
+        chains = [chain for listener in translation.snapshot.listeners.values() for chain in listener.filter_chains]
+        clusters = {backend.cluster for chain in chains for backend in chain.backends}
+        assert "outbound|6379||redis.default.svc.cluster.local" in clusters
