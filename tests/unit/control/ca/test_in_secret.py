@@ -143,6 +143,46 @@ async def test_changes_are_taken_over_and_a_deleted_secret_is_written_again(tmp_
         nursery.cancel_scope.cancel()
 
 
+async def test_cacerts_that_are_replaced_are_taken_up_and_wrong_ones_are_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def give(api: KubeApi, pem: bytes, key: bytes, roots: bytes) -> None:
+        given = {CERTIFICATE_FILE: pem, KEY_FILE: key, CHAIN_FILE: pem, ROOT_FILE: roots}
+        data = {name: base64.b64encode(entry).decode() for name, entry in given.items()}
+        api.put("v1", "secrets", "cacerts", "hauberk-system", data=data)
+
+    api = KubeApi()
+    old, new = given_authority(tmp_path / "old"), given_authority(tmp_path / "new")
+    give(api, *old, old[0])
+    async with api.serving(), trio.open_nursery() as nursery:
+        authorities: list[Authority] = []
+        for name in "ab":
+            secret = replica(api, tmp_path / name)
+            await trio.to_thread.run_sync(secret.open)
+            authorities.append(Authority(tmp_path / name, "cluster.local"))
+            nursery.start_soon(Follower(api.client(), Collection(secret.secrets), secret, lambda: 0.0).run)
+            nursery.start_soon(secret.follow, authorities[-1])
+        await api.wait_watching(2)
+
+        def signer(authority: Authority) -> str:
+            """The root above what is signed now."""
+            return authority.sign_workload(make_key().public_key(), REVIEWS, dt.timedelta(hours=1)).roots[-1]
+
+        # As its owner rotates it: both are trusted first, then the new one signs, then it is alone.
+        give(api, *old, old[0] + new[0])
+        await eventually(lambda: all(each.trust_pem().count(b"BEGIN") == 2 for each in authorities))
+        give(api, *new, old[0] + new[0])
+        await eventually(lambda: all(signer(each) == new[0].decode() for each in authorities))
+        assert all(old[0] in each.trust_pem() for each in authorities)
+        give(api, *new, new[0])
+        await eventually(lambda: all(each.trust_pem() == new[0] for each in authorities))
+        # A key of another certificate changes nothing.
+        give(api, new[0], old[1], new[0])
+        await eventually(lambda: caplog.text.count("stays in use") >= 2)
+        assert all(signer(each) == new[0].decode() for each in authorities)
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_root_that_is_announced_here_is_added(tmp_path: Path) -> None:
     api = KubeApi()
     async with api.serving():
