@@ -28,7 +28,7 @@ KINDS: Final = {
         "configmaps": ("ConfigMap", True),
         "pods": ("Pod", True),
     },
-    "apps/v1": {"deployments": ("Deployment", True)},
+    "apps/v1": {"daemonsets": ("DaemonSet", True), "deployments": ("Deployment", True)},
     "policy/v1": {"poddisruptionbudgets": ("PodDisruptionBudget", True)},
     "autoscaling/v2": {"horizontalpodautoscalers": ("HorizontalPodAutoscaler", True)},
     "admissionregistration.k8s.io/v1": {"mutatingwebhookconfigurations": ("MutatingWebhookConfiguration", False)},

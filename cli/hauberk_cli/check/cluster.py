@@ -2,13 +2,21 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 from cryptography import x509
 
+from hauberk_cli.check.api import Asks, ObjectApi
 from hauberk_cli.check.checks import Check, Group
+from hauberk_cli.check.clocks import clock_check
+from hauberk_cli.check.injection import InjectionChecks, proxy_of
+from hauberk_cli.check.permissions import PermissionChecks
+from hauberk_cli.check.proxies import ProxyChecks
+from hauberk_cli.check.settings import ControlSettings
+from hauberk_cli.check.told import named
 from hauberk_cli.install.chart import OLDEST_KUBERNETES
+from hauberk_cli.install.objects.definitions import definitions
 from hauberk_cli.install.objects.injector import INJECTOR
 from hauberk_cli.install.objects.naming import NAME
 from hauberk_control.translate.view import CONTROLLER
@@ -20,23 +28,6 @@ _ROOT_DAYS: Final = 60
 """A root that ends sooner is to be replaced now: nobody likes to do it in a hurry."""
 _GATEWAY_API: Final = "gateway.networking.k8s.io/v1"
 _KINDS: Final = ("GatewayClass", "Gateway", "HTTPRoute")
-_MOST_NAMED: Final = 5
-
-
-class ObjectApi(Protocol):
-    """Whoever reads objects (`hauberk_control.kubernetes.objects.Objects`). Both raise ApiError."""
-
-    async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None: ...
-
-    async def list(self, api_version: str, kind: str, label_selector: str) -> Sequence[Mapping[str, Any]]: ...
-
-
-class Asks(Protocol):
-    """Whoever asks the API server."""
-
-    async def request(self, method: str, path: str) -> bytes:
-        """Raises: ApiError."""
-        ...
 
 
 class _Version(msgspec.Struct, rename="camel"):
@@ -51,6 +42,10 @@ class ClusterChecks:
         self._objects: Final = objects
         self._namespace: Final = namespace
         self._now: Final = now
+        self._permissions: Final = PermissionChecks(client, namespace)
+        settings = ControlSettings(objects, namespace)
+        self._injecting: Final = InjectionChecks(client, objects, settings)
+        self._proxies: Final = ProxyChecks(client, objects, settings)
 
     def groups(self, *, before: bool) -> list[Group]:
         """All of them. Args: before - only what an installation needs."""
@@ -60,6 +55,7 @@ class ClusterChecks:
                 [
                     Check("the API server can be asked", "check $KUBECONFIG: kubectl cluster-info", self._can_ask, fatal=True),
                     Check(f"Kubernetes is {OLDEST_KUBERNETES} or newer", "upgrade the cluster", self._is_new_enough),
+                    clock_check(self._objects, self._now),
                 ],
             ),
             Group(
@@ -73,7 +69,9 @@ class ClusterChecks:
                 ],
             ),
         ]
-        return needed if before else [*needed, self._control(), self._identity(), self._injection(), self._data_plane()]
+        if before:
+            return [*needed, self._permissions.before()]
+        return [*needed, self._control(), self._identity(), self._injection(), self._data_plane()]
 
     def _control(self) -> Group:
         logs = f"kubectl -n {self._namespace} logs deployment/{NAME}"
@@ -82,6 +80,8 @@ class ClusterChecks:
             [
                 Check("control is installed", "hauberk install", self._control_is_there, fatal=True),
                 Check("control serves", logs, self._control_serves),
+                self._permissions.control(),
+                Check("the definitions of our kinds are installed", "hauberk upgrade", self._definitions_are_there),
                 Check("control is of this command's version", "hauberk upgrade", self._control_is_current, warns=True),
             ],
         )
@@ -107,6 +107,8 @@ class ClusterChecks:
                     warns=True,
                 ),
                 Check("the API server knows whom to trust there", "control writes it; see its log", self._webhook_is_trusted),
+                self._injecting.works(),
+                self._injecting.captures(),
             ],
         )
 
@@ -122,6 +124,7 @@ class ClusterChecks:
                     warns=True,
                 ),
                 Check("every proxy is ready", "kubectl describe pod, and read its events", self._proxies_are_ready, warns=True),
+                *self._proxies.checks(),
             ],
         )
 
@@ -147,12 +150,18 @@ class ClusterChecks:
 
     async def _control_serves(self) -> str:
         lacking = [one for one in await self._deployments() if one.get("status", {}).get("availableReplicas", 0) < 1]
-        return _named(lacking, "no pod is ready")
+        return named(lacking, "no pod is ready")
 
     async def _control_is_current(self) -> str:
         images = {one["spec"]["template"]["spec"]["containers"][0]["image"] for one in await self._deployments()}
         other = [image for image in sorted(images) if not image.endswith(f":{version()}")]
         return f"it runs {', '.join(other)}, this is {version()}" if other else ""
+
+    async def _definitions_are_there(self) -> str:
+        served = await self._objects.list("apiextensions.k8s.io/v1", "CustomResourceDefinition", "")
+        there = {one["metadata"]["name"] for one in served if _holds(one, "Established")}
+        wanted: list[Mapping[str, Any]] = list(definitions())
+        return named([one for one in wanted if one["metadata"]["name"] not in there], "missing")
 
     async def _authority_is_there(self) -> str:
         for name in (_AUTHORITY, "cacerts"):
@@ -166,7 +175,7 @@ class ClusterChecks:
         lacking = [
             one for one in namespaces if one["metadata"]["name"] not in having and "deletionTimestamp" not in one["metadata"]
         ]
-        return _named(lacking, f"no ConfigMap {pod.ROOT_CONFIG_MAP}")
+        return named(lacking, f"no ConfigMap {pod.ROOT_CONFIG_MAP}")
 
     async def _root_lasts(self) -> str:
         found = await self._objects.get("v1", "ConfigMap", self._namespace, pod.ROOT_CONFIG_MAP)
@@ -185,25 +194,25 @@ class ClusterChecks:
             for one in await self._webhooks()
             if not all(hook["clientConfig"].get("caBundle") for hook in one.get("webhooks", ()))
         ]
-        return _named(lacking, "no authority")
+        return named(lacking, "no authority")
 
     async def _class_is_accepted(self) -> str:
         classes = await self._objects.list(_GATEWAY_API, "GatewayClass", "")
         ours = [one for one in classes if one["spec"]["controllerName"] == CONTROLLER]
         if not ours:
             return f"there is no GatewayClass of the controller {CONTROLLER}"
-        return _named([one for one in ours if not _holds(one, "Accepted")], "not accepted")
+        return named([one for one in ours if not _holds(one, "Accepted")], "not accepted")
 
     async def _gateways_serve(self) -> str:
         classes = await self._objects.list(_GATEWAY_API, "GatewayClass", "")
         ours = {one["metadata"]["name"] for one in classes if one["spec"]["controllerName"] == CONTROLLER}
         gateways = await self._objects.list(_GATEWAY_API, "Gateway", "")
         lacking = [one for one in gateways if one["spec"]["gatewayClassName"] in ours and not _holds(one, "Programmed")]
-        return _named(lacking, "not programmed")
+        return named(lacking, "not programmed")
 
     async def _proxies_are_ready(self) -> str:
-        lacking = [one for one in await self._objects.list("v1", "Pod", "") if _has_proxy(one) and not _is_ready(one)]
-        return _named(lacking, "not ready")
+        lacking = [one for one in await self._objects.list("v1", "Pod", "") if proxy_of(one) is not None and not _is_ready(one)]
+        return named(lacking, "not ready")
 
     async def _deployments(self) -> list[Mapping[str, Any]]:
         found = await self._objects.list("apps/v1", "Deployment", f"app={NAME}")
@@ -222,18 +231,6 @@ def _holds(manifest: Mapping[str, Any], condition: str) -> bool:
     return any(one["type"] == condition and one["status"] == "True" for one in conditions)
 
 
-def _has_proxy(manifest: Mapping[str, Any]) -> bool:
-    spec = manifest["spec"]
-    return any(one["name"] == pod.PROXY_CONTAINER for one in [*spec.get("initContainers", ()), *spec["containers"]])
-
-
 def _is_ready(manifest: Mapping[str, Any]) -> bool:
     """Whether a pod is, or need not be any more."""
     return manifest.get("status", {}).get("phase") == "Succeeded" or _holds(manifest, "Ready")
-
-
-def _named(manifests: Sequence[Mapping[str, Any]], what: str) -> str:
-    """Which objects are not as they should be; empty: none."""
-    names = ["/".join(filter(None, (one["metadata"].get("namespace"), one["metadata"]["name"]))) for one in manifests]
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return f"{what}: {', '.join(names[:_MOST_NAMED])}{more}" if names else ""

@@ -8,8 +8,8 @@ from hauberk_control.inject.wishes import Wishes
 from hauberk_control.proxy_settings import ProxySettings
 from hauberk_core.pod import CAPTURE_CONTAINER, PROXY_CONTAINER, PROXY_UID
 
-_POD_SECURITY: Final = "pod-security.kubernetes.io/enforce"
-_WITHOUT_NET_ADMIN: Final = frozenset(("baseline", "restricted"))
+POD_SECURITY: Final = "pod-security.kubernetes.io/enforce"
+WITHOUT_NET_ADMIN: Final = frozenset(("baseline", "restricted"))
 
 
 def warnings_of(view: PodView, namespace: Namespace, settings: ProxySettings, wishes: Wishes) -> list[str]:
@@ -19,8 +19,8 @@ def warnings_of(view: PodView, namespace: Namespace, settings: ProxySettings, wi
         return warnings
     captured = wishes.interception == "REDIRECT"
     by_container = settings.inject.capture == "init"
-    level = namespace.labels.get(_POD_SECURITY)
-    if captured and by_container and level in _WITHOUT_NET_ADMIN:
+    level = namespace.labels.get(POD_SECURITY)
+    if captured and by_container and level in WITHOUT_NET_ADMIN:
         warnings.append(
             f"Pod Security {level!r} of namespace {namespace.name} forbids NET_ADMIN, which {CAPTURE_CONTAINER} needs: "
             "install hauberk's CNI plugin, or set interception mode NONE"
