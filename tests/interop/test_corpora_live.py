@@ -34,6 +34,8 @@ CORPORA: Final = ("http11probe", "llhttp", "gunicorn")
 SINGLE_OCTETS: Final = 4096
 PIECE: Final = 997
 HEAD: Final = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
+# The first frame of a server that speaks HTTP/2 (RFC 9113 section 3.4).
+SETTINGS: Final = re.compile(rb"...\x04\x00\x00\x00\x00\x00", re.DOTALL)
 # Ways to the backend and back without any other event, after which a case has settled. One would do, were delivery immediate.
 QUIET_FENCES: Final = 3
 
@@ -78,6 +80,9 @@ def parse_answers(octets: bytes) -> list[Answer]:
     The backend's answers have no body, so one that has is the proxy's own, and its body begins with its status; where it does
     not, the request was HEAD.
     """
+    if SETTINGS.match(octets):
+        # The case began as HTTP/2 does, and was answered so: no request of HTTP/1.1 was understood.
+        return []
     answers = []
     place = 0
     while place < len(octets):

@@ -27,7 +27,7 @@ CONFIGURATION: Final = """{
       {"name": "canary", "backends": [{"cluster": "v1", "weight": 9}, {"cluster": "v2"}], "timeout": "5s",
        "matches": [{"path": {"value": "/reviews"}, "method": "GET", "headers": [{"name": "x-user", "value": "me"}]},
                    {"path": {"kind": "exact", "value": "/r"}, "query": [{"name": "v", "kind": "present", "invert": true}]}],
-       "plugins": [{"plugin": "waf", "missing": true}]},
+       "plugins": [{"plugin": "waf", "missing": "it is not installed"}]},
       {"name": "old", "matches": [{"path": {"kind": "regex", "value": "/o.*"}}], "redirect": {"status": 301}},
       {"name": "gone", "rewrite": {"path": "/"}, "mirrors": [{"cluster": "v2"}]}]},
     {"name": "other", "hosts": ["z"], "misdirected": true}]}},

@@ -163,7 +163,10 @@ class _Call:
 
     async def say_farewell(self) -> None:
         if not self._call.done():
-            await self._call.done_writing()
+            try:
+                await self._call.done_writing()
+            except grpc.aio.BaseError:  # the call ended at this moment
+                return
             # Control closes its side once it has read ours.
             await self._call.code()
 
