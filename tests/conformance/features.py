@@ -1,17 +1,23 @@
-"""Writes the features that a profile of the suite, GATEWAY-HTTP or MESH-HTTP, is run for: those that are claimed."""
+"""Writes the features that a profile of the suite, for example GATEWAY-HTTP, is run for: those that are claimed."""
 
 import sys
+from typing import Final
 
 from hauberk_control.status.features import GATEWAY_FEATURES, MESH_FEATURES
 
-_MESH = "MESH-HTTP"
+_MESH: Final = "MESH-HTTP"
+_OTHER_ROUTES: Final = {"GATEWAY-TCP": "TCPRoute", "GATEWAY-TLS": "TLSRoute"}
+_ALWAYS: Final = ("Gateway", "ReferenceGrant")
 
 
 def features(profile: str) -> list[str]:
-    """The mesh has the features of routes too: some of its tests ask for both."""
-    if profile != _MESH:
-        return list(GATEWAY_FEATURES)
-    return [*MESH_FEATURES, *[feature for feature in GATEWAY_FEATURES if feature.startswith("HTTPRoute")]]
+    """Those of the profile's routes. All that Gateways have beside routes is asked for with HTTP's."""
+    if profile == _MESH:
+        # Some tests of the mesh ask for features of routes too.
+        return [*MESH_FEATURES, *[feature for feature in GATEWAY_FEATURES if feature.startswith("HTTPRoute")]]
+    if profile in _OTHER_ROUTES:
+        return [*_ALWAYS, *[feature for feature in GATEWAY_FEATURES if feature.startswith(_OTHER_ROUTES[profile])]]
+    return [feature for feature in GATEWAY_FEATURES if not feature.startswith(tuple(_OTHER_ROUTES.values()))]
 
 
 if __name__ == "__main__":
