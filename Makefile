@@ -183,11 +183,8 @@ e2e: $(READY) ## build images, install them in a cluster by the chart, and try e
 	  $(BIN)/python -m pytest -m "cluster or kubernetes" -p no:cacheprovider $(E2E_PYTEST_ARGS) tests/cluster tests/e2e/kubernetes
 
 .PHONY: fuzz
-fuzz: $(READY) ## every fuzzer, FUZZ_SECONDS (60) each
-	@for fuzzer in tests/fuzz/fuzz_*.py; do
-	  echo "$$fuzzer, $(FUZZ_SECONDS) seconds"
-	  $(BIN)/python "$$fuzzer" --seconds $(FUZZ_SECONDS)
-	done
+fuzz: $(READY) ## every fuzzer, FUZZ_SECONDS (60) each, two at a time
+	@printf '%s\n' tests/fuzz/fuzz_*.py | xargs -P 2 -I{} sh -c 'echo "{}, $(FUZZ_SECONDS) seconds"; exec $(BIN)/python {} --seconds $(FUZZ_SECONDS)'
 
 # SOAK_PYTHON names the interpreter: the checkout's, or the one that has the compiled wheel.
 SOAK_PYTHON ?= $(BIN)/python

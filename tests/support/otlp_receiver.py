@@ -69,9 +69,12 @@ class OtlpReceiver:
         return f"http://127.0.0.1:{self.port}"
 
     def traces(self) -> dict[str, list[ReceivedSpan]]:
-        """The spans by their traces."""
+        """The spans by their traces.
+
+        One that came twice is there once, as at any collector: an agent that ends while a batch is under way sends it again.
+        """
         found: dict[str, list[ReceivedSpan]] = {}
-        for span in list(self.spans):
+        for span in {span.span_id: span for span in self.spans}.values():
             found.setdefault(span.trace_id, []).append(span)
         return found
 
