@@ -71,7 +71,9 @@ def given(tmp_path: Path) -> Given:
 @pytest.mark.parametrize("key", [None, ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 2048)])
 def test_certificates_come_with_the_way_to_the_root(tmp_path: Path, key: PrivateKey | None) -> None:
     given = Given(tmp_path, key)
-    issued = Authority(tmp_path, "cluster.local").sign_workload(make_key().public_key(), REVIEWS, dt.timedelta(hours=1))
+    issued = Authority(tmp_path, "cluster.local", now=lambda: NOW).sign_workload(
+        make_key().public_key(), REVIEWS, dt.timedelta(hours=1)
+    )
 
     chain = read_pem("".join(issued.chain).encode()).certificates
     assert chain[1:] == (given.signing, given.middle)
@@ -86,7 +88,9 @@ def test_a_root_that_signs_itself(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(root)
     (tmp_path / "ca-key.pem").write_bytes(write_key(key))
 
-    issued = Authority(tmp_path, "cluster.local").sign_workload(make_key().public_key(), REVIEWS, dt.timedelta(hours=1))
+    issued = Authority(tmp_path, "cluster.local", now=lambda: NOW).sign_workload(
+        make_key().public_key(), REVIEWS, dt.timedelta(hours=1)
+    )
 
     assert len(issued.chain) == 1
     assert issued.roots == (root.decode(),)
@@ -96,11 +100,11 @@ def test_a_bundle_of_roots_is_handed_on(given: Given) -> None:
     key = make_key()
     given.put("root-cert.pem", write_pem([certify("new", key, "new", key), given.root]))
 
-    assert len(read_pem(Authority(given.folder, "cluster.local").trust_pem()).certificates) == 2
+    assert len(read_pem(Authority(given.folder, "cluster.local", now=lambda: NOW).trust_pem()).certificates) == 2
 
 
 def test_replaced_files_are_used_after_a_reload_and_wrong_ones_never(given: Given) -> None:
-    authority = Authority(given.folder, "cluster.local")
+    authority = Authority(given.folder, "cluster.local", now=lambda: NOW)
     before = authority.trust_pem()
 
     given.put("ca-key.pem", write_key(make_key()))
@@ -115,7 +119,7 @@ def test_replaced_files_are_used_after_a_reload_and_wrong_ones_never(given: Give
 
 def test_it_is_rotated_by_its_owner(given: Given) -> None:
     with pytest.raises(AuthorityError, match="replace its files"):
-        Authority(given.folder, "cluster.local").rotate()
+        Authority(given.folder, "cluster.local", now=lambda: NOW).rotate()
 
 
 @pytest.mark.parametrize("name", ["ca-key.pem", "cert-chain.pem", "root-cert.pem"])

@@ -33,7 +33,7 @@ NOW = dt.datetime.now(dt.UTC)
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"), "cluster.local")
+    return Authority(tmp_path_factory.mktemp("ca"), "cluster.local", now=lambda: NOW)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_times_are_told_with_the_clocks(authority: Authority, leaf: x509.Certifi
 
 
 def test_a_chain_to_nobody(tmp_path: Path, leaf: x509.Certificate) -> None:
-    stranger = Authority(tmp_path, "cluster.local")
+    stranger = Authority(tmp_path, "cluster.local", now=lambda: NOW)
     roots = read_pem(stranger.trust_pem()).certificates
 
     assert is_root(roots[0])

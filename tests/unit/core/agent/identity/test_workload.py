@@ -108,7 +108,7 @@ def test_what_was_kept_is_checked_before_it_is_used(issued: Issued, tmp_path: Pa
     for message, arguments in changed.items():
         with pytest.raises(IdentityRefused, match=message):
             check_kept(*arguments)
-    stranger = Authority(tmp_path, "cluster.local")
+    stranger = Authority(tmp_path, "cluster.local", now=lambda: NOW)
     for replaced in (
         {"key_pem": write_key(make_key())},
         {"trust_pem": stranger.trust_pem()},
