@@ -25,7 +25,7 @@ from hauberk_control.store import ObjectKey
 from hauberk_core.agent.backoff import Backoff
 from hauberk_core.agent.logs import LOG
 
-GATHER_SECONDS: Final = 0.1
+GATHER_SECONDS: Final = 0.05
 """Proxies come first: what they have is known moments after a change, and is part of the status."""
 # In a busy cluster something changes all the time; working statuses out takes no more than a fifth of a processor.
 _REST: Final = 4.0
