@@ -137,7 +137,9 @@ def listen(machine: MultiplexedMachine, octets: bytes, step: int) -> tuple[list[
                 bodies[stream] = bodies.get(stream, b"") + event.data
                 machine.consume(stream, len(event.data))
             else:
-                heard.append((stream, told(event), bodies.pop(stream, b"")))
+                body = bodies.pop(stream, b"")
+                # Of a frame that breaks a limit, what came before the rest of it has been told already.
+                heard.append((stream, told(event), b"" if isinstance(event, Fault) else body))
                 if isinstance(machine, H2Server) and isinstance(event, End | Fault) and machine.is_open(stream):
                     answer(machine)
                     if isinstance(event, Fault):
