@@ -6,8 +6,17 @@ Ports and labels with Istio's names are Istio's, so that people's habits, probes
 from typing import Final
 
 CONTROL_NAMESPACE: Final = "hauberk-system"
-CONTROL_HOST: Final = "hauberk-control.hauberk-system.svc"
+CONTROL_NAME: Final = "hauberk-control"
+CONTROL_HOST: Final = f"{CONTROL_NAME}.{CONTROL_NAMESPACE}.svc"
 """Where proxies find control, unless HAUBERK_CONTROL says otherwise."""
+DEFAULT_REVISION: Final = "default"
+"""Of the control that serves whoever names none."""
+
+
+def control_name(revision: str) -> str:
+    """What a revision's control is called: its Deployment, its Service and its Lease."""
+    return CONTROL_NAME if revision == DEFAULT_REVISION else f"{CONTROL_NAME}-{revision}"
+
 
 # Containers.
 PROXY_CONTAINER: Final = "hauberk-proxy"

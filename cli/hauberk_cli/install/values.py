@@ -3,7 +3,7 @@
 The chart's values.yaml, its schema and the page of the reference are written from these classes.
 """
 
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
@@ -11,10 +11,9 @@ from hauberk_control.inject.settings import InjectionSettings
 from hauberk_control.proxy_settings import CertificateAuthority, GatewaySettings, ProxySettings, Resources
 from hauberk_core.build_info import version
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN
+from hauberk_core.pod import DEFAULT_REVISION
 from hauberk_core.resources.names import Labels
 from hauberk_core.resources.part import Part
-
-DEFAULT_REVISION: Final = "default"
 
 
 class ImageValues(Part, frozen=True, kw_only=True):

@@ -11,9 +11,9 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 import trio
 
-from hauberk_control.cluster.control import DEFAULT_REVISION, SERVICE
 from hauberk_control.local.client import ControlAway, ControlConnection
 from hauberk_control.local.messages import AskProgress, AskProxies, Progress, Proxies, ProxyRow, Request
+from hauberk_core.pod import CONTROL_NAME, control_name
 
 _AnswerT = TypeVar("_AnswerT", bound=msgspec.Struct)
 
@@ -85,7 +85,7 @@ async def open_cluster_connection(revision: str) -> AsyncGenerator[ClusterConnec
 
 
 async def _find_replicas(revision: str) -> list[_Replica]:
-    selector = f"app={SERVICE},hauberk.dev/rev={revision}"
+    selector = f"app={CONTROL_NAME},hauberk.dev/rev={revision}"
     found = await _kubectl("get", "pods", "-A", "-l", selector, "--field-selector", "status.phase=Running", "-o", "json")
     try:
         pods = msgspec.json.decode(found, type=_Pods).items
@@ -100,9 +100,8 @@ async def _find_replicas(revision: str) -> list[_Replica]:
 
 async def _find_leader(namespace: str, revision: str) -> str:
     """The pod that holds the Lease; empty if none does just now."""
-    lease = SERVICE if revision == DEFAULT_REVISION else f"{SERVICE}-{revision}"
     path = "jsonpath={.spec.holderIdentity}"
-    return (await _kubectl("get", "lease", "-n", namespace, lease, "--ignore-not-found", "-o", path)).decode()
+    return (await _kubectl("get", "lease", "-n", namespace, control_name(revision), "--ignore-not-found", "-o", path)).decode()
 
 
 async def _kubectl(*words: str) -> bytes:

@@ -64,17 +64,15 @@ from hauberk_core.pod import (
     CERTIFICATE_PORT,
     CONTROL_METRICS_PORT,
     CONTROL_NAMESPACE,
+    DEFAULT_REVISION,
     DISCOVERY_PORT,
     TOKEN_AUDIENCE,
     WEBHOOK_PORT,
+    control_name,
 )
 from hauberk_core.resources import Gateway, Pod
 
 Answer = TypeVar("Answer")
-
-SERVICE: Final = "hauberk-control"
-"""Control's Service; that of a revision has its name behind a dash."""
-DEFAULT_REVISION: Final = "default"
 
 
 class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +102,7 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def service(self) -> str:
         """The name of the Service that leads here."""
-        return SERVICE if self.revision == DEFAULT_REVISION else f"{SERVICE}-{self.revision}"
+        return control_name(self.revision)
 
     @property
     def names(self) -> list[str]:

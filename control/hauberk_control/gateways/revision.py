@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from hauberk_core.pod import DEFAULT_REVISION
 from hauberk_core.resources import Gateway, Namespace
 
 REVISION_LABELS: Final = ("hauberk.dev/rev", "istio.io/rev")
-DEFAULT_REVISION: Final = "default"
 
 
 def gateway_revision(gateway: Gateway, namespace: Namespace | None) -> str:

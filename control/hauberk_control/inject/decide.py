@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from hauberk_control.inject.pod_view import PodView, system_of
 from hauberk_control.inject.settings import InjectionSettings
 from hauberk_core.model.errors import quote
+from hauberk_core.pod import DEFAULT_REVISION
 
-DEFAULT_REVISION: Final = "default"
 ISTIO_PROXY: Final = "istio-proxy"
 AUTO_IMAGE: Final = "auto"
 """In a container that only says what is to be different from ours."""

@@ -23,7 +23,7 @@ def test_ports_names_and_bounds_are_those_of_the_code(page: str) -> None:
     options = control.ClusterOptions()
     for port in (options.discovery_port, options.certificate_port, options.metrics_port):
         assert f"| {port} |" in page
-    for name in (in_secret.KEPT, in_secret.GIVEN, pod.ROOT_CONFIG_MAP, pod.ROOT_FILE, control.SERVICE, pod.TOKEN_AUDIENCE):
+    for name in (in_secret.KEPT, in_secret.GIVEN, pod.ROOT_CONFIG_MAP, pod.ROOT_FILE, pod.CONTROL_NAME, pod.TOKEN_AUDIENCE):
         assert f"`{name}`" in page
     assert pod.GATEWAY_NAME_LABEL in page
     assert f"remembered for {reviewed_tokens.KEPT_SECONDS:.0f} s, a refusal for {reviewed_tokens.REFUSED_SECONDS:.0f} s" in page

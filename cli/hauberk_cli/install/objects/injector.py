@@ -9,7 +9,6 @@ from typing import Final
 
 from hauberk_cli.install.expressions import Equal, Every, Expression, Text, Value
 from hauberk_cli.install.objects.naming import CONTROL_NAME, NAMESPACE, REVISION, SUFFIX, Part, head
-from hauberk_cli.install.values import DEFAULT_REVISION
 from hauberk_core import pod
 
 INJECTOR: Final = "hauberk-injector"
@@ -43,7 +42,7 @@ def injector_parts() -> list[Part]:
         asking = [_is(pod_wish, "true"), _absent(pod_revision)]
         unnamed.append(_webhook(f"pod.{family}", [_absent(wish), _absent(revision)], asking))
     enabled = Value("webhook.enabled")
-    by_default = Every(enabled, Equal(REVISION, DEFAULT_REVISION))
+    by_default = Every(enabled, Equal(REVISION, pod.DEFAULT_REVISION))
     return [_configuration(INJECTORS[0], named, enabled), _configuration(INJECTORS[1], unnamed, by_default)]
 
 

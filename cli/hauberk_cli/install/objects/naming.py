@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from hauberk_cli.install.expressions import Expression, Helper, Namespace, Release, Text, Value
-from hauberk_cli.install.values import DEFAULT_REVISION
+from hauberk_core.pod import DEFAULT_REVISION
 
 NAME: Final = "hauberk-control"
 

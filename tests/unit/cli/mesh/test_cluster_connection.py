@@ -1,6 +1,7 @@
 """Commands that ask a cluster's control, with a kubectl of the tests' own, whose pods are folders."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -123,6 +124,12 @@ def test_without_kubectl_it_says_so(pods: Path, capsys: pytest.CaptureFixture[st
     (pods.parent / "bin" / "kubectl").unlink()
     assert main(["status", "--kubernetes"]) == NOT_STARTED
     assert "kubectl cannot be run" in capsys.readouterr().err
+
+
+def test_who_looks_at_a_mesh_loads_nothing_that_runs_one() -> None:
+    heavy = ("kubernetes", "grpc", "cryptography", "prometheus_client")
+    program = f"import sys, hauberk_cli.mesh.look; print([name for name in {heavy!r} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
 def test_one_mesh_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
