@@ -30,7 +30,9 @@ def main(folder: Path) -> None:
     else:
         server = socket.create_server(("127.0.0.1", 0))
         _tell("FDSTORE=1\nFDNAME=web", [server.fileno()])
-        (folder / "port").write_text(str(server.getsockname()[1]))
+        written = folder / "port.new"
+        written.write_text(str(server.getsockname()[1]))
+        written.rename(folder / "port")  # whole at once: its reader waits for the name only
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     if does == "silent":
         (folder / "silent").touch()
