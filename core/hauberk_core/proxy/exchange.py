@@ -19,8 +19,8 @@ from hauberk_core.proxy.client import Client
 from hauberk_core.proxy.extras import ExchangeExtras
 from hauberk_core.proxy.nothing_sent import nothing_was_sent
 from hauberk_core.route.filters import modify
+from hauberk_core.upstream.call import Call, Requester
 from hauberk_core.upstream.cluster import UpstreamCluster
-from hauberk_core.upstream.connection import Requester, UpstreamConnection
 from hauberk_core.upstream.guard import Description
 from hauberk_core.upstream.hashing import NOTHING_TO_HASH, hash_of
 
@@ -33,9 +33,9 @@ class Exchange(Requester):
     """Moves one request to an endpoint and its response back."""
 
     __slots__ = (
+        "_call",
         "_client",
         "_cluster",
-        "_connection",
         "_decision",
         "_held",
         "_held_end",
@@ -78,7 +78,7 @@ class Exchange(Requester):
         self._decision: Decision | None = None
         self._cluster: UpstreamCluster | None = None
         self._meters: ClusterMeters | None = None
-        self._connection: UpstreamConnection | None = None
+        self._call: Call | None = None
         self._sending = False
         self._replay: list[bytes] | None = None
         """What was sent of the body to another proxy, while all of it is kept: that proxy may say that it sent nothing on."""
@@ -94,20 +94,20 @@ class Exchange(Requester):
         self._decision = decision
         self._cluster = cluster
         self._meters = meters
-        connection = cluster.acquire(self)
-        if connection is not None:
+        call = cluster.acquire(self)
+        if call is not None:
             # What has come of the body is on its way here, and `flush_request` sends it together with the head.
-            self._connection = connection
-            self._send_request(connection)
+            self._call = call
+            self._send_request(call)
 
     def request_data(self, data: bytes) -> None:
         """Octets of the request's body."""
         self.record.bytes_received += len(data)
         if self.extras is not None:
             self.extras.request_data(data)
-        connection = self._connection
-        if self._sending and connection is not None:
-            connection.queue(connection.machine.send_data(data))
+        call = self._call
+        if self._sending and call is not None:
+            call.send_data(data)
             if self._replay is not None:
                 self._keep_for_replay(data)
         elif not self.response_complete:
@@ -118,69 +118,66 @@ class Exchange(Requester):
         self.request_complete = True
         if self.extras is not None:
             self.extras.request_end(trailers)
-        connection = self._connection
+        call = self._call
         self._held_end = True
         self._held_trailers = trailers
-        if self._sending and connection is not None:
-            connection.queue(connection.machine.send_end(trailers))
+        if self._sending and call is not None:
+            call.send_end(trailers)
         if self.response_complete:
             self._finish()
 
     def flush_request(self) -> None:
         """Send on what was queued. Returns with reading from the client paused if the endpoint does not keep up."""
-        connection = self._connection
-        if connection is None or not self._sending:
+        call = self._call
+        if call is None or not self._sending:
             if self._held and not self.over:
                 self._client.pause_request()
             return
-        connection.flush()
-        if connection.is_congested:
+        call.flush()
+        if call.is_congested():
             self._client.pause_request()
 
     def tunnel_data(self, data: bytes) -> None:
         """After a 101: octets from the client; `b""`: it ended its side."""
-        connection = self._connection
-        if connection is None:
+        call = self._call
+        if call is None:
             return
         if not data:
             self.request_complete = True
-            connection.flush()
-            connection.end_writing()
+            call.end_octets()
             if self.response_complete:
                 self._finish()
             return
         self.record.bytes_received += len(data)
-        connection.queue(data)
-        connection.flush()
-        if connection.is_congested:
+        call.send_octets(data)
+        call.flush()
+        if call.is_congested():
             self._client.pause_request()
 
     # Requester: the response's way.
 
-    def connecting(self, connection: UpstreamConnection) -> None:
-        self._connection = connection
+    def connecting(self, call: Call) -> None:
+        self._call = call
 
     def assigned(self) -> None:
-        connection = self._connection
-        assert connection is not None
-        self._send_request(connection)
+        call = self._call
+        assert call is not None
+        self._send_request(call)
         # The client may wait for an answer to the head (100-continue) before it sends anything more.
-        connection.flush()
+        call.flush()
         self._client.resume_request()
 
-    def _send_request(self, connection: UpstreamConnection) -> None:
+    def _send_request(self, call: Call) -> None:
         decision = self._decision
         assert decision is not None
         record = self.record
-        record.upstream_host = connection.endpoint.address
-        record.upstream_local = connection.stream.local_address()
-        record.upstream_identity = connection.stream.peer_identity()
+        record.upstream_host = call.endpoint.address
+        record.upstream_local = call.local_address()
+        record.upstream_identity = call.peer_identity()
         self._note_tried()
         if decision.backend_timeout > 0:
-            loop = connection.loop
-            loop.wheel.arm(connection.timer, loop.now + decision.backend_timeout)
-        machine = connection.machine
-        connection.queue(machine.send_request(self.request))
+            call.set_deadline(decision.backend_timeout)
+        call.send_request(self.request)
         self._sending = True
         if record.upstream_identity or (self.extras is not None and self.extras.retrying is not None):
             self._replay = []
@@ -189,11 +186,11 @@ class Exchange(Requester):
             held = self._held
             self._held = []
             for data in held:
-                connection.queue(machine.send_data(data))
+                call.send_data(data)
                 if self._replay is not None:
                     self._keep_for_replay(data)
         if self._held_end:
-            connection.queue(machine.send_end(self._held_trailers))
+            call.send_end(self._held_trailers)
 
     def _note_tried(self) -> None:
         tried = self.tried
@@ -209,13 +206,13 @@ class Exchange(Requester):
         else:
             replay.append(data)
 
-    def tries_again(self, connection: UpstreamConnection, response: Response) -> bool:
+    def tries_again(self, call: Call, response: Response) -> bool:
         """A final response has come: see whether it is thrown away and the request sent again.
 
         Returns: whether that is under way; if not, the response is to be passed on.
         """
         status = response.status
-        if status == 503 and self._tries_elsewhere(connection, response):
+        if status == 503 and self._tries_elsewhere(call, response):
             return True
         extras = self.extras
         if extras is None or extras.retrying is None or not extras.retrying.wants(status) or self._replay is None:
@@ -226,8 +223,8 @@ class Exchange(Requester):
             admission.answered(status)
             admission.done(status, None, self._client.now())
         # The rest of the answer is not waited for.
-        connection.abandon()
-        self._pause_for_retry(connection, f"answered {status}")
+        call.abandon()
+        self._pause_for_retry(call, f"answered {status}")
         return True
 
     def _retries_after(self, reason: Reason, detail: str) -> bool:
@@ -237,10 +234,10 @@ class Exchange(Requester):
             return False
         if self._sending and self._replay is None:
             return False
-        self._pause_for_retry(self._connection, detail)
+        self._pause_for_retry(self._call, detail)
         return True
 
-    def _pause_for_retry(self, connection: UpstreamConnection | None, detail: str) -> None:
+    def _pause_for_retry(self, call: Call | None, detail: str) -> None:
         extras = self.extras
         assert extras is not None
         retrying = extras.retrying
@@ -248,15 +245,15 @@ class Exchange(Requester):
         if self._replay is not None:
             self._held = self._replay
             self._replay = None
-        if connection is not None:
+        if call is not None:
             tried = self.tried
             if tried is None:
                 tried = []
                 self.tried = tried
-            tried.append(connection.endpoint)
+            tried.append(call.endpoint)
         self.record.upstream_failure = detail
         self.attempts = 0
-        self._connection = None
+        self._call = None
         self._sending = False
         retrying.begin_pause(self._attempt_again)
 
@@ -266,21 +263,20 @@ class Exchange(Requester):
         if cluster is None or self.over:
             return
         try:
-            connection = cluster.acquire(self)
-            if connection is not None:
-                self._connection = connection
+            call = cluster.acquire(self)
+            if call is not None:
+                self._call = call
                 self.assigned()
         except Exception as error:
             self._client.give_up(self, error)
 
-    def _tries_elsewhere(self, connection: UpstreamConnection, response: Response) -> bool:
+    def _tries_elsewhere(self, call: Call, response: Response) -> bool:
         """A 503 has come: where it is a proxy's, which sent nothing on to its workload, try another endpoint."""
-        if not nothing_was_sent(response.headers, connection.stream.peer_identity()):
+        if not nothing_was_sent(response.headers, call.peer_identity()):
             return False
         reason = Reason.CONNECT_FAILED
         cluster = self._cluster
-        if connection.exchanges > 1:
-            # It went out on a connection that was there already.
+        if call.is_on_kept_connection():
             self.attempts += 1
         if self._replay is None or cluster is None or self.attempts >= cluster.settings.connect_attempts:
             if self.admission is not None:
@@ -288,12 +284,12 @@ class Exchange(Requester):
             return False
         self._held = self._replay
         self._replay = None
-        self._connection = None
+        self._call = None
         self._sending = False
         # The rest of its answer is not waited for.
-        connection.abandon()
+        call.abandon()
         said = response.headers.get("hauberk-reason") or "no reason given"
-        cluster.try_again(self, connection.endpoint, reason, f"its proxy sent nothing on ({said})")
+        cluster.try_again(self, call.endpoint, reason, f"its proxy sent nothing on ({said})")
         return True
 
     def hash_by(self, by: HashBy) -> int:
@@ -311,7 +307,7 @@ class Exchange(Requester):
         return Description(record.method, record.path, record.request_id, trace[3:35])
 
     def refused(self, reason: Reason, detail: str) -> None:
-        self._connection = None
+        self._call = None
         if self.extras is not None and self._retries_after(reason, detail):
             return
         self.nothing_sent = True
@@ -325,14 +321,14 @@ class Exchange(Requester):
         if status < 200 and status != SWITCHING_PROTOCOLS:
             self._client.forward_interim(self, response)
             return
-        connection = self._connection
-        if connection is None:
+        call = self._call
+        if call is None:
             return
         if status == SWITCHING_PROTOCOLS and not self.request.upgrade:
-            connection.abandon()
+            call.abandon()
             self.upstream_failed(Reason.UPSTREAM_PROTOCOL, "the endpoint switched protocols unasked")
             return
-        if (status == 503 or self.extras is not None) and self.tries_again(connection, response):
+        if (status == 503 or self.extras is not None) and self.tries_again(call, response):
             return
         admission = self.admission
         if admission is not None:
@@ -344,14 +340,14 @@ class Exchange(Requester):
         if self.extras is not None:
             self.extras.response(response.headers)
         self.response_started = True
-        self.record.upstream_duration = connection.loop.clock.now() - self.started
+        self.record.upstream_duration = self._client.now() - self.started
         self._client.forward_response(self, response)
         if status == SWITCHING_PROTOCOLS:
             self.is_tunnel = True
             self.request_complete = False
             # The switch was the answer; from now on it is `timeouts.stall` that counts.
             self.deadline = NEVER
-            early = connection.become_tunnel()
+            early = call.become_tunnel()
             self._client.become_tunnel(self)
             if early:
                 self.response_data(early)
@@ -373,16 +369,16 @@ class Exchange(Requester):
             self._client.response_overtook(self)
 
     def response_batch_end(self) -> None:
-        connection = self._connection
-        if self._client.flush_response(self) and connection is not None:
-            connection.pause_reading()
+        call = self._call
+        if self._client.flush_response(self) and call is not None:
+            call.pause_reading()
 
     def upstream_failed(self, reason: Reason, detail: str) -> None:
         if self.admission is not None:
             self._attempt_over(reason)
         if self.extras is not None and self._retries_after(reason, detail):
             return
-        self._connection = None
+        self._call = None
         self._sending = False
         if self.response_started:
             self.record.reason = reason
@@ -398,16 +394,16 @@ class Exchange(Requester):
 
     def backlog(self) -> int:
         """Octets of the request that wait for the endpoint to take them."""
-        return 0 if self._connection is None else self._connection.unsent()
+        return 0 if self._call is None else self._call.backlog()
 
     def taken(self) -> int:
         """Octets that the endpoint has taken, of whatever requests: to be compared with what it was."""
-        return 0 if self._connection is None else self._connection.bytes_written
+        return 0 if self._call is None else self._call.taken()
 
     def client_write_ready(self) -> None:
         """The client takes octets again."""
-        if self._connection is not None:
-            self._connection.resume_reading()
+        if self._call is not None:
+            self._call.resume_reading()
 
     def time_out(self, reason: Reason, detail: str) -> None:
         """The exchange took too long: give up the endpoint and tell the client, where that is still possible."""
@@ -470,16 +466,16 @@ class Exchange(Requester):
             self._attempt_over(None)
         if self.extras is not None:
             self.extras.over()
-        connection = self._connection
-        self._connection = None
+        call = self._call
+        self._call = None
         self._sending = False
-        if connection is not None:
+        if call is not None:
             if not reusable:
-                connection.abandon()
+                call.abandon()
             elif self.is_tunnel:
-                connection.close_tunnel()
+                call.close_tunnel()
             else:
-                connection.give_back()
+                call.give_back()
         elif self._cluster is not None and not self.over:
             self._cluster.withdraw(self)
 

@@ -169,8 +169,8 @@ class FilteredExchange(Exchange):
     def resume_request_way(self) -> None:
         """What was kept has gone on."""
         super().flush_request()
-        connection = self._connection
-        if connection is None or not connection.is_congested:
+        call = self._call
+        if call is None or not call.is_congested():
             self._client.resume_request()
 
     def forward_request_data(self, received: int, data: bytes) -> None:
@@ -194,15 +194,15 @@ class FilteredExchange(Exchange):
         self.record.upstream_failure = detail
         self._view.decision = decision
         self.attempts = 0
-        self._connection = None
+        self._call = None
         self._client.serve(self, decision)
         self._flush_assigned()
 
     def _flush_assigned(self) -> None:
         """Where the request is on its way again already, nobody else knows that there is something to flush."""
-        connection = self._connection
-        if connection is not None and self._sending:
-            connection.flush()
+        call = self._call
+        if call is not None and self._sending:
+            call.flush()
             self._client.resume_request()
 
     # The response's way.
@@ -210,16 +210,16 @@ class FilteredExchange(Exchange):
     def response(self, response: Response) -> None:
         filters = self._filters
         status = response.status
-        connection = self._connection
-        if connection is None or (status < 200 and status != SWITCHING_PROTOCOLS):
+        call = self._call
+        if call is None or (status < 200 and status != SWITCHING_PROTOCOLS):
             super().response(response)
             return
         if not filters.response and not filters.response_body:
             super().response(response)
             return
-        if (status == 503 or self.extras is not None) and self.tries_again(connection, response):
+        if (status == 503 or self.extras is not None) and self.tries_again(call, response):
             return
-        self._view.answered_with(response, connection.endpoint)
+        self._view.answered_with(response, call.endpoint)
         if filters.is_simple:
             if self._pass_at_once(filters.response):
                 super().response(response)
@@ -259,14 +259,14 @@ class FilteredExchange(Exchange):
         way = self._response_way
         if way is None or not way.is_stopped():
             super().response_batch_end()
-        elif self._connection is not None:
-            self._connection.pause_reading()
+        elif self._call is not None:
+            self._call.pause_reading()
 
     def resume_response_way(self) -> None:
         """What was kept has gone on."""
-        connection = self._connection
-        if connection is not None:
-            connection.resume_reading()
+        call = self._call
+        if call is not None:
+            call.resume_reading()
         super().response_batch_end()
 
     def forward_response_data(self, data: bytes) -> None:
@@ -276,10 +276,10 @@ class FilteredExchange(Exchange):
 
     def forward_response_end(self, trailers: Headers | None) -> None:
         """The response's end has passed."""
-        connection = self._connection
-        if connection is not None and not connection.is_reading():
+        call = self._call
+        if call is not None and not call.is_reading():
             # It was paused for a step that waited, and now it may be given back.
-            connection.resume_reading()
+            call.resume_reading()
         super().response_end(trailers)
 
     def upstream_failed(self, reason: Reason, detail: str) -> None:

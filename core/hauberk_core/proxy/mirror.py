@@ -10,8 +10,8 @@ from hauberk_core.http.headers import Headers
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.connection import READ_BULK_BYTES
 from hauberk_core.net.loop import Loop
+from hauberk_core.upstream.call import Call, Requester
 from hauberk_core.upstream.cluster import UpstreamCluster
-from hauberk_core.upstream.connection import Requester, UpstreamConnection
 from hauberk_core.upstream.guard import Description
 
 # Octets of a body that wait for a slow endpoint, or for a connection, before the copy is given up: what comes in two reads, so
@@ -25,9 +25,9 @@ class MirroredRequest(Requester):
     """One copy."""
 
     __slots__ = (
+        "_call",
         "_cluster",
         "_complete",
-        "_connection",
         "_ended",
         "_held",
         "_loop",
@@ -50,7 +50,7 @@ class MirroredRequest(Requester):
         self._request: Final = copy
         self._cluster: Final = cluster
         self._loop: Final[Loop] = cluster.loop
-        self._connection: UpstreamConnection | None = None
+        self._call: Call | None = None
         self._held: list[bytes] = []
         self._waiting: int = 0
         self._trailers: Headers | None = None
@@ -60,25 +60,25 @@ class MirroredRequest(Requester):
 
     def begin(self) -> None:
         """Ask the cluster for a connection."""
-        connection = self._cluster.acquire(self)
-        if connection is not None:
-            self._connection = connection
-            self._send(connection)
+        call = self._cluster.acquire(self)
+        if call is not None:
+            self._call = call
+            self._send(call)
 
     def add(self, data: bytes) -> None:
         """Octets of the body."""
         if self._over or self._ended:
             return
-        connection = self._connection
-        if not self._sending or connection is None:
+        call = self._call
+        if not self._sending or call is None:
             self._waiting += len(data)
             if self._waiting > WAITING_OCTETS:
                 self.give_up()
             else:
                 self._held.append(data)
             return
-        connection.queue(connection.machine.send_data(data))
-        self._flush(connection)
+        call.send_data(data)
+        self._flush(call)
 
     def end(self, trailers: Headers | None) -> None:
         """The request is complete."""
@@ -86,10 +86,10 @@ class MirroredRequest(Requester):
             return
         self._ended = True
         self._trailers = trailers
-        connection = self._connection
-        if self._sending and connection is not None:
-            connection.queue(connection.machine.send_end(trailers))
-            self._flush(connection)
+        call = self._call
+        if self._sending and call is not None:
+            call.send_end(trailers)
+            self._flush(call)
 
     def cut(self) -> None:
         """No more of the request will come."""
@@ -101,29 +101,28 @@ class MirroredRequest(Requester):
         if self._over:
             return
         self._finish(0, None)
-        connection = self._connection
-        self._connection = None
-        if connection is not None:
-            connection.abandon()
+        call = self._call
+        self._call = None
+        if call is not None:
+            call.abandon()
         else:
             self._cluster.withdraw(self)
 
-    def _send(self, connection: UpstreamConnection) -> None:
-        machine = connection.machine
-        connection.queue(machine.send_request(self._request))
+    def _send(self, call: Call) -> None:
+        call.send_request(self._request)
         self._sending = True
         held = self._held
         self._held = []
         for data in held:
-            connection.queue(machine.send_data(data))
+            call.send_data(data)
         if self._ended:
-            connection.queue(machine.send_end(self._trailers))
-        self._flush(connection)
+            call.send_end(self._trailers)
+        self._flush(call)
 
-    def _flush(self, connection: UpstreamConnection) -> None:
-        self._loop.wheel.arm(connection.timer, self._loop.now + STALL_SECONDS)
-        connection.flush()
-        if connection.unsent() > WAITING_OCTETS:
+    def _flush(self, call: Call) -> None:
+        call.set_deadline(STALL_SECONDS)
+        call.flush()
+        if call.backlog() > WAITING_OCTETS:
             self.give_up()
 
     def _finish(self, status: int, reason: Reason | None) -> None:
@@ -140,20 +139,20 @@ class MirroredRequest(Requester):
         request = self._request
         return Description(request.method, request.path + request.query, request.headers.get("x-request-id") or "", "")
 
-    def connecting(self, connection: UpstreamConnection) -> None:
-        self._connection = connection
+    def connecting(self, call: Call) -> None:
+        self._call = call
 
     def assigned(self) -> None:
-        connection = self._connection
-        if connection is None:
+        call = self._call
+        if call is None:
             return
         if self._over:
-            connection.give_back()
+            call.give_back()
         else:
-            self._send(connection)
+            self._send(call)
 
     def refused(self, reason: Reason, detail: str) -> None:
-        self._connection = None
+        self._call = None
         self._over = True
         self._held = []
 
@@ -165,27 +164,27 @@ class MirroredRequest(Requester):
             admission.done(response.status, None, self._loop.now)
 
     def response_data(self, data: bytes) -> None:
-        connection = self._connection
-        if connection is not None:
-            self._loop.wheel.arm(connection.timer, self._loop.now + STALL_SECONDS)
+        call = self._call
+        if call is not None:
+            call.set_deadline(STALL_SECONDS)
 
     def response_end(self, trailers: Headers | None) -> None:
-        connection = self._connection
-        self._connection = None
-        if connection is None:
+        call = self._call
+        self._call = None
+        if call is None:
             return
         whole = self._ended and self._sending
         self._finish(0, None)
         if whole:
-            connection.give_back()
+            call.give_back()
         else:
-            connection.abandon()
+            call.abandon()
 
     def response_batch_end(self) -> None:
         pass
 
     def upstream_failed(self, reason: Reason, detail: str) -> None:
-        self._connection = None
+        self._call = None
         if not self._over:
             self._finish(0, reason)
 

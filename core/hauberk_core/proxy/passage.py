@@ -8,8 +8,9 @@ from hauberk_core.model.reason import Reason
 from hauberk_core.observe.meters import PassageMeters
 from hauberk_core.observe.record import Record
 from hauberk_core.proxy.chain import Chain, Target, Unreachable
+from hauberk_core.upstream.call import Call, Requester
 from hauberk_core.upstream.cluster import UpstreamCluster
-from hauberk_core.upstream.connection import Requester, UpstreamConnection
+from hauberk_core.upstream.connection import ConnectionCall, UpstreamConnection
 
 if TYPE_CHECKING:
     from hauberk_core.proxy.tcp import TcpConnection
@@ -158,8 +159,10 @@ class Passage(Requester):
 
     # Requester: the endpoint's way.
 
-    def connecting(self, connection: UpstreamConnection) -> None:
-        self._connection = connection
+    def connecting(self, call: Call) -> None:
+        # Whoever wants a fresh connection has the whole of it.
+        assert isinstance(call, ConnectionCall)
+        self._connection = call.connection
 
     def refused(self, reason: Reason, detail: str) -> None:
         self._connection = None

@@ -15,7 +15,8 @@ from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Security, Transport
 from hauberk_core.net.wheel import NEVER, Timer, TimerOwner
 from hauberk_core.upstream.balance import Balancer
-from hauberk_core.upstream.connection import ConnectionOwner, Requester, UpstreamConnection
+from hauberk_core.upstream.call import Call, Requester
+from hauberk_core.upstream.connection import ConnectionOwner, UpstreamConnection
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.guard import Guard, Refusal
 from hauberk_core.upstream.guards import Guards
@@ -150,8 +151,8 @@ class UpstreamCluster(ConnectionOwner):
 
     # Requests.
 
-    def acquire(self, requester: Requester) -> UpstreamConnection | None:
-        """A connection for `requester`, established and given to it, or None.
+    def acquire(self, requester: Requester) -> Call | None:
+        """A call for `requester`, on a connection that stands, or None.
 
         The endpoint that it prefers goes first, those that it has tried in vain come last. On None the requester hears
         `connecting` and then `assigned`, or `refused`: later, or already within this call.
@@ -181,10 +182,8 @@ class UpstreamCluster(ConnectionOwner):
             endpoint = admitted
         idle = self._pools[endpoint.address].idle
         if idle and not requester.fresh:
-            connection = idle.pop()
             endpoint.active += 1
-            connection.use(requester)
-            return connection
+            return idle.pop().use(requester)
         if not self._may_open():
             self._withdraw_admission(requester)
             self._wait(requester)
@@ -214,9 +213,9 @@ class UpstreamCluster(ConnectionOwner):
         if requester.tried is None:
             requester.tried = []
         requester.tried.append(endpoint)
-        connection = self.acquire(requester)
-        if connection is not None:
-            self._hand_over(connection, requester)
+        call = self.acquire(requester)
+        if call is not None:
+            self._hand_over(call, requester)
 
     # ConnectionOwner.
 
@@ -252,8 +251,7 @@ class UpstreamCluster(ConnectionOwner):
             refusal = self._ask_guards(self._guards, requester, endpoint) if self._guards is not None else None
             if refusal is None:
                 endpoint.active += 1
-                connection.use(requester)
-                self._hand_over(connection, requester)
+                self._hand_over(connection.use(requester), requester)
                 return
             if refusal.whole:
                 requester.refused(refusal.reason, refusal.detail)
@@ -301,8 +299,7 @@ class UpstreamCluster(ConnectionOwner):
         self._open += 1
         self._tell_guards()
         endpoint.active += 1
-        connection.use(requester)
-        requester.connecting(connection)
+        requester.connecting(connection.use(requester))
         self.loop.wheel.arm(connection.timer, self.loop.now + self.settings.connect_timeout)
         connection.open()
 
@@ -341,19 +338,19 @@ class UpstreamCluster(ConnectionOwner):
             requester.admission = None
             admission.unused()
 
-    def _hand_over(self, connection: UpstreamConnection, requester: Requester) -> None:
-        """Give an established connection to a requester on whose behalf nobody is calling: its faults must not be another's."""
-        requester.connecting(connection)
+    def _hand_over(self, call: Call, requester: Requester) -> None:
+        """Give a call to a requester on whose behalf nobody is calling: its faults must not be another's."""
+        requester.connecting(call)
         try:
             requester.assigned()
         except Exception as error:
-            self.loop.give_up(connection, error)
+            call.give_up(error)
 
     def _acquire_for(self, requester: Requester) -> None:
         """Go on with a requester that has waited."""
-        connection = self.acquire(requester)
-        if connection is not None:
-            self._hand_over(connection, requester)
+        call = self.acquire(requester)
+        if call is not None:
+            self._hand_over(call, requester)
 
     def _wait(self, requester: Requester) -> None:
         if len(self._waiting) >= self.settings.max_pending:

@@ -1,6 +1,6 @@
-"""One connection to an endpoint, used by one exchange at a time and kept between them.
+"""One HTTP/1.1 connection to an endpoint, used by one exchange at a time and kept between them.
 
-Three roles meet here: the connection, the pool that owns it, and the requester that uses it for the length of an exchange.
+Three roles meet here: the connection, the pool that owns it, and the requester that uses it for the length of a call.
 """
 
 from typing import Final
@@ -18,80 +18,20 @@ from hauberk_core.http.events import (
     Data,
     End,
     Fault,
+    Request,
     Response,
 )
 from hauberk_core.http.headers import Headers
 from hauberk_core.http.machine import ClientMachine
-from hauberk_core.model.cluster import HashBy
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.connection import READ_BULK_BYTES, READ_HEAD_BYTES, Connection
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
+from hauberk_core.upstream.call import Call, Requester
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
-from hauberk_core.upstream.guard import Admission, Subject
-from hauberk_core.upstream.hashing import NOTHING_TO_HASH
 
 # After a tunnel ended on both sides, its last octets may take this long to go out: as long as a listener lets a body stand still.
 LAST_OCTETS_SECONDS: Final = 60.0
-
-
-@mypyc_attr(allow_interpreted_subclasses=True)
-class Requester(Subject):
-    """Whoever asks a cluster for a connection, and then hears what comes back on it."""
-
-    __slots__ = ("admission", "attempts", "fresh", "preferred", "tried")
-
-    def __init__(self) -> None:
-        self.attempts: int = 0
-        """Connections tried for this request."""
-        self.tried: list[UpstreamEndpoint] | None = None
-        """Endpoints that could not be reached for it."""
-        self.fresh = False
-        """Whether it wants a connection that nobody has used."""
-        self.preferred: UpstreamEndpoint | None = None
-        """The endpoint that its session belongs to: taken in place of the balancer's choice while it can be."""
-        self.admission: Admission | None = None
-        """What the cluster's guards permitted for the attempt under way; None where there are none."""
-
-    def hash_by(self, by: HashBy) -> int:
-        """The number of this request among those that are told apart by `by`; NOTHING_TO_HASH where it lacks that."""
-        return NOTHING_TO_HASH
-
-    def connecting(self, connection: "UpstreamConnection") -> None:
-        """This connection, established or not yet, now belongs to the requester; `assigned` or `refused` follows."""
-        raise NotImplementedError
-
-    def refused(self, reason: Reason, detail: str) -> None:
-        """There is no connection to be had; nothing was sent."""
-        raise NotImplementedError
-
-    def assigned(self) -> None:
-        """The connection stands: send the request on it."""
-        raise NotImplementedError
-
-    def response(self, response: Response) -> None:
-        """A response's head, interim or final."""
-        raise NotImplementedError
-
-    def response_data(self, data: bytes) -> None:
-        """Octets of the response's body, or of the tunnel after a 101."""
-        raise NotImplementedError
-
-    def response_end(self, trailers: Headers | None) -> None:
-        """The response is complete, or the tunnel's far side has ended."""
-        raise NotImplementedError
-
-    def response_batch_end(self) -> None:
-        """Nothing more came for now: send on what was queued."""
-        raise NotImplementedError
-
-    def upstream_failed(self, reason: Reason, detail: str) -> None:
-        """The connection broke after the request had been given to it; it is already closed."""
-        raise NotImplementedError
-
-    def upstream_write_ready(self) -> None:
-        """The connection was congested and takes octets again."""
-        raise NotImplementedError
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -133,12 +73,13 @@ class UpstreamConnection(Connection):
         """When it was begun."""
         self._tunnel = False
 
-    def use(self, requester: Requester) -> None:
+    def use(self, requester: Requester) -> "ConnectionCall":
         """Belong to `requester` until `give_back` or `abandon`."""
         self.requester = requester
         self.is_idle = False
         self.exchanges += 1
         self.loop.wheel.disarm(self.timer)
+        return ConnectionCall(self)
 
     def give_back(self) -> None:
         """The exchange is complete on both sides: keep the connection if HTTP allows it, else close it."""
@@ -281,3 +222,85 @@ class UpstreamConnection(Connection):
         self.close()
         if owner is not None:
             owner.connect_failed(self, reason, detail)
+
+
+class ConnectionCall(Call):
+    """A whole connection, for the length of one exchange."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: UpstreamConnection) -> None:
+        super().__init__(connection.endpoint)
+        self.connection: Final = connection
+
+    def local_address(self) -> str:
+        return self.connection.stream.local_address()
+
+    def peer_identity(self) -> str:
+        return self.connection.stream.peer_identity()
+
+    def is_on_kept_connection(self) -> bool:
+        return self.connection.exchanges > 1
+
+    def set_deadline(self, seconds: float) -> None:
+        connection = self.connection
+        loop = connection.loop
+        loop.wheel.arm(connection.timer, loop.now + seconds)
+
+    def send_request(self, request: Request) -> None:
+        connection = self.connection
+        connection.queue(connection.machine.send_request(request))
+
+    def send_data(self, data: bytes) -> None:
+        connection = self.connection
+        connection.queue(connection.machine.send_data(data))
+
+    def send_end(self, trailers: Headers | None) -> None:
+        connection = self.connection
+        connection.queue(connection.machine.send_end(trailers))
+
+    def flush(self) -> None:
+        self.connection.flush()
+
+    def is_congested(self) -> bool:
+        return self.connection.is_congested
+
+    def backlog(self) -> int:
+        return self.connection.unsent()
+
+    def taken(self) -> int:
+        return self.connection.bytes_written
+
+    def pause_reading(self) -> None:
+        self.connection.pause_reading()
+
+    def resume_reading(self) -> None:
+        self.connection.resume_reading()
+
+    def is_reading(self) -> bool:
+        return self.connection.is_reading()
+
+    def give_back(self) -> None:
+        self.connection.give_back()
+
+    def abandon(self) -> None:
+        self.connection.abandon()
+
+    def give_up(self, error: Exception) -> None:
+        self.connection.loop.give_up(self.connection, error)
+
+    def become_tunnel(self) -> bytes:
+        return self.connection.become_tunnel()
+
+    def send_octets(self, data: bytes) -> None:
+        self.connection.queue(data)
+
+    def end_octets(self) -> None:
+        self.connection.end_writing()
+
+    def close_tunnel(self) -> None:
+        self.connection.close_tunnel()
+
+    def reset(self) -> None:
+        self.connection.requester = None
+        self.connection.reset()
