@@ -15,8 +15,9 @@ COMPILED_VENV := .venv-compiled
 COMPILED_READY := $(COMPILED_VENV)/.ready
 
 REQUIREMENTS := $(wildcard requirements/*.txt)
-# Tests are independent of each other; two at a time suit the smallest machines. `make test PYTEST_ARGS='-n 0 -k weights'`
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# Tests are independent of each other, and many wait for processes: three at a time keep two processors busy.
+# `make test PYTEST_ARGS='-n 0 -k weights'`
+PYTEST_ARGS ?= -n 3 --dist loadfile
 FUZZ_SECONDS ?= 60
 
 .PHONY: help
