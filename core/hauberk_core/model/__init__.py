@@ -10,6 +10,7 @@ from hauberk_core.model.listener import FilterChain, HttpLimits, HttpTimeouts, L
 from hauberk_core.model.plugin import JsonObject, PluginConfig
 from hauberk_core.model.reason import Reason
 from hauberk_core.model.route import (
+    GrpcMatch,
     HeaderModifier,
     Match,
     PathMatch,
@@ -32,6 +33,7 @@ __all__ = [
     "Duration",
     "Endpoint",
     "FilterChain",
+    "GrpcMatch",
     "HashBy",
     "HeaderModifier",
     "HttpLimits",

@@ -8,7 +8,17 @@ from hauberk_core.model.cors import Cors
 from hauberk_core.model.errors import Path, quote
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import PluginConfig
-from hauberk_core.model.route import HeaderModifier, Match, Redirect, Rewrite, Route, RouteTable, VirtualHost
+from hauberk_core.model.route import (
+    GrpcMatch,
+    HeaderModifier,
+    Match,
+    PathMatch,
+    Redirect,
+    Rewrite,
+    Route,
+    RouteTable,
+    VirtualHost,
+)
 from hauberk_core.model.suggest import suggest
 
 MOST_MIRRORS = 16
@@ -85,7 +95,7 @@ def _check_route(route: Route, clusters: Collection[str], path: Path, mistakes: 
         hint = "write for example 2026-01-31T12:00:00Z"
         mistakes.append(Mistake((*path, "created"), f"{quote(route.created)} is no RFC 3339 time", hint))
     _check_backends(route, clusters, path, mistakes)
-    prefixed = all(match.path.kind == "prefix" for match in route.matches)
+    prefixed = all(match.path.kind == "prefix" and match.grpc is None for match in route.matches)
     if route.redirect is not None:
         _check_redirect(route.redirect, prefixed, (*path, "redirect"), mistakes)
         if route.rewrite is not None:
@@ -169,6 +179,11 @@ def _check_match(match: Match, path: Path, mistakes: list[Mistake]) -> None:
             _add(mistakes, value_path, syntax.path(match.path.value))
         case "regex":
             _check_regex(match.path.value, value_path, mistakes)
+    if match.grpc is not None:
+        _check_call(match.grpc, (*path, "grpc"), mistakes)
+        if match.path != PathMatch():
+            message = "a call's service and method are its path, which has a condition already"
+            mistakes.append(Mistake((*path, "path"), message, "remove 'path', or 'grpc'"))
     if match.method:
         _add(mistakes, (*path, "method"), syntax.method(match.method))
     for index, header in enumerate(match.headers):
@@ -189,6 +204,14 @@ def _check_match(match: Match, path: Path, mistakes: list[Mistake]) -> None:
                 mistakes.append(Mistake(place, "'present' looks at no value", "remove the value, or write another kind"))
             elif len(condition.value) > syntax.LONGEST_HEADER_VALUE:
                 mistakes.append(Mistake(place, f"a value of {len(condition.value)} characters", "shorten it"))
+
+
+def _check_call(call: GrpcMatch, path: Path, mistakes: list[Mistake]) -> None:
+    for name, value, rule in (("service", call.service, syntax.grpc_service), ("method", call.method, syntax.grpc_method)):
+        if value and call.kind == "regex":
+            _check_regex(value, (*path, name), mistakes)
+        elif value:
+            _add(mistakes, (*path, name), rule(value))
 
 
 def _check_regex(text: str, path: Path, mistakes: list[Mistake]) -> None:

@@ -36,11 +36,28 @@ class ValueMatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """True: holds where it would not."""
 
 
+class GrpcMatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A condition on what a gRPC call calls, which is its path: `/service/method`. A part that is left out may be any.
+
+    Of two that take a call, the one goes first that says more: an exact service and method, an exact service, a method alone or
+    regular expressions (by the characters of the service, then by those of the method), nothing.
+    """
+
+    kind: Literal["exact", "regex"] = "exact"
+    """Of both parts; `regex` (RE2) must match the whole part."""
+    service: str = ""
+    """With its package, for example `books.v1.Reviews`."""
+    method: str = ""
+    """For example `GetReviews`."""
+
+
 class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """All conditions must hold; an absent one always does."""
 
     path: PathMatch = PathMatch()
     """On the path."""
+    grpc: GrpcMatch | None = None
+    """On the gRPC call, in place of the path."""
     method: str = ""
     """The method, in the case in which it is sent; empty: any."""
     headers: tuple[ValueMatch, ...] = ()

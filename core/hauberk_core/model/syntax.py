@@ -30,6 +30,8 @@ _PATH: Final = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"
 # RFC 6454 section 6.1, where the host may be `*` or begin with `*.`.
 _ORIGIN: Final = re.compile(r"https?://(?:\*|(?:\*\.)?(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+)(?::[0-9]{1,5})?")
 _RESOURCE_NAME: Final = re.compile(r"[!#-\[\]-~]+")
+_GRPC_SERVICE: Final = re.compile(r"\.?[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_][A-Za-z_0-9]*)*")
+_GRPC_METHOD: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 _STANDARD_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 
 # Each hop decides these for itself (RFC 9110 section 7.6.1, RFC 9112 section 6); a configured one would desynchronise peers.
@@ -53,6 +55,20 @@ def method(text: str) -> Fault | None:
         return f"{quote(text)} is no method", "write one method, for example GET; leave it out for any"
     if text not in _STANDARD_METHODS and text.upper() in _STANDARD_METHODS:
         return f"no client sends the method {quote(text)}: case counts", f"write {text.upper()}"
+    return None
+
+
+def grpc_service(text: str) -> Fault | None:
+    """A gRPC service with its package, as Protocol Buffers name them."""
+    if _GRPC_SERVICE.fullmatch(text) is None or len(text) > LONGEST_PATH:
+        return f"{quote(text)} is no service's name", "write it with its package, for example books.v1.Reviews"
+    return None
+
+
+def grpc_method(text: str) -> Fault | None:
+    """A method of a gRPC service, as Protocol Buffers name them."""
+    if _GRPC_METHOD.fullmatch(text) is None or len(text) > LONGEST_PATH:
+        return f"{quote(text)} is no method's name", "write for example GetReviews"
     return None
 
 

@@ -10,6 +10,7 @@ from hauberk_core.model.check_routes import check_route_table
 from hauberk_core.model.errors import Path, quote
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.route import Match, RouteTable, ValueMatch
+from hauberk_core.route.call import call_pattern
 from hauberk_core.route.errors import RouteError, RouteErrors
 from hauberk_core.route.host import normal_pattern
 from hauberk_core.route.regular_expression import RegularExpression
@@ -79,6 +80,13 @@ def _patterns(match: Match, path: Path) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []
     if match.path.kind == "regex":
         found.append(((*path, "path", "value"), match.path.value))
+    call = match.grpc
+    if call is not None and call.kind == "regex":
+        # Each part by itself too, so that none can say anything of the other.
+        found.extend(
+            [((*path, "grpc", name), part) for name, part in (("service", call.service), ("method", call.method)) if part]
+        )
+        found.append(((*path, "grpc"), call_pattern(call)))
     found.extend(_value_patterns(match.headers, (*path, "headers")))
     found.extend(_value_patterns(match.query, (*path, "query")))
     return found

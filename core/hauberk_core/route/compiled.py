@@ -14,6 +14,8 @@ EXACT_PATH: Final = 0
 PREFIX_PATH: Final = 1
 STARTS_WITH_PATH: Final = 2
 REGEX_PATH: Final = 3
+METHOD_PATH: Final = 4
+"""Of a gRPC call: any service, and this method."""
 
 
 class PathCondition:
@@ -24,7 +26,8 @@ class PathCondition:
     def __init__(self, kind: int, value: str, expression: RegularExpression | None) -> None:
         self.kind: Final = kind
         self.value: Final = value
-        """A prefix comes without trailing slashes; it is empty where every path is taken, `*` and CONNECT's empty one too."""
+        """A prefix comes without trailing slashes; it is empty where every path is taken, `*` and CONNECT's empty one too. A
+        method comes with the slash before it."""
         self.expression: Final = expression
 
     def holds(self, path: str) -> bool:
@@ -35,6 +38,9 @@ class PathCondition:
             return not self.value or path == self.value or path.startswith(self.value + "/")
         if self.kind == STARTS_WITH_PATH:
             return path.startswith(self.value)
+        if self.kind == METHOD_PATH:
+            # The method's slash is the second one of all.
+            return path.endswith(self.value) and path.find("/", 1) == len(path) - len(self.value)
         return self.expression is not None and self.expression.matches(path)
 
 
@@ -160,7 +166,7 @@ class CompiledVirtualHost:
             path = match.path
             if path.kind == EXACT_PATH:
                 self._exact.setdefault(path.value, []).append(match)
-            elif path.kind == REGEX_PATH:
+            elif path.kind in (REGEX_PATH, METHOD_PATH):
                 self._expressions.append(match)
             elif path.kind == STARTS_WITH_PATH:
                 self._starts_with.append(match)
@@ -189,11 +195,12 @@ class CompiledVirtualHost:
             if path.startswith(match.path.value) and match.takes(request, found):
                 best = match
                 break
-        if best is None and self._expressions:
-            for match in self._expressions:
-                # The cheap conditions first: an expression costs a microsecond and more.
-                if match.takes(request, found) and match.path.holds(path):
-                    return match
+        for match in self._expressions:
+            if best is not None and best.order < match.order:
+                break
+            # The cheap conditions first: an expression costs a microsecond and more.
+            if match.takes(request, found) and match.path.holds(path):
+                return match
         return best
 
     def _find_prefix(self, path: str, request: Request, found: dict[str, str]) -> CompiledMatch | None:

@@ -11,6 +11,7 @@ from hauberk_core.model.decision import Decision
 from hauberk_core.model.errors import quote
 from hauberk_core.route.compiled import (
     EXACT_PATH,
+    METHOD_PATH,
     PREFIX_PATH,
     STARTS_WITH_PATH,
     CompiledMatch,
@@ -198,4 +199,6 @@ def _describe_path(path: PathCondition) -> str:
         return f"{quote(path.value)} or a path below it"
     if path.kind == STARTS_WITH_PATH:
         return f"a path that starts with {quote(path.value)}"
+    if path.kind == METHOD_PATH:
+        return f"a service's, then {quote(path.value)}"
     return f"one that matches the regular expression {quote(path.value)}"

@@ -4,10 +4,12 @@ from typing import Final
 
 from hauberk_core.model.decision import Decision, Extras
 from hauberk_core.model.reason import Reason
-from hauberk_core.model.route import HeaderModifier, Match, PathMatch, Route, RouteTable, ValueMatch, VirtualHost
+from hauberk_core.model.route import GrpcMatch, HeaderModifier, Match, PathMatch, Route, RouteTable, ValueMatch, VirtualHost
+from hauberk_core.route.call import call_characters, call_pattern
 from hauberk_core.route.checks import check_table
 from hauberk_core.route.compiled import (
     EXACT_PATH,
+    METHOD_PATH,
     PREFIX_PATH,
     REGEX_PATH,
     STARTS_WITH_PATH,
@@ -19,7 +21,7 @@ from hauberk_core.route.compiled import (
 )
 from hauberk_core.route.condition import KINDS, Condition
 from hauberk_core.route.host import normal_pattern
-from hauberk_core.route.precedence import EXACT, PREFIX, REGEX, Rank, age
+from hauberk_core.route.precedence import ANY_CALL, EXACT, PREFIX, REGEX, Rank, age
 from hauberk_core.route.query import octets
 from hauberk_core.route.regular_expression import RegularExpression
 
@@ -29,7 +31,13 @@ _PATH_KINDS: Final[dict[str, int]] = {
     "starts_with": STARTS_WITH_PATH,
     "regex": REGEX_PATH,
 }
-_PATH_CLASSES: Final[dict[int, int]] = {EXACT_PATH: EXACT, PREFIX_PATH: PREFIX, STARTS_WITH_PATH: PREFIX, REGEX_PATH: REGEX}
+_PATH_CLASSES: Final[dict[int, int]] = {
+    EXACT_PATH: EXACT,
+    PREFIX_PATH: PREFIX,
+    STARTS_WITH_PATH: PREFIX,
+    METHOD_PATH: REGEX,
+    REGEX_PATH: REGEX,
+}
 
 
 def compile_table(table: RouteTable) -> CompiledTable:
@@ -78,10 +86,11 @@ class _RouteCompiler:
         return [self._compile_match(match, index) for index, match in enumerate(self._route.matches)]
 
     def _compile_match(self, match: Match, index: int) -> CompiledMatch:
-        path = self._compile_path(match.path)
+        call = match.grpc
+        path = self._compile_path(match.path) if call is None else self._compile_call(call)
         rank: Rank = (
-            _PATH_CLASSES[path.kind],
-            -_prefix_length(path),
+            ANY_CALL if call is not None and not path.value else _PATH_CLASSES[path.kind],
+            -(_prefix_length(path) if call is None or path.kind == PREFIX_PATH else call_characters(call)),
             0 if match.method else 1,
             -len(match.headers),
             -len(match.query),
@@ -100,6 +109,16 @@ class _RouteCompiler:
         if kind == REGEX_PATH:
             return PathCondition(kind, match.value, self._expressions[match.value])
         return PathCondition(kind, match.value.rstrip("/") if kind == PREFIX_PATH else match.value, None)
+
+    def _compile_call(self, call: GrpcMatch) -> PathCondition:
+        if call.kind == "regex" and (call.service or call.method):
+            pattern = call_pattern(call)
+            return PathCondition(REGEX_PATH, pattern, self._expressions[pattern])
+        if call.service and call.method:
+            return PathCondition(EXACT_PATH, "/" + call.service + "/" + call.method, None)
+        if call.method:
+            return PathCondition(METHOD_PATH, "/" + call.method, None)
+        return PathCondition(PREFIX_PATH, "/" + call.service if call.service else "", None)
 
     def _compile_value(self, match: ValueMatch, name: str, value: str) -> Condition:
         expression = self._expressions[match.value] if match.kind == "regex" else None

@@ -1,12 +1,11 @@
 """GRPCRoute."""
 
-import re
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
-from hauberk_core.model.errors import quote
 from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.syntax import grpc_method, grpc_service
 from hauberk_core.resources.gateway_api.header_filter import HttpHeaderFilter, HttpHeaderMatch
 from hauberk_core.resources.gateway_api.mirror_filter import HttpRequestMirrorFilter
 from hauberk_core.resources.gateway_api.references import Hostname
@@ -22,9 +21,6 @@ _FILTER_FIELDS: Final = {
     "RequestMirror": "requestMirror",
     "ExtensionRef": "extensionRef",
 }
-# Names in Protocol Buffers: a service with its package, and a method.
-_SERVICE: Final = re.compile(r"\.?[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_][A-Za-z_0-9]*)*")
-_METHOD: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 
 
 class GrpcMethodMatch(Part, frozen=True, kw_only=True):
@@ -39,11 +35,10 @@ class GrpcMethodMatch(Part, frozen=True, kw_only=True):
             return [Mistake((), "a method match without service and method", "add one of the two")]
         found: list[Mistake] = []
         if self.type == "Exact":
-            if self.service and _SERVICE.fullmatch(self.service) is None:
-                message = f"{quote(self.service)} is no service's name"
-                found.append(Mistake(("service",), message, "write it with its package, for example books.v1.Reviews"))
-            if self.method and _METHOD.fullmatch(self.method) is None:
-                found.append(Mistake(("method",), f"{quote(self.method)} is no method's name", "write for example GetReviews"))
+            for name, value, rule in (("service", self.service, grpc_service), ("method", self.method, grpc_method)):
+                fault = rule(value) if value else None
+                if fault is not None:
+                    found.append(Mistake((name,), *fault))
         return found
 
 

@@ -128,8 +128,10 @@ def test_the_rule_that_decided() -> None:
     a, exact = Match(path=PathMatch(value="/a")), Match(path=PathMatch(kind="exact", value="/a"))
     old, older = "2024-01-02T00:00:00Z", "2024-01-01T00:00:00Z"
     assert rule(_route("r")) == "no other match takes this request"
-    assert rule(_route("r", exact), _route("s", a)) == "an exact path goes before a prefix, a prefix before a regular expression"
-    assert rule(_route("r", a), _route("s")) == "the longer path prefix goes first"
+    assert rule(_route("r", exact), _route("s", a)) == (
+        "an exact path goes before a prefix, a prefix before a regular expression, these before any call of gRPC"
+    )
+    assert rule(_route("r", a), _route("s")) == ("the longer path prefix, or service and method of a gRPC call, goes first")
     assert rule(_route("r", Match(method="GET")), _route("s")) == "a match with a method goes before one without"
     assert rule(_route("r", Match(headers=(ValueMatch(name="x", invert=True),))), _route("s")) == "more header matches go first"
     assert rule(_route("r", Match(query=(ValueMatch(name="q", value="1"),))), _route("s")) == "more query matches go first"
