@@ -13,6 +13,8 @@ LARGEST_HASH_TABLE = 65537
 LARGEST_HASH_RING = 16384
 """Places on a ring, in place of which sorting more would hold a loop for too long."""
 DEFAULT_HASH_RING = 1024
+MOST_PRIORITIES = 128
+"""As many as Envoy has."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -22,6 +24,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """`host:port` or `[v6]:port`; a name is resolved beside the reactor, again and again."""
     weight: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     """Its part of the requests, in proportion to the others' weights. Each address that a name has gets the whole of it."""
+    priority: Annotated[int, msgspec.Meta(ge=0, le=MOST_PRIORITIES - 1)] = 0
+    """Endpoints of the smallest number are preferred, for as long as enough of them are in service."""
+    locality: str = ""
+    """Where it is: `region/zone/sub-zone`, as far as it is known."""
 
 
 class HashBy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -80,6 +86,11 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What `ring_hash` and `maglev` go by. A request that lacks it goes anywhere."""
     hash_table_size: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_HASH_TABLE)] = 0
     """`maglev`: entries of its table, a prime; 0: 65537. `ring_hash`: the fewest places on its ring, at most 16384; 0: 1024."""
+    locality_shares: dict[str, Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]] = {}
+    """By which the requests of a level of priority are divided among the localities of its endpoints, before one is chosen there.
+    Endpoints of other localities get nothing then. Empty: only the endpoints' weights count."""
+    panic_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    """With a smaller part of a level's endpoints in service all of it is used, where other levels cannot take over; 0: never."""
     warmup: Warmup | None = None
     """For `least_request` and `round_robin`: endpoints that come beside others begin with a small share; absent: they do not."""
     transport: TransportConfig = TransportConfig()

@@ -4,14 +4,14 @@ import math
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final
 
 from mypy_extensions import mypyc_attr
 
 from hauberk_core.http.h1_client import H1Client
 from hauberk_core.http.machine import ClientMachine
 from hauberk_core.model.address import Address, parse_address
-from hauberk_core.model.cluster import DEFAULT_HASH_RING, LARGEST_HASH_TABLE, Cluster, HashBy
+from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.listener import FilterChain, HttpLimits, Listener
 from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import AccessLog
@@ -38,18 +38,12 @@ from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.dice import SILVER_RATIO, Dice
 from hauberk_core.route.table import compile_table
-from hauberk_core.upstream.balance import (
-    Balancer,
-    LeastRequest,
-    RandomChoice,
-    RoundRobin,
-    WeightedLeastRequest,
-    WeightedRoundRobin,
-)
+from hauberk_core.upstream.balance import Balancer, LeastRequest, WeightedLeastRequest, WeightedRoundRobin
+from hauberk_core.upstream.balancers import ConfiguredBalancers
 from hauberk_core.upstream.cluster import UpstreamCluster
-from hauberk_core.upstream.consistent_hash import ConsistentHash
 from hauberk_core.upstream.destinations import ClusterFactory, OriginalDestinations, source_for
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
+from hauberk_core.upstream.levels import Levels
 from hauberk_core.upstream.meters import UpstreamMeters
 from hauberk_core.upstream.settings import ClusterSettings
 from hauberk_core.upstream.slow_start import SlowStart
@@ -213,6 +207,7 @@ class ProxyCore(ChainOwner):
                 runtime = self._new_cluster(name, config, context, given)
                 runtime.configure(config)
             runtime.cluster.set_guards(update.guards.get(name, ()))
+            runtime.prefer()
             clusters[name] = runtime
             meters = self.meters.cluster_meters(name, config.labels)
             targets[name] = Target(runtime.cluster, meters, runtime.destinations, config.reach == "nothing")
@@ -349,6 +344,10 @@ class ClusterRuntime(NameWatcher):
         self._addresses: list[Address] = []
         self._hosts: dict[str, list[str]] = {}
         self._slow_start: SlowStart | None = None
+        self._balancers: ConfiguredBalancers = ConfiguredBalancers(config, random)
+        self._levels: Levels | None = None
+        self._preferred: ConfiguredBalancers | None = None
+        """What the levels go by."""
         self._growing = False
         self._growth: Final = Timer(_Growth(self))
 
@@ -376,7 +375,9 @@ class ClusterRuntime(NameWatcher):
         self._growing = False
         if warmup is not None:
             self._slow_start = SlowStart(warmup.duration.seconds, warmup.minimum_percent, warmup.aggression)
-        self.cluster.set_balancer(self._new_balancer({endpoint.weight for endpoint in config.endpoints}))
+        self._balancers = ConfiguredBalancers(config, self._random)
+        weights = {endpoint.weight for endpoint in config.endpoints}
+        self.cluster.set_balancer(self._balancers.for_weights(weights, len(config.endpoints), self.cluster.balancer))
         self._addresses = [parse_address(endpoint.address) for endpoint in config.endpoints]
         names = {address.host for address in self._addresses if not _is_numeric(address.host)}
         for name in list(self._hosts):
@@ -386,30 +387,6 @@ class ClusterRuntime(NameWatcher):
         for name in names:
             self._resolver.watch(name, self)
         self._set_endpoints()
-
-    def _new_balancer(self, weights: set[int]) -> Balancer:
-        """What chooses among endpoints of these weights."""
-        by = self.config.hash_by
-        if by is not None:
-            return self._hashing(by)
-        if self.config.load_balancing == "random":
-            return RandomChoice(self._random)
-        in_turn = self.config.load_balancing == "round_robin"
-        if len(weights) > 1:
-            return WeightedRoundRobin(self._random) if in_turn else WeightedLeastRequest(self._random)
-        if in_turn:
-            # Workers begin at different places, so that few requests do not all meet the first endpoint.
-            return RoundRobin(int(self._random() * (len(self.config.endpoints) or 1)))
-        return LeastRequest(self._random)
-
-    def _hashing(self, by: HashBy) -> Balancer:
-        """What goes by a part of requests: the one that there is, if it is to go on as it does, because its table was work."""
-        kind: Literal["ring_hash", "maglev"] = "maglev" if self.config.load_balancing == "maglev" else "ring_hash"
-        size = self.config.hash_table_size or (LARGEST_HASH_TABLE if kind == "maglev" else DEFAULT_HASH_RING)
-        known = self.cluster.balancer
-        if isinstance(known, ConsistentHash) and (known.kind, known.table_size, known.by) == (kind, size, by):
-            return known
-        return ConsistentHash(kind, size, by, self._random)
 
     def unresolved(self) -> list[str]:
         """Hosts of endpoints whose names have no address, or none yet."""
@@ -458,11 +435,31 @@ class ClusterRuntime(NameWatcher):
                     endpoint.since = self.cluster.loop.clock.now()
                 endpoint.source = source_for(host, self.config.source_addresses)
                 endpoint.weight = max(configured.weight, endpoint.weight if text in endpoints else 0)
+                endpoint.priority = configured.priority
+                endpoint.locality = configured.locality
                 endpoints[text] = endpoint
         made = list(endpoints.values())
         if self._slow_start is not None:
             self._grow(self._slow_start, made)
         self.cluster.set_endpoints(made, resolving)
+        self.prefer()
+
+    def prefer(self) -> None:
+        """Have some endpoints preferred to others if anything asks for it: priorities, shares of localities, or a guard."""
+        config = self.config
+        priorities = {endpoint.priority for endpoint in config.endpoints}
+        if len(priorities) < 2 and not config.locality_shares and not self.cluster.is_steered():
+            if self._levels is not None:
+                self._levels = None
+                self.cluster.set_levels(None)
+            return
+        if self._levels is None:
+            self._levels = Levels(self._balancers, self._random)
+        elif self._preferred is self._balancers:
+            return
+        self._preferred = self._balancers
+        self._levels.configure(self._balancers, config.locality_shares, config.panic_percent)
+        self.cluster.set_levels(self._levels)
 
     def _grow(self, slow_start: SlowStart, endpoints: list[UpstreamEndpoint]) -> None:
         """Give endpoints the shares that they have now, and look again while some are growing."""
@@ -476,7 +473,7 @@ class ClusterRuntime(NameWatcher):
         # What a balancer remembers is of the scale that the weights had.
         if growing != self._growing or (len(weights) > 1) != weighted:
             self._growing = growing
-            self.cluster.set_balancer(self._new_balancer(weights))
+            self.cluster.set_balancer(self._balancers.for_weights(weights, len(endpoints), self.cluster.balancer))
 
     def grow(self) -> None:
         """Shares of new endpoints may have grown."""

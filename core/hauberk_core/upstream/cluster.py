@@ -20,6 +20,8 @@ from hauberk_core.upstream.connection import ConnectionOwner, UpstreamConnection
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.guard import Guard, Refusal
 from hauberk_core.upstream.guards import Guards
+from hauberk_core.upstream.hashing import NOTHING_TO_HASH
+from hauberk_core.upstream.levels import Levels
 from hauberk_core.upstream.meters import UpstreamMeters
 from hauberk_core.upstream.settings import ClusterSettings
 
@@ -70,6 +72,8 @@ class UpstreamCluster(ConnectionOwner):
         self._retired = False
         self._serving = False
         self._guards: Guards | None = None
+        self._levels: Levels | None = None
+        """What chooses in place of the balancer, where some endpoints are preferred to others."""
         self._look: Final = Timer(_Look(self))
         self._learning: Final = Timer(_Learning(self))
         self._held_off = False
@@ -105,6 +109,11 @@ class UpstreamCluster(ConnectionOwner):
         self.balancer = balancer
         self._teach()
 
+    def set_levels(self, levels: Levels | None) -> None:
+        """Have endpoints preferred in this way from now on; None: none is, and the balancer chooses among all."""
+        self._levels = levels
+        self._teach()
+
     def set_guards(self, guards: tuple[Guard, ...]) -> None:
         """Have all of these permit each attempt from now on."""
         before = self._guards
@@ -117,6 +126,10 @@ class UpstreamCluster(ConnectionOwner):
             self._guards.count(self._open, len(self._waiting))
             self._look_again()
         self._serve_waiting()
+
+    def is_steered(self) -> bool:
+        """Whether its guards want endpoints that they leave out not to be chosen."""
+        return self._guards is not None and self._guards.steers
 
     def endpoints(self) -> list[UpstreamEndpoint]:
         """The endpoints in use."""
@@ -168,11 +181,14 @@ class UpstreamCluster(ConnectionOwner):
         if preferred is not None and self._can_have(requester, preferred):
             endpoint = preferred
         else:
-            by = self.balancer.by
-            if by is None:
-                endpoint = self.balancer.pick(endpoints)
+            if self._levels is not None:
+                endpoint = self._choose(self._levels, requester)
             else:
-                endpoint = self.balancer.pick_by(requester.hash_by(by), endpoints, True)
+                by = self.balancer.by
+                if by is None:
+                    endpoint = self.balancer.pick(endpoints)
+                else:
+                    endpoint = self.balancer.pick_by(requester.hash_by(by), endpoints, True)
             if requester.tried is not None and endpoint in requester.tried:
                 endpoint = self._untried(requester, requester.tried)
         if self._guards is not None:
@@ -431,13 +447,24 @@ class UpstreamCluster(ConnectionOwner):
     # What the balancer has to work out.
 
     def _teach(self) -> None:
-        if not self.balancer.learn(self._endpoints):
+        if self._levels is None:
+            whole = self.balancer.learn(self._endpoints)
+        else:
+            whole = not self._endpoints or self._levels.learn(self._endpoints, self._guards, self.loop.now)
+        if not whole:
             self.loop.wheel.arm(self._learning, self.loop.now)
 
     def go_on_learning(self) -> None:
-        """Let the balancer work out the next part."""
-        if not self.balancer.advance():
+        """Let the balancers work out the next part."""
+        whole = self.balancer.advance() if self._levels is None else self._levels.advance()
+        if not whole:
             self.loop.wheel.arm(self._learning, self.loop.now)
+
+    def _choose(self, levels: Levels, requester: Requester) -> UpstreamEndpoint:
+        if self._guards is not None and self.loop.now >= levels.look_at and not levels.look(self._guards, self.loop.now):
+            self.loop.wheel.arm(self._learning, self.loop.now)
+        by = levels.by
+        return levels.choose(NOTHING_TO_HASH if by is None else requester.hash_by(by))
 
     # Sharing with other workers.
 
@@ -488,6 +515,10 @@ class UpstreamCluster(ConnectionOwner):
 
     def _pick(self, requester: Requester, among: list[UpstreamEndpoint]) -> UpstreamEndpoint:
         """The balancer's choice among some of the endpoints."""
+        levels = self._levels
+        if levels is not None:
+            number = NOTHING_TO_HASH if levels.by is None else requester.hash_by(levels.by)
+            return levels.choose_among(number, among)
         by = self.balancer.by
         return self.balancer.pick(among) if by is None else self.balancer.pick_by(requester.hash_by(by), among, False)
 

@@ -20,6 +20,12 @@ class UpstreamEndpoint:
         """The address of this machine that connections to it come from; empty: any."""
         self.weight: int = 1
         """Its part of the requests, in proportion to the others'."""
+        self.priority: int = 0
+        """The level that it belongs to; 0 is preferred."""
+        self.locality: str = ""
+        """`region/zone/sub-zone` where localities have shares."""
+        self.is_needed = False
+        """So few of its level are in service that all of it gets requests, whatever guards know of it."""
         self.since: float = 0.0
         """When it came, in the loop's seconds."""
         self.retired = False

@@ -94,6 +94,17 @@ class Guard:
         """
         raise NotImplementedError
 
+    def is_out(self, endpoint: UpstreamEndpoint) -> bool:
+        """Whether the endpoint is left out for now, so that its share of requests goes elsewhere. Must not wait.
+
+        Asked now and then for all endpoints of clusters that prefer some of them, or whose guards steer.
+        """
+        return False
+
+    def steers(self) -> bool:
+        """Whether endpoints that are out are not even to be chosen. If not, `admit` refuses them, and others are asked for."""
+        return False
+
     def watch(self, endpoints: list[UpstreamEndpoint]) -> None:
         """These are the cluster's endpoints from now on. Called when the guard comes into force, and at each change."""
 

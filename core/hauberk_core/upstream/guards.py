@@ -9,12 +9,15 @@ from hauberk_core.upstream.guard import Admission, Guard, Permit, Refusal, Subje
 class Guards:
     """What the cluster asks; every one of them must agree."""
 
-    __slots__ = ("_guards", "shares")
+    __slots__ = ("_guards", "shares", "steers")
 
     def __init__(self, guards: tuple[Guard, ...]) -> None:
         self._guards: Final = guards
         self.shares: Final = any([guard.shares() for guard in guards])  # noqa: C419 - compiled code has no generators to spare
         """Whether any of them counts connections together with other workers'."""
+
+        self.steers: Final = any([guard.steers() for guard in guards])  # noqa: C419 - as before
+        """Whether any of them wants endpoints that are out not to be chosen."""
 
     def are(self, guards: tuple[Guard, ...]) -> bool:
         """Whether these are the very same."""
@@ -30,6 +33,13 @@ class Guards:
                 return answer
             permits.append(answer)
         return Admission(permits, now, subject)
+
+    def is_out(self, endpoint: UpstreamEndpoint) -> bool:
+        """Whether any of them leaves it out for now."""
+        for guard in self._guards:  # noqa: SIM110 - compiled code is quicker without a generator
+            if guard.is_out(endpoint):
+                return True
+        return False
 
     def watch(self, endpoints: list[UpstreamEndpoint]) -> None:
         """These are the endpoints from now on."""

@@ -100,6 +100,14 @@ class ClusterCircuit:
             self._forget(circuit)
         self._endpoints = found
 
+    def is_out(self, endpoint: Endpoint) -> bool:
+        """Whether an endpoint is ejected, and its time not over."""
+        circuit = self._endpoints.get(endpoint.address)
+        if circuit is None or self.rules.outliers is None:
+            return False
+        until = int(circuit.common[EJECTED_UNTIL])
+        return until > 0 and self._now() < until
+
     # Attempts.
 
     def admit(self, endpoint: Endpoint, is_retry: bool, subject: Subject) -> Permit | Refusal:
@@ -109,7 +117,7 @@ class ClusterCircuit:
         circuit = self._endpoints.get(endpoint.address)
         is_probe = False
         if circuit is not None and rules.outliers is not None and circuit.common[EJECTED_UNTIL]:
-            way = self._way_in(rules.outliers, circuit)
+            way = _AS_ALWAYS if endpoint.is_needed else self._way_in(rules.outliers, circuit)
             if way == _OUT:
                 return self._is_out(circuit)
             is_probe = way == _AS_PROBE

@@ -33,6 +33,9 @@ class BreakerGuard(Guard):
     def admit(self, endpoint: Endpoint, is_retry: bool, subject: Subject) -> Permit | Refusal:
         return self._circuit.admit(endpoint, is_retry, subject)
 
+    def is_out(self, endpoint: Endpoint) -> bool:
+        return self._circuit.is_out(endpoint)
+
     def watch(self, endpoints: list[Endpoint]) -> None:
         self._circuit.watch(self._rules, endpoints)
 
