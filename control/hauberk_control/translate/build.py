@@ -53,6 +53,7 @@ class Build:
         self._caller: Final = Caller(node.namespace, tuple(sorted(node.labels.items())))
         labels = source_labels(node.name, node.namespace, node.labels, node.identity)
         self.source: Final = Source(_trust_domain(node.identity), labels, self._client_certificate())
+        self._place: Final = view.localities.of_proxy(node)
         self._in_mesh: Final = node.role == "sidecar"
         self._bound: Final[dict[RouteKey, tuple[Route, ...]]] = {}
         self._destinations: Final[dict[tuple[str, str, int], Destination]] = {}
@@ -63,7 +64,7 @@ class Build:
         known = self._destinations.get(key)
         if known is not None:
             return known
-        found = self._destinations[key] = self.view.destination(service, port, self._caller, self.source)
+        found = self._destinations[key] = self.view.destination(service, port, self._caller, self.source, self._place)
         self.clusters.update(found.clusters)
         self.traffic_policies.update(found.traffic_policies)
         self.findings.extend(found.findings)

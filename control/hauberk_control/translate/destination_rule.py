@@ -8,6 +8,7 @@ import msgspec
 from hauberk_control.store import Store
 from hauberk_control.translate.finding import Finding, findings
 from hauberk_control.translate.load_balancer import Balancing, balancing, check_load_balancer
+from hauberk_control.translate.nearness import check_locality
 from hauberk_control.translate.precedence import seniority
 from hauberk_control.translate.security import ROOT_NAMESPACES
 from hauberk_core.identity import SpiffeError, parse_uri
@@ -20,7 +21,9 @@ from hauberk_core.resources import DestinationRule
 from hauberk_core.resources.istio.destination_rule import (
     ClientTls,
     ConnectionPool,
+    LocalityLbSetting,
     OutlierDetection,
+    PortTrafficPolicy,
     TrafficPolicy,
 )
 from hauberk_core.resources.istio.destination_rule import TcpKeepalive as TcpKeepaliveSection
@@ -58,6 +61,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tcp_keepalive: TcpKeepalive | None = None
     tls: ClientTls | None = None
     """None: the mesh's where the endpoint takes it."""
+    locality: LocalityLbSetting | None = None
+    """Which endpoints are near; None: not set."""
+    detects: bool = False
+    """Whether endpoints that fail are noticed."""
+    panic_percent: int = 0
 
     def apply(self, cluster: Cluster) -> Cluster:
         """A cluster with these settings, but for the transport."""
@@ -74,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             max_requests_per_connection=min(self.max_requests_per_connection, _MOST_REQUESTS),
             max_connection_duration=self.max_connection_duration,
             tcp_keepalive=self.tcp_keepalive,
+            panic_percent=self.panic_percent,
         )
 
 
@@ -172,6 +181,13 @@ def effective(rule: DestinationRule, port: int, subset: str = "") -> TrafficPoli
     return found
 
 
+def policies_of(rule: DestinationRule) -> list[TrafficPolicy | PortTrafficPolicy]:
+    """Everything that a rule says anywhere, in no order."""
+    whole = [rule.spec.traffic_policy, *[subset.traffic_policy for subset in rule.spec.subsets]]
+    told = [policy for policy in whole if policy is not None]
+    return [*told, *[own for policy in told for own in policy.port_level_settings]]
+
+
 def settings(rule: DestinationRule | None, port: int, subset: str = "") -> Settings:
     """What a rule says of the connections to a port."""
     if rule is None:
@@ -190,6 +206,9 @@ def settings(rule: DestinationRule | None, port: int, subset: str = "") -> Setti
         max_connection_duration=_bounded(tcp.max_connection_duration if tcp else None, Duration(0.0)),
         tcp_keepalive=_keepalive(tcp.tcp_keepalive if tcp else None),
         tls=policy.tls,
+        locality=policy.load_balancer.locality_lb_setting if policy.load_balancer is not None else None,
+        detects=policy.outlier_detection is not None,
+        panic_percent=(policy.outlier_detection.min_health_percent or 0) if policy.outlier_detection is not None else 0,
     )
 
 
@@ -242,6 +261,9 @@ def _check_policy(policy: TrafficPolicy | None, path: Path, mistakes: list[Mista
     for place, (load_balancer, pool, outliers, tls) in pieces:
         _check_outliers(outliers, (*place, "outlierDetection"), mistakes)
         check_load_balancer(load_balancer, (*place, "loadBalancer"), mistakes)
+        if load_balancer is not None and load_balancer.locality_lb_setting is not None:
+            where = (*place, "loadBalancer", "localityLbSetting")
+            check_locality(load_balancer.locality_lb_setting, where, detects=outliers is not None, mistakes=mistakes)
         _check_pool(pool, (*place, "connectionPool"), mistakes)
         if tls is not None:
             _check_tls(tls, (*place, "tls"), mistakes)

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from hauberk_control.store import Store
 from hauberk_control.translate.finding import Finding, findings
+from hauberk_control.translate.localities import Localities, told_locality
 from hauberk_control.translate.pods import pods_by_address, takes_mesh, workload_name
 from hauberk_control.translate.security import TLS_MODE_LABEL, TLS_MODE_MESH, Policies
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
@@ -30,6 +31,10 @@ class Reached(NamedTuple):
     """Whether it takes the mesh's TLS."""
     labels: Mapping[str, str]
     weight: int = 1
+    locality: str = ""
+    """`region/zone/sub-zone`, as far as it is known."""
+    node: str = ""
+    """The machine of a cluster that it runs on."""
 
 
 class Members(NamedTuple):
@@ -39,13 +44,16 @@ class Members(NamedTuple):
     slices: tuple[EndpointSlice, ...]
     pods: Mapping[str, Pod]
     """Those that the slices lead to, by address."""
+    machines: Mapping[str, str]
+    """Where those that they run on are, by name."""
 
 
 class Endpoints:
     """The endpoints of a store's services."""
 
-    def __init__(self, store: Store, policies: Policies) -> None:
+    def __init__(self, store: Store, policies: Policies, localities: Localities) -> None:
         self._policies: Final = policies
+        self._localities: Final = localities
         self._entries: Final[dict[tuple[str, str, str], list[WorkloadEntry]]] = {}
         """By namespace and each of their labels, so that a service looks only at those that share one with its selector."""
         self._slices: Final[dict[tuple[str, str], list[EndpointSlice]]] = {}
@@ -66,7 +74,10 @@ class Endpoints:
                 pod = self._pods.get(endpoint.addresses[0])
                 if pod is not None:
                     pods[endpoint.addresses[0]] = pod
-        return Members(tuple(self._selected(namespace, service.spec.selector)), tuple(slices), pods)
+        names = {endpoint.node_name for piece in slices for endpoint in piece.endpoints}
+        names |= {pod.spec.node_name for pod in pods.values()}
+        machines = {name: self._localities.of_machine(name) for name in names if name is not None}
+        return Members(tuple(self._selected(namespace, service.spec.selector)), tuple(slices), pods, machines)
 
     def behind(self, service: Service, port: ServicePort, members: Members) -> tuple[tuple[Reached, ...], tuple[Finding, ...]]:
         """The endpoints of one port, each address once, and what is wrong with those left out."""
@@ -113,7 +124,8 @@ class Endpoints:
             found.extend(findings(entry, [Mistake(("spec", "serviceAccount"), str(error), hint)]))
             return
         weight = entry.spec.weight or 1
-        reached.setdefault(address, Reached(address, namespace, entry.metadata.name, account, mesh, labels, weight))
+        locality = self._localities.of_entry(entry)
+        reached.setdefault(address, Reached(address, namespace, entry.metadata.name, account, mesh, labels, weight, locality))
 
     def _add_slice(
         self,
@@ -138,14 +150,18 @@ class Endpoints:
             if address is None:
                 continue
             pod = pods.get(host)
+            machine = endpoint.node_name or (pod.spec.node_name if pod is not None else None) or ""
+            locality = self._localities.of_machine(machine) or (f"/{endpoint.zone}" if endpoint.zone else "")
             if pod is None:
-                one = Reached(address, piece.metadata.namespace, "", "", False, {})
+                one = Reached(address, piece.metadata.namespace, "", "", False, {}, 1, locality, machine)
             elif known.setdefault((pod.metadata.namespace, pod.metadata.name), host) != host:
                 continue
             else:
                 mesh = takes_mesh(pod, self._policies, number)
                 labels = pod.metadata.labels
-                one = Reached(address, pod.metadata.namespace, workload_name(pod), pod.service_account(), mesh, labels)
+                name, account = workload_name(pod), pod.service_account()
+                locality = told_locality(labels, locality)
+                one = Reached(address, pod.metadata.namespace, name, account, mesh, labels, 1, locality, machine)
             reached.setdefault(address, one)
 
 

@@ -82,9 +82,6 @@ def check_load_balancer(load_balancer: LoadBalancer | None, path: Path, mistakes
     """Append what is wrong with it, and as warnings what the proxy does not do."""
     if load_balancer is None:
         return
-    if load_balancer.locality_lb_setting is not None:
-        message = "localityLbSetting is not done yet and has no effect"
-        mistakes.append(Mistake((*path, "localityLbSetting"), message, "leave it out until it is supported", "warning"))
     _check_warmup(load_balancer, path, mistakes)
     if load_balancer.simple == "PASSTHROUGH":
         message = "PASSTHROUGH is not done yet: the endpoint with the fewest requests is taken"

@@ -12,9 +12,18 @@ import msgspec
 
 from hauberk_control.store import ObjectKey, key_of
 from hauberk_control.translate.backend_tls import PolicyState
-from hauberk_control.translate.destination_rule import DNS_DOMAIN, Settings, effective, settings, unsupported_tls
+from hauberk_control.translate.destination_rule import (
+    DNS_DOMAIN,
+    Settings,
+    effective,
+    policies_of,
+    settings,
+    unsupported_tls,
+)
 from hauberk_control.translate.endpoints import Reached
 from hauberk_control.translate.finding import Finding
+from hauberk_control.translate.localities import Place
+from hauberk_control.translate.nearness import spread, wanted_facts
 from hauberk_control.translate.security import calling_transport
 from hauberk_control.translate.versions import Versions, divided
 from hauberk_core.identity import SpiffeId
@@ -55,6 +64,15 @@ class Source(NamedTuple):
     """For metrics, under Istio's names."""
     client_certificate: str = ""
     """What it shows to backends that a BackendTLSPolicy is about, by its name in the snapshot; empty: nothing."""
+    place: Place = Place()
+    """Where it is, with those labels that make a difference."""
+
+
+def facts_that_matter(service: Service, rule: DestinationRule | None) -> set[str] | None:
+    """Labels of proxies by which they see a service's endpoints differently; None: not even where they are matters."""
+    policies = policies_of(rule) if rule is not None else []
+    settings = [one.load_balancer.locality_lb_setting for one in policies if one.load_balancer is not None]
+    return wanted_facts(service, settings, detects=any(one.outlier_detection is not None for one in policies))
 
 
 def host_name(service: Service) -> str:
@@ -205,8 +223,15 @@ def _cluster(service: Service, reached: Sequence[Reached], transport: TransportC
         labels |= _common([destination_labels(one.workload, one.namespace, one.labels) for one in reached])
     if len(transport.identities) == 1:
         labels["destination_principal"] = transport.identities[0]
-    endpoints = tuple([Endpoint(address=one.address, weight=one.weight) for one in reached])
-    return own.apply(Cluster(endpoints=endpoints, transport=transport, labels=labels))
+    near = spread(reached, service, own.locality, source.place, detects=own.detects)
+    endpoints = tuple(
+        [
+            Endpoint(address=one.address, weight=one.weight, priority=priority, locality=one.locality if near.shares else "")
+            for one, priority in zip(reached, near.priorities, strict=True)
+            if priority is not None
+        ]
+    )
+    return own.apply(Cluster(endpoints=endpoints, transport=transport, labels=labels, locality_shares=near.shares))
 
 
 def _common(several: Sequence[dict[str, str]]) -> dict[str, str]:

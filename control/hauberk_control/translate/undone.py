@@ -83,7 +83,6 @@ UNDONE: Final[dict[type[Resource], tuple[Undone, ...]]] = {
     ),
     WorkloadEntry: (
         Undone(("spec", "network"), "every workload is reached at its own address, whatever its network", "leave it out"),
-        Undone(("spec", "locality"), "endpoints are chosen wherever they are", _LATER),
     ),
 }
 

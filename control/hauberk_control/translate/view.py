@@ -16,6 +16,8 @@ from hauberk_control.translate.endpoints import Endpoints, Reached
 from hauberk_control.translate.finding import Finding, findings, locate
 from hauberk_control.translate.gateway_listener import ListenerState, Owner, examine
 from hauberk_control.translate.listener_sets import ListenerSets, gateway_name
+from hauberk_control.translate.localities import Localities
+from hauberk_control.translate.localities import Place as ProxyPlace
 from hauberk_control.translate.manual_gateways import ManualGateways
 from hauberk_control.translate.memory import Memory
 from hauberk_control.translate.plugin_policy import PluginPolicies, ReadPolicy, read_nothing
@@ -23,7 +25,7 @@ from hauberk_control.translate.reference import Grants
 from hauberk_control.translate.route_kinds import ROUTE_KINDS
 from hauberk_control.translate.route_plan import RoutePlan, plan_route
 from hauberk_control.translate.security import Policies
-from hauberk_control.translate.service import Destination, Source, destination, host_name
+from hauberk_control.translate.service import Destination, Source, destination, facts_that_matter, host_name
 from hauberk_control.translate.undone import Fields, undone_findings
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.model.plugin import PluginConfig
@@ -90,7 +92,8 @@ class View:
         self.undone: Final = undone_findings(store, undone, on_cluster=on_cluster)
         self.bound_routes: Final = memories.bound_routes
         self.bound_routes.look_at(store)
-        self._endpoints: Final = Endpoints(store, self.policies)
+        self.localities: Final = Localities(store)
+        self._endpoints: Final = Endpoints(store, self.policies, self.localities)
         self._reached: Final[dict[tuple[str, str, int], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}
         self._listeners: Final[dict[ObjectKey, tuple[ListenerState, ...]]] = {}
         self._owned_listeners: Final[dict[tuple[ObjectKey, tuple[str, str, str]], tuple[tuple[ListenerState, ...], _Shown]]] = {}
@@ -216,12 +219,15 @@ class View:
             self._reached[key] = found
         return found
 
-    def destination(self, service: Service, port: ServicePort, caller: Caller, source: Source) -> Destination:
-        """A port of a service as one proxy reaches it."""
+    def destination(self, service: Service, port: ServicePort, caller: Caller, source: Source, own: ProxyPlace) -> Destination:
+        """A port of a service as one proxy reaches it. Args: own - where that is."""
         reached, found = self.reached(service, port)
         rule: DestinationRule | None = self.rules.find(host_name(service), service.metadata.namespace, caller)
         versions = self.plugins.versions(service, port)
         secured = self.backend_tls.find(service, port)
+        matters = facts_that_matter(service, rule)
+        if matters is not None:
+            source = source._replace(place=own.only(matters))
         return self._memories.destinations.get(
             (service.metadata.namespace, service.metadata.name, port.port, source),
             (service, reached, rule, found, versions, secured),

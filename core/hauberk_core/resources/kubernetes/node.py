@@ -1,9 +1,13 @@
 """Node."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.part import IGNORED, Ignored
+
+REGION_LABEL: Final = "topology.kubernetes.io/region"
+ZONE_LABEL: Final = "topology.kubernetes.io/zone"
+SUBZONE_LABEL: Final = "topology.istio.io/subzone"
 
 
 class Node(Resource, frozen=True, kw_only=True):
@@ -16,10 +20,7 @@ class Node(Resource, frozen=True, kw_only=True):
 
     spec: Ignored = IGNORED
 
-    def region(self) -> str:
-        """Empty where the node does not say."""
-        return self.metadata.labels.get("topology.kubernetes.io/region", "")
-
-    def zone(self) -> str:
-        """Empty where the node does not say."""
-        return self.metadata.labels.get("topology.kubernetes.io/zone", "")
+    def locality(self) -> str:
+        """`region/zone/sub-zone`, as far as the node says."""
+        labels = self.metadata.labels
+        return "/".join([labels.get(name, "") for name in (REGION_LABEL, ZONE_LABEL, SUBZONE_LABEL)]).rstrip("/")

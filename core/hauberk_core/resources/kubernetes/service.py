@@ -49,7 +49,8 @@ class ServiceSpec(Part, frozen=True, kw_only=True):
     load_balancer_ip: Ignored = msgspec.field(default=IGNORED, name="loadBalancerIP")
     load_balancer_source_ranges: Ignored = IGNORED
     session_affinity_config: Ignored = IGNORED
-    traffic_distribution: Ignored = IGNORED
+    traffic_distribution: str | None = None
+    """Endpoints near the caller are preferred: `PreferSameZone`, `PreferClose` (the same), `PreferSameNode`."""
 
     def mistakes(self) -> list[Mistake]:
         found = repeated("ports", [port.name for port in self.ports], "port called")

@@ -111,12 +111,6 @@ FIELDS = [
     Written("DestinationRule", "spec.trafficPolicy.retryBudget", "warning", rule("{retryBudget: {percent: 20}}")),
     Written(
         "DestinationRule",
-        "spec.trafficPolicy.loadBalancer.localityLbSetting",
-        "warning",
-        rule("{loadBalancer: {localityLbSetting: {enabled: true}}}"),
-    ),
-    Written(
-        "DestinationRule",
         "spec.trafficPolicy.connectionPool.http.useClientProtocol",
         "warning",
         rule("{connectionPool: {http: {useClientProtocol: true}}}"),
@@ -145,7 +139,6 @@ FIELDS = [
     Written("Sidecar", "spec.ingress", "warning", sidecar("ingress: [{port: {number: 80}}]")),
     Written("Sidecar", "spec.inboundConnectionPool", "warning", sidecar("inboundConnectionPool: {tcp: {maxConnections: 1}}")),
     Written("WorkloadEntry", "spec.network", "warning", entry("network: n")),
-    Written("WorkloadEntry", "spec.locality", "warning", entry("locality: a/b")),
 ]
 OUTCOMES = {
     "warning": "no effect; a warning says so",

@@ -54,7 +54,7 @@ def test_a_node() -> None:
     labels = "{topology.kubernetes.io/region: eu, topology.kubernetes.io/zone: eu-1}"
     node = read(f"apiVersion: v1\nkind: Node\nmetadata: {{name: n1, labels: {labels}}}\nspec: {{podCIDR: 10.1.0.0/16}}\n")
     assert isinstance(node, Node)
-    assert (node.region(), node.zone()) == ("eu", "eu-1")
+    assert node.locality() == "eu/eu-1"
 
 
 def test_a_config_map() -> None:

@@ -56,7 +56,7 @@ class Scene:
             endpoint.locality = localities[index] if localities else ""
         self.guard = Leaving()
         self.guards = Guards((self.guard,))
-        chance = random.Random(7).random  # noqa: S311
+        chance = random.Random(7).random
         balancers = ConfiguredBalancers(cluster, chance)
         self.levels = Levels(balancers, chance)
         self.levels.configure(balancers, shares or {}, panic)
