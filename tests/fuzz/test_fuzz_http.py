@@ -21,6 +21,7 @@ FOLDER = Path(__file__).parent
         "fuzz_admission.py",
         "fuzz_client_hello.py",
         "fuzz_proxy_protocol.py",
+        "fuzz_path.py",
     ],
 )
 def test_a_few_rounds(name: str) -> None:

@@ -65,7 +65,7 @@ x-b3-sampled x-b3-spanid x-b3-traceid hauberk-reason
 _NOT_REMOVABLE: Final = """
 authorization cache-control content-encoding content-range content-type cookie date forwarded origin proxy-authenticate
 proxy-authorization range set-cookie trailer traceparent tracestate vary via www-authenticate x-forwarded-for
-x-forwarded-client-cert x-forwarded-host x-forwarded-port x-forwarded-proto x-real-ip x-request-id
+x-envoy-external-address x-forwarded-client-cert x-forwarded-host x-forwarded-port x-forwarded-proto x-real-ip x-request-id
 """
 NOT_REMOVABLE: Final = frozenset(_NOT_REMOVABLE.split())
 

@@ -10,7 +10,7 @@ from typing import Final
 from hauberk_core.identity import SpiffeError, parse_uri
 from hauberk_core.model import syntax
 from hauberk_core.model.address import Address, parse_address
-from hauberk_core.model.check_capture import check_destinations, check_protocol, check_proxy_protocol, check_reach
+from hauberk_core.model.check_capture import check_destinations, check_edge, check_protocol, check_proxy_protocol, check_reach
 from hauberk_core.model.check_hashing import check_hashing
 from hauberk_core.model.check_routes import check_plugins, check_route_table
 from hauberk_core.model.cluster import Cluster
@@ -128,6 +128,7 @@ def _check_chains(listener: Listener, snapshot: Snapshot, listener_path: Path, m
         if chain.protocol not in ("tcp", "tls"):
             _check_reference(chain.route_table, snapshot.route_tables, "route table", (*path, "route_table"), mistakes)
         check_protocol(chain, snapshot.clusters, path, mistakes)
+        check_edge(chain, path, mistakes)
         _check_listening_transport(chain, snapshot, path, mistakes)
         check_plugins(chain.plugins, path, mistakes)
         if listener.captured:

@@ -44,6 +44,15 @@ def check_proxy_protocol(listener: Listener, path: Path, mistakes: list[Mistake]
         mistakes.append(Mistake((*path, "proxy_protocol_from"), message, "remove it"))
 
 
+def check_edge(chain: FilterChain, path: Path, mistakes: list[Mistake]) -> None:
+    """Append what is wrong with whom a chain believes about its clients."""
+    if chain.edge is not None:
+        _networks(chain.edge.trusted_proxies, (*path, "edge", "trusted_proxies"), mistakes)
+        if chain.edge.trusted_proxies and chain.edge.trusted_hops:
+            message = "proxies in front are told by their addresses or by their number, not by both"
+            mistakes.append(Mistake((*path, "edge", "trusted_hops"), message, "remove one of them"))
+
+
 def _networks(several: Sequence[str], path: Path, mistakes: list[Mistake]) -> list[str]:
     found: list[str] = []
     for index, text in enumerate(several):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from hauberk_core.model.duration import Duration
+from hauberk_core.model.edge import Edge, PathNormalization
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import WeightedCluster
 from hauberk_core.model.transport import TransportConfig
@@ -66,6 +67,10 @@ class FilterChain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Bounds on what its clients may send."""
     timeouts: HttpTimeouts = HttpTimeouts()
     """How long its clients are waited for."""
+    path_normalization: PathNormalization = "none"
+    """What becomes of a request's path before anything looks at it: that path is routed by, judged by, and sent on."""
+    edge: Edge | None = None
+    """Given where clients are strangers: how far they are believed about who they are."""
     tcp_idle_timeout: Duration = Duration(3600.0)
     """Octets that pass as they are: a connection is closed on which nothing moves for so long; `0s`: never. Envoy's default."""
     plugins: tuple[PluginConfig, ...] = ()

@@ -40,7 +40,7 @@ class Record:
         self.method = ""
         self.authority = ""
         self.path = ""
-        """With its query, as the client sent it."""
+        """With its query, as it was routed by."""
         self.protocol = ""
         """`HTTP/1.1`, for example."""
         self.status = 0
@@ -74,6 +74,7 @@ class Record:
         self.upstream_local = ""
         self.downstream_local = ""
         self.downstream_remote = ""
+        """The client, `host:port`: who is connected, or, with port 0, whom a trusted proxy in front names."""
         self.server_name = ""
         """What the client asked for inside TLS (SNI)."""
         self.peer_identity = ""

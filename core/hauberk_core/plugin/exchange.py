@@ -52,8 +52,14 @@ class Exchange:
 
     @property
     def scheme(self) -> str:
-        """`http` or `https`: how the client's connection is carried."""
+        """`http` or `https`: how the client's connection is carried, as far as a trusted proxy in front may say."""
         return self._request.scheme
+
+    @property
+    def client_host(self) -> str:
+        """The client's numeric address: who is connected, or whom a trusted proxy in front names."""
+        host = self.record.downstream_remote.rpartition(":")[0]
+        return host[1:-1] if host.startswith("[") else host
 
     @property
     def authority(self) -> str:
@@ -62,7 +68,7 @@ class Exchange:
 
     @property
     def path(self) -> str:
-        """The absolute path, percent-encoded as it came; `*` for OPTIONS *."""
+        """The absolute path, percent-encoded, normalised as its listener says; `*` for OPTIONS *."""
         return self._request.path
 
     @property

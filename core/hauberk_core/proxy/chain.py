@@ -8,6 +8,7 @@ from hauberk_core.http.h1_server import H1Server
 from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.http.h2.server import H2Server
 from hauberk_core.http.machine import ServerMachine
+from hauberk_core.http.normal_path import NormalPath
 from hauberk_core.model.listener import FilterChain
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.transport import Security
@@ -16,6 +17,7 @@ from hauberk_core.observe.record import Record
 from hauberk_core.observe.request_id import RequestIds
 from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.plugin.waiting import Waiting
+from hauberk_core.proxy.edge import EdgeRules
 from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.dice import Dice
@@ -91,6 +93,9 @@ class Chain:
         self.dice: Final = dice
         self.chance: Final = chance
         """For what happens to a part of the requests besides their way."""
+        self.edge: Final = None if config.edge is None else EdgeRules(config.edge)
+        """What is believed of clients; None: they are who is connected, and all that they send goes on."""
+        self.paths: Final = None if config.path_normalization == "none" else NormalPath(config.path_normalization)
         self.scheme: Final = scheme
         self.port: Final = port
         self.head_timeout: Final = timeouts.head.seconds

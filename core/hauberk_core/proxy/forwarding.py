@@ -15,12 +15,12 @@ _VIA_10: Final = "via: 1.0 hauberk"
 _REQUEST_ID_LENGTH: Final = 128
 
 
-def prepare_request(request: Request, record: Record, peer_host: str, scheme: str, request_ids: RequestIds) -> None:
+def prepare_request(request: Request, record: Record, peer_host: str, request_ids: RequestIds) -> None:
     """Add `x-forwarded-for`, `x-forwarded-proto`, `x-request-id` and `via` to the request, and note for the log what it says.
 
-    The client's address is appended to what earlier hops noted. The scheme is what this hop has seen; where a proxy of the mesh
-    passes a request on, it stays what the first hop saw. A request id is kept, so that one id follows a request through every
-    hop. Source for via: RFC 9110 section 7.6.3.
+    The client's address is appended to what earlier hops noted. The scheme is the request's: what this hop has seen, or what it
+    believes a proxy in front; where a proxy of the mesh passes a request on, it stays what the first hop saw. A request id is
+    kept, so that one id follows a request through every hop. Source for via: RFC 9110 section 7.6.3.
     """
     headers = request.headers
     names = headers.names
@@ -47,9 +47,9 @@ def prepare_request(request: Request, record: Record, peer_host: str, scheme: st
         record.x_forwarded_for = lines[forwarded_for][17:]
     if proto < 0:
         names.append("x-forwarded-proto")
-        lines.append("x-forwarded-proto: " + scheme)
+        lines.append("x-forwarded-proto: " + request.scheme)
     elif not record.peer_identity:
-        headers.set("x-forwarded-proto", scheme)
+        headers.set("x-forwarded-proto", request.scheme)
     if not request_id or len(request_id) > _REQUEST_ID_LENGTH:
         request_id = request_ids.next()
         headers.remove("x-request-id")
@@ -73,3 +73,11 @@ def settle_request_id(request: Request, record: Record, request_ids: RequestIds)
         request_id = request_ids.next()
         headers.set("x-request-id", request_id)
     record.request_id = request_id
+
+
+def forwarded_port(request: Request) -> int:
+    """The port that the client used, where a trusted proxy in front tells the scheme: the one it tells, or the scheme's own."""
+    said = request.headers.get("x-forwarded-port") or ""
+    if said.isdecimal() and said.isascii() and len(said) <= 5 and 0 < int(said) < 65536:
+        return int(said)
+    return 443 if request.scheme == "https" else 80

@@ -21,7 +21,7 @@ from hauberk_core.proxy.client import Client
 from hauberk_core.proxy.client_connection import ClientConnection
 from hauberk_core.proxy.exchange import Exchange
 from hauberk_core.proxy.filtered import FilteredExchange
-from hauberk_core.proxy.forwarding import PHRASES, prepare_request, settle_request_id
+from hauberk_core.proxy.forwarding import PHRASES, forwarded_port, prepare_request, settle_request_id
 from hauberk_core.proxy.nothing_sent import NOTHING_SENT, NOTHING_SENT_NAME
 from hauberk_core.route.cors import is_preflight, preflight_answer
 from hauberk_core.route.decide import decide
@@ -59,22 +59,28 @@ class ServingClient(Client):
         chain = connection.chain
         now = connection.loop.clock.now()
         record = Record()
+        if chain.paths is not None:
+            request.path = chain.paths.of(request.path)
         if chain.filters is not None:
             peer_identity = connection.stream.peer_identity()
             filtered = FilteredExchange(self, request, record, now, chain, chain.filters, peer_identity)
             self.began(filtered)
             self._fill(record, request)
+            if chain.edge is not None:
+                chain.edge.settle(request, record, connection.peer_host)
             settle_request_id(request, record, chain.owner.request_ids)
             self.decided(filtered)
             # Before the filters: what they answer is logged with its request id, and they see what the endpoint will see.
-            prepare_request(request, record, connection.peer_host, chain.scheme, chain.owner.request_ids)
+            prepare_request(request, record, connection.peer_host, chain.owner.request_ids)
             filtered.filter_request()
             return
         exchange = Exchange(self, request, record, now)
         self.began(exchange)
         self._fill(record, request)
+        if chain.edge is not None:
+            chain.edge.settle(request, record, connection.peer_host)
         decision = decide(request, chain.table, chain.dice.next())
-        prepare_request(request, record, connection.peer_host, chain.scheme, chain.owner.request_ids)
+        prepare_request(request, record, connection.peer_host, chain.owner.request_ids)
         self.serve(exchange, decision)
 
     def serve(self, exchange: Exchange, decision: Decision) -> None:
@@ -168,8 +174,12 @@ class ServingClient(Client):
         assert redirect is not None
         connection = self._served
         headers = Headers()
+        request = exchange.request
         port = connection.destination_port or connection.chain.port
-        headers.add("location", redirect_location(exchange.request, decision, port))
+        if request.scheme != connection.chain.scheme:
+            # A trusted proxy in front ended TLS, or began it: its port is the one that clients know.
+            port = forwarded_port(request)
+        headers.add("location", redirect_location(request, decision, port))
         for modifier in decision.response_headers:
             modify(headers, modifier)
         self._send(exchange, redirect.status, headers, b"")
