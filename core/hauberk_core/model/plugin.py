@@ -1,6 +1,6 @@
 """A plugin's own configuration, carried unread by the core."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
@@ -8,6 +8,23 @@ from hauberk_core.model.duration import Duration
 
 # Deeper than any hand-written configuration, and far from the interpreter's recursion limit in whatever code walks it.
 DEEPEST: Final = 32
+
+
+Config = TypeVar("Config", bound=msgspec.Struct)
+
+
+def read_config(config: dict[str, object], kind: type[Config]) -> Config:
+    """A plugin's configuration as a struct of its own, whose members may be durations.
+
+    Raises: ValueError (msgspec.ValidationError is one), with a sentence that names the wrong member.
+    """
+    return msgspec.convert(config, kind, dec_hook=_read_duration)
+
+
+def _read_duration(kind: type, value: object) -> object:
+    if kind is Duration and isinstance(value, str):
+        return Duration.parse(value)
+    raise ValueError("write a duration, for example 30s")
 
 
 class JsonObject:

@@ -58,14 +58,13 @@ class JsonLine(LineFormat):
     def line(self, record: Record) -> bytes:
         """The line for `record`."""
         upstream_duration = record.upstream_duration
-        reason = record.reason
         exchange = _Exchange(
             self._date.at(record.start),
             record.method or None,
             record.path or None,
             record.protocol or None,
             record.status,
-            "-" if reason is None else reason.flag,
+            record.response_flags(),
             record.response_details(),
             None,
             record.upstream_failure or None,

@@ -16,6 +16,7 @@ class Record:
         "downstream_local",
         "downstream_remote",
         "duration",
+        "flags",
         "method",
         "path",
         "peer_identity",
@@ -47,6 +48,8 @@ class Record:
         """0 where no response was begun."""
         self.reason: Reason | None = None
         """Why the proxy answered itself, or gave up; None where the response is an endpoint's."""
+        self.flags = ""
+        """Envoy's response flags of what plugins did to the exchange, with commas between them: `DI` for one that was delayed."""
         self.details = ""
         """More than `reason` says: what broke which rule."""
         self.bytes_received = 0
@@ -82,6 +85,15 @@ class Record:
         self.route = ""
         self.attributes: dict[str, object] | None = None
         """What plugins noted, under keys that begin with the plugin's name; None: nothing."""
+
+    def response_flags(self) -> str:
+        """Envoy's response flags, those of plugins before the reason's; `-` for none."""
+        reason = self.reason
+        own = "-" if reason is None else reason.flag
+        flags = self.flags
+        if not flags:
+            return own
+        return flags if own == "-" else flags + "," + own
 
     def noted(self) -> dict[str, object]:
         """`attributes`, made if there are none yet."""

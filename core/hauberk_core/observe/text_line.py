@@ -56,17 +56,10 @@ class TextLine(LineFormat):
         duration = int(record.duration * 1000.0)
         upstream_duration = record.upstream_duration
         upstream_milliseconds = "-" if upstream_duration < 0.0 else _number(int(upstream_duration * 1000.0))
-        reason = record.reason
-        if reason is None:
-            flags = "-"
-            # Octets that pass as they are have no response, and no protocol either.
-            details = "via_upstream" if record.protocol else "-"
-        else:
-            flags = reason.flag
-            details = record.response_details()
         return (
             f'[{self._date.at(record.start)}] "{record.method or "-"} {record.path or "-"} {record.protocol or "-"}"'
-            f' {_number(record.status)} {flags} {details} - "{record.upstream_failure or "-"}"'
+            f" {_number(record.status)} {record.response_flags()} {record.response_details()}"
+            f' - "{record.upstream_failure or "-"}"'
             f" {_number(record.bytes_received)} {_number(record.bytes_sent)} {_number(duration)} {upstream_milliseconds}"
             f' "{record.x_forwarded_for or "-"}" "{record.user_agent or "-"}" "{record.request_id or "-"}"'
             f' "{record.authority or "-"}" "{record.upstream_host or "-"}" {record.cluster or "-"} {record.upstream_local or "-"}'
@@ -93,6 +86,7 @@ def _escaped(record: Record) -> Record:
     escaped.protocol = _bare(record.protocol)
     escaped.status = record.status
     escaped.reason = record.reason
+    escaped.flags = record.flags
     escaped.details = _bare(record.details.replace(" ", "_"))
     escaped.upstream_failure = _quoted(record.upstream_failure)
     escaped.bytes_received = record.bytes_received

@@ -15,6 +15,7 @@ from hauberk_core.plugin.exchange import Exchange
 from hauberk_core.plugin.filters import AsyncFilter, Backend, SyncFilter
 from hauberk_core.plugin.part import TIMED_CALLS, IsolatedGuard, IsolatedPicker, Part, WatchingObserver
 from hauberk_core.plugin.reply import Reply
+from hauberk_core.plugin.wish import Wish
 from hauberk_core.route.compiled import CompiledTable
 
 FAILED: Final = Reply(503)
@@ -42,8 +43,8 @@ class Step:
         """The method, where it is an asynchronous filter's."""
         self._call: Final = call
 
-    def on_head(self, exchange: Exchange) -> Reply | None:
-        """Call a synchronous method on a head. Returns: its answer, or FAILED."""
+    def on_head(self, exchange: Exchange) -> Reply | Wish | None:
+        """Call a synchronous method on a head. Returns: its answer or wish, or FAILED."""
         part = self.part
         call = self._call
         assert call is not None
@@ -61,8 +62,11 @@ class Step:
             return None
         return self.check_answer(answer)
 
-    def on_chunk(self, exchange: Exchange, chunk: bytes, last: bool) -> bytes | None:
-        """Call a synchronous method on octets of a body. Returns: what goes on; None if it failed and is to refuse then."""
+    def on_chunk(self, exchange: Exchange, chunk: bytes, last: bool) -> bytes | Reply | None:
+        """Call a synchronous method on octets of a body.
+
+        Returns: what goes on, or an answer; None if it failed and is to refuse then.
+        """
         part = self.part
         call = self._call
         assert call is not None
@@ -78,18 +82,21 @@ class Step:
             return self.chunk_failed(error, chunk)
         return self.check_chunk(result, chunk)
 
-    def check_answer(self, answer: object) -> Reply | None:
+    def check_answer(self, answer: object) -> Reply | Wish | None:
         """What a method on a head returned."""
-        if answer is None:
-            return None
+        if answer is None or isinstance(answer, Wish):
+            return answer
         if isinstance(answer, Reply):
             self.part.meter.answered()
             return answer
-        return self.failed(TypeError(self.method + " returned neither a Reply nor None"))
+        return self.failed(TypeError(self.method + " returned neither a Reply nor a Wish nor None"))
 
-    def check_chunk(self, result: object, chunk: bytes) -> bytes | None:
+    def check_chunk(self, result: object, chunk: bytes) -> bytes | Reply | None:
         """What a method on octets returned for `chunk`."""
         if isinstance(result, bytes):
+            return result
+        if isinstance(result, Reply) and self.method == "request_body":
+            self.part.meter.answered()
             return result
         return self.chunk_failed(TypeError(self.method + " returned no bytes"), chunk)
 

@@ -31,6 +31,7 @@ from hauberk_core.plugin.identity import Identity
 from hauberk_core.plugin.installed import DATA
 from hauberk_core.plugin.reply import Reply
 from hauberk_core.plugin.services import Counter, Histogram, HttpAnswer, HttpClient, HttpFailed, PluginLog, Services
+from hauberk_core.plugin.wish import LEAVE_BODY, Pause, Whole, Wish
 from hauberk_core.upstream.endpoint import UpstreamEndpoint as Endpoint
 from hauberk_core.upstream.guard import Description, Guard, Outcome, Permit, Refusal, Subject
 
@@ -88,6 +89,7 @@ class DataHooks:
 __all__ = [
     "API",
     "GROUP",
+    "LEAVE_BODY",
     "AsyncFilter",
     "Backend",
     "Counter",
@@ -105,6 +107,7 @@ __all__ = [
     "Identity",
     "Observer",
     "Outcome",
+    "Pause",
     "Permit",
     "Picker",
     "PluginLog",
@@ -121,6 +124,8 @@ __all__ = [
     "Subject",
     "SyncFilter",
     "TransportConfig",
+    "Whole",
+    "Wish",
     "hookimpl",
     "hookspec",
 ]

@@ -108,6 +108,16 @@ class Exchange:
         """Notes of plugins about this exchange, from one step to the next and for observers; see `Record.attributes`."""
         return self.record.noted()
 
+    def add_flag(self, flag: str) -> None:
+        """Let log and metrics show one of Envoy's response flags, `DI` for example, beside that of the exchange's end.
+
+        Raises: ValueError for what is no flag: one to four capital letters.
+        """
+        if not (1 <= len(flag) <= 4 and flag.isascii() and flag.isalpha() and flag.isupper()):
+            raise ValueError("a response flag is one to four capital letters, not " + repr(flag[:16]))
+        record = self.record
+        record.flags = record.flags + "," + flag if record.flags else flag
+
     def answered_with(self, response: Response, endpoint: Endpoint) -> None:
         """The proxy's side: from now on there is this response, of this endpoint."""
         self.endpoint = endpoint

@@ -13,6 +13,7 @@ from hauberk_core.model.reason import Reason
 from hauberk_core.observe.record import Record
 from hauberk_core.plugin.exchange import Exchange
 from hauberk_core.plugin.reply import Reply
+from hauberk_core.plugin.wish import Wish
 from hauberk_core.upstream.cluster import UpstreamCluster
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 
@@ -21,23 +22,23 @@ from hauberk_core.upstream.endpoint import UpstreamEndpoint
 class SyncFilter:
     """Looks at requests and responses as they pass, in the loop."""
 
-    def request(self, exchange: Exchange) -> Reply | None:
-        """A request's head. Headers are changed in place; a Reply ends the exchange here."""
+    def request(self, exchange: Exchange) -> Reply | Wish | None:
+        """A request's head. Headers are changed in place; a Reply ends the exchange here, a Wish has it wait."""
         raise NotImplementedError
 
-    def request_body(self, exchange: Exchange, chunk: bytes, last: bool) -> bytes:
-        """Octets of the request's body. Returns what goes on in their place.
+    def request_body(self, exchange: Exchange, chunk: bytes, last: bool) -> bytes | Reply:
+        """Octets of the request's body. Returns what goes on in their place, or a Reply, which ends the exchange here.
 
         Called for each chunk as it comes, and once more with `b""` and `last` at the end; never for a request without a body.
         """
         raise NotImplementedError
 
-    def response(self, exchange: Exchange) -> Reply | None:
-        """The head of the endpoint's final response. A Reply takes its place."""
+    def response(self, exchange: Exchange) -> Reply | Wish | None:
+        """The head of the endpoint's final response. A Reply takes its place, a Wish has it wait."""
         raise NotImplementedError
 
     def response_body(self, exchange: Exchange, chunk: bytes, last: bool) -> bytes:
-        """Octets of the response's body, as `request_body`."""
+        """Octets of the response's body, as `request_body`, without a Reply: the response has begun."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -52,15 +53,15 @@ class AsyncFilter:
     configured timeout has failed. Cancellation: when the client goes; let it pass.
     """
 
-    async def request(self, exchange: Exchange) -> Reply | None:
+    async def request(self, exchange: Exchange) -> Reply | Wish | None:
         """As `SyncFilter.request`."""
         raise NotImplementedError
 
-    async def request_body(self, exchange: Exchange, chunk: bytes, last: bool) -> bytes:
+    async def request_body(self, exchange: Exchange, chunk: bytes, last: bool) -> bytes | Reply:
         """As `SyncFilter.request_body`."""
         raise NotImplementedError
 
-    async def response(self, exchange: Exchange) -> Reply | None:
+    async def response(self, exchange: Exchange) -> Reply | Wish | None:
         """As `SyncFilter.response`."""
         raise NotImplementedError
 

@@ -18,6 +18,7 @@ from hauberk_core.observe.request_id import RequestIds
 from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.plugin.waiting import Waiting
 from hauberk_core.proxy.edge import EdgeRules
+from hauberk_core.proxy.holding import HoldingRoom
 from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.dice import Dice
@@ -141,6 +142,7 @@ class ChainOwner:
         self.request_ids: Final = request_ids
         self.waiting: Final = waiting
         """Where asynchronous filters run."""
+        self.room: Final = HoldingRoom()
 
     def target(self, cluster: str) -> Target | None:
         """The cluster of this name, if there is one now."""

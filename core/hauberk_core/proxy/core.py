@@ -157,13 +157,11 @@ class ProxyCore(ChainOwner):
 
     def report(self, record: Record, meters: ClusterMeters) -> None:
         reason = record.reason
-        flags = "-"
         if reason is not None:
-            flags = reason.flag
             self.meters.local_answer(reason)
         meters.finished(
             record.status,
-            flags,
+            record.response_flags(),
             record.peer_identity,
             record.upstream_identity,
             record.bytes_received,

@@ -13,15 +13,17 @@ from hauberk_core.http.events import CHUNKED, COUNTED, NO_BODY, Request, Respons
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.decision import Decision
 from hauberk_core.model.reason import Reason
+from hauberk_core.net.loop import Loop
 from hauberk_core.observe.record import Record
 from hauberk_core.plugin.chain import FAILED, ChainFilters, Filters, Step
 from hauberk_core.plugin.exchange import Exchange as ExchangeView
 from hauberk_core.plugin.reply import Reply
-from hauberk_core.plugin.waiting import AsyncCall, CallOwner
 from hauberk_core.proxy.chain import Chain
 from hauberk_core.proxy.client import Client
 from hauberk_core.proxy.exchange import SWITCHING_PROTOCOLS, Exchange
 from hauberk_core.proxy.fallback import Fallback
+from hauberk_core.proxy.holding import HoldingRoom
+from hauberk_core.proxy.way import RequestWay, ResponseWay
 from hauberk_core.route.compiled import CompiledMatch, CompiledTable, CompiledVirtualHost
 from hauberk_core.route.decide import decide
 from hauberk_core.route.recorder import Recorder
@@ -41,6 +43,7 @@ class FilteredExchange(Exchange):
         "_response",
         "_response_way",
         "_view",
+        "loop",
     )
 
     def __init__(
@@ -52,8 +55,10 @@ class FilteredExchange(Exchange):
         chain: Chain,
         filters: ChainFilters,
         peer_identity: str,
+        loop: Loop,
     ) -> None:
         super().__init__(client, request, record, started)
+        self.loop: Final = loop
         self._chain: Final = chain
         self._chain_filters: ChainFilters | None = filters
         self._filters: Filters = filters.before
@@ -63,8 +68,8 @@ class FilteredExchange(Exchange):
         self._match: CompiledMatch | None = None
         """The one that took the request, where the route's pickers fall back."""
         self._response: Response | None = None
-        self._request_way: _RequestWay | None = None
-        self._response_way: _ResponseWay | None = None
+        self._request_way: RequestWay | None = None
+        self._response_way: ResponseWay | None = None
         filters.hold()
 
     # The request's way.
@@ -73,21 +78,33 @@ class FilteredExchange(Exchange):
         """Begin: the head has come."""
         filters = self._filters
         if filters.is_simple:
-            if self._pass_at_once(filters.request):
+            if self._pass_at_once(filters.request, True):
                 self._route()
             return
-        way = _RequestWay(self)
+        way = RequestWay(self)
         self._request_way = way
         way.pass_head(filters.request, 0)
 
-    def _pass_at_once(self, steps: tuple[Step, ...]) -> bool:
-        """Send a head through synchronous steps. Returns whether it passed."""
+    def _pass_at_once(self, steps: tuple[Step, ...], is_request: bool) -> bool:
+        """Send a head through synchronous steps. Returns whether it passed; else it is answered, or goes on by itself."""
         view = self._view
-        for step in steps:
-            reply = step.on_head(view)
-            if reply is not None:
-                self.replied(step, reply)
-                return False
+        for index in range(len(steps)):
+            answer = steps[index].on_head(view)
+            if answer is None:
+                continue
+            if isinstance(answer, Reply):
+                self.replied(steps[index], answer)
+            elif is_request:
+                request_way = RequestWay(self)
+                self._request_way = request_way
+                if request_way.grant(steps, index + 1, answer):
+                    request_way.pass_head(steps, index + 1)
+            else:
+                response_way = ResponseWay(self)
+                self._response_way = response_way
+                if response_way.grant(steps, index + 1, answer):
+                    response_way.pass_head(steps, index + 1)
+            return False
         return True
 
     def request_passed(self) -> None:
@@ -96,11 +113,11 @@ class FilteredExchange(Exchange):
             self._route()
             return
         request = self.request
-        if self._filters.request_body and request.framing == COUNTED:
-            # Nobody knows how long it will be once plugins have had it.
-            request.framing = CHUNKED
         way = self._request_way
         if way is not None:
+            if way.settle_body() and request.framing == COUNTED:
+                # Nobody knows how long it will be once plugins have had it.
+                request.framing = CHUNKED
             way.closed = False
         self.preferred = self._view.preferred
         if self._match is not None:
@@ -135,12 +152,12 @@ class FilteredExchange(Exchange):
         chain_filters.release()
         way = self._request_way
         if way is None and not filters.is_simple:
-            way = _RequestWay(self)
+            way = RequestWay(self)
             self._request_way = way
         steps = () if filters is before else filters.request
         if way is not None:
             way.pass_head(steps, 0)
-        elif self._pass_at_once(steps):
+        elif self._pass_at_once(steps, True):
             self.request_passed()
 
     def request_data(self, data: bytes) -> None:
@@ -163,7 +180,7 @@ class FilteredExchange(Exchange):
         way = self._request_way
         if way is None or not way.is_stopped():
             super().flush_request()
-        elif way.kept and not self.over:
+        elif way.kept and not way.is_collecting() and not self.over:
             self._client.pause_request()
 
     def resume_request_way(self) -> None:
@@ -220,12 +237,12 @@ class FilteredExchange(Exchange):
         if (status == 503 or self.extras is not None) and self.tries_again(call, response):
             return
         self._view.answered_with(response, call.endpoint)
+        self._response = response
         if filters.is_simple:
-            if self._pass_at_once(filters.response):
+            if self._pass_at_once(filters.response, False):
                 super().response(response)
             return
-        self._response = response
-        way = _ResponseWay(self)
+        way = ResponseWay(self)
         self._response_way = way
         way.pass_head(filters.response, 0)
 
@@ -233,10 +250,10 @@ class FilteredExchange(Exchange):
         """The head has passed."""
         response = self._response
         assert response is not None
-        if self._filters.response_body and response.framing == COUNTED:
-            response.framing = CHUNKED
         way = self._response_way
         assert way is not None
+        if way.settle_body() and response.framing == COUNTED:
+            response.framing = CHUNKED
         way.closed = False
         super().response(response)
         way.go_on()
@@ -259,7 +276,7 @@ class FilteredExchange(Exchange):
         way = self._response_way
         if way is None or not way.is_stopped():
             super().response_batch_end()
-        elif self._call is not None:
+        elif self._call is not None and not way.is_collecting():
             self._call.pause_reading()
 
     def resume_response_way(self) -> None:
@@ -322,10 +339,36 @@ class FilteredExchange(Exchange):
         """Whether the request announced a body."""
         return self.request.framing != NO_BODY
 
+    def room(self) -> HoldingRoom:
+        """Where what is held for filters' wishes is counted."""
+        return self._chain.owner.room
+
+    def request_wanted(self) -> None:
+        """The whole request is waited for: so that its client may not wait for a word on the head first."""
+        request = self.request
+        if request.expects_continue:
+            request.expects_continue = False
+            request.headers.remove("expect")
+            self._client.forward_interim(self, Response(100, "Continue", request.version, Headers()))
+
+    def response_length(self) -> int:
+        """Octets of the response's body; -1: its head did not say."""
+        response = self._response
+        return response.length if response is not None and response.framing == COUNTED else -1
+
+    def response_collected(self, size: int) -> None:
+        """Its body is complete, and has so many octets."""
+        response = self._response
+        assert response is not None
+        response.framing = COUNTED
+        response.length = size
+
     def has_response_body(self) -> bool:
         """Whether the response's head announced a body."""
         response = self._response
-        return response is not None and response.framing != NO_BODY and self.request.method != "HEAD"
+        if response is None or response.status == SWITCHING_PROTOCOLS:
+            return False
+        return response.framing != NO_BODY and self.request.method != "HEAD"
 
     def replied(self, step: Step, reply: Reply) -> None:
         """A filter answered, or failed and is to refuse."""
@@ -336,6 +379,13 @@ class FilteredExchange(Exchange):
             return
         self._let_go(False)
         self._client.answer_reply(self, reply, step.part.plugin)
+
+    def body_replied(self, step: Step, reply: Reply) -> None:
+        """A filter answered when the request's body was under way."""
+        if self.response_started:
+            self.time_out(reply.reason, "plugin " + step.part.plugin + ": " + step.method)
+        else:
+            self.replied(step, reply)
 
     def step_failed(self, step: Step) -> None:
         """A filter failed and is to refuse: answer so, or where the response has begun make sure that the client notices."""
@@ -386,232 +436,3 @@ class _Winner(Recorder):
         decision: Decision,
     ) -> None:
         self.match = winner
-
-
-class _Way(CallOwner):
-    """One direction of an exchange: the step it waits for, and what is kept behind it."""
-
-    def __init__(self, exchange: FilteredExchange) -> None:
-        self.closed = True
-        """The head has not passed yet."""
-        self.kept: list[bytes] = []
-        """Octets that came behind what waits. Bounded: their source is paused, so one read at most is here."""
-        self._exchange: Final = exchange
-        self._end_kept = False
-        self._trailers: Headers | None = None
-        self._call: AsyncCall | None = None
-        self._held: Filters | None = None
-        self._steps: tuple[Step, ...] = ()
-        self._index = 0
-        self._on_head = True
-        self._received = 0
-        self._chunk = b""
-        self._last = False
-        self._stopped = False
-
-    # What the two directions do differently.
-
-    def head_passed(self) -> None:
-        raise NotImplementedError
-
-    def body_steps(self) -> tuple[Step, ...]:
-        raise NotImplementedError
-
-    def forward(self, received: int, data: bytes) -> None:
-        raise NotImplementedError
-
-    def forward_end(self, trailers: Headers | None) -> None:
-        raise NotImplementedError
-
-    def resume_source(self) -> None:
-        raise NotImplementedError
-
-    # What they do alike.
-
-    def is_stopped(self) -> bool:
-        """Whether what comes now must be kept."""
-        return self.closed or self._call is not None
-
-    def stop(self) -> None:
-        """Nothing passes any more; a step under way is cancelled."""
-        self._stopped = True
-        self.kept = []
-        self._end_kept = False
-        call = self._call
-        if call is not None:
-            self._call = None
-            call.cancel()
-
-    def add(self, data: bytes) -> None:
-        """Octets of the body."""
-        if self._stopped:
-            return
-        if self.is_stopped():
-            self.kept.append(data)
-        else:
-            self._pass_chunk(data, False)
-
-    def add_end(self, trailers: Headers | None) -> None:
-        """The end of the message."""
-        if self._stopped:
-            return
-        self._trailers = trailers
-        if self.is_stopped():
-            self._end_kept = True
-        else:
-            self._pass_chunk(b"", True)
-
-    def go_on(self) -> None:
-        """What was kept may pass."""
-        while not self._stopped and not self.is_stopped():
-            if self.kept:
-                self._pass_chunk(self.kept.pop(0), False)
-            elif self._end_kept:
-                self._end_kept = False
-                self._pass_chunk(b"", True)
-            else:
-                return
-
-    def pass_head(self, steps: tuple[Step, ...], index: int) -> None:
-        """Send the head through `steps` from `index` on."""
-        exchange = self._exchange
-        view = exchange.view()
-        while index < len(steps):
-            step = steps[index]
-            index += 1
-            if step.wait_call is not None:
-                if self._wait(steps, index, True, 0, b"", False):
-                    return
-                reply = step.failed(OverflowError("too many calls of asynchronous filters are under way"))
-            else:
-                reply = step.on_head(view)
-            if reply is not None:
-                exchange.replied(step, reply)
-                return
-        self.head_passed()
-
-    def _pass_chunk(self, chunk: bytes, last: bool) -> None:
-        steps = self.body_steps()
-        if steps:
-            self._walk_chunk(steps, 0, len(chunk), chunk, last)
-        else:
-            self._chunk_passed(len(chunk), chunk, last)
-
-    def _walk_chunk(self, steps: tuple[Step, ...], index: int, received: int, chunk: bytes, last: bool) -> None:
-        exchange = self._exchange
-        view = exchange.view()
-        while index < len(steps):
-            step = steps[index]
-            index += 1
-            result: bytes | None
-            if step.wait_call is not None:
-                if self._wait(steps, index, False, received, chunk, last):
-                    return
-                result = step.chunk_failed(OverflowError("too many calls of asynchronous filters are under way"), chunk)
-            else:
-                result = step.on_chunk(view, chunk, last)
-            if result is None:
-                self.stop()
-                exchange.step_failed(step)
-                return
-            chunk = result
-        self._chunk_passed(received, chunk, last)
-
-    def _chunk_passed(self, received: int, chunk: bytes, last: bool) -> None:
-        self.forward(received, chunk)
-        if last and not self._stopped:
-            self.forward_end(self._trailers)
-
-    def _wait(self, steps: tuple[Step, ...], index: int, on_head: bool, received: int, chunk: bytes, last: bool) -> bool:
-        """Begin the step before `index`. Returns whether it is under way."""
-        exchange = self._exchange
-        step = steps[index - 1]
-        method = step.wait_call
-        assert method is not None
-        call = AsyncCall(self, method, step.seconds, exchange.view(), on_head, chunk, last)
-        try:
-            exchange.chain().owner.waiting.start(call)
-        except OverflowError:
-            return False
-        self._steps = steps
-        self._index = index
-        self._on_head = on_head
-        self._received = received
-        self._chunk = chunk
-        self._last = last
-        self._call = call
-        # A task may outlive its exchange by the time that its cancellation takes.
-        call.filters = exchange.filters()
-        call.filters.hold()
-        return True
-
-    def call_over(self, call: AsyncCall, result: object, error: Exception | None) -> None:
-        if self._call is not call:
-            return
-        self._call = None
-        try:
-            self._went_on(result, error)
-        except Exception as fault:
-            self._exchange.give_up(fault)
-
-    def call_gone(self, call: AsyncCall) -> None:
-        filters = call.filters
-        if filters is not None:
-            call.filters = None
-            filters.release()
-
-    def _went_on(self, result: object, error: Exception | None) -> None:
-        exchange = self._exchange
-        steps = self._steps
-        index = self._index
-        step = steps[index - 1]
-        if self._on_head:
-            reply = step.check_answer(result) if error is None else step.failed(error)
-            if reply is not None:
-                exchange.replied(step, reply)
-                return
-            self.pass_head(steps, index)
-        else:
-            chunk = step.check_chunk(result, self._chunk) if error is None else step.chunk_failed(error, self._chunk)
-            if chunk is None:
-                self.stop()
-                exchange.step_failed(step)
-                return
-            self._walk_chunk(steps, index, self._received, chunk, self._last)
-            self.go_on()
-        if not self._stopped and not self.is_stopped() and not exchange.over:
-            self.resume_source()
-
-
-class _RequestWay(_Way):
-    def head_passed(self) -> None:
-        self._exchange.request_passed()
-
-    def body_steps(self) -> tuple[Step, ...]:
-        return self._exchange.filters().request_body if self._exchange.has_request_body() else ()
-
-    def forward(self, received: int, data: bytes) -> None:
-        self._exchange.forward_request_data(received, data)
-
-    def forward_end(self, trailers: Headers | None) -> None:
-        self._exchange.forward_request_end(trailers)
-
-    def resume_source(self) -> None:
-        self._exchange.resume_request_way()
-
-
-class _ResponseWay(_Way):
-    def head_passed(self) -> None:
-        self._exchange.response_passed()
-
-    def body_steps(self) -> tuple[Step, ...]:
-        return self._exchange.filters().response_body if self._exchange.has_response_body() else ()
-
-    def forward(self, received: int, data: bytes) -> None:
-        self._exchange.forward_response_data(data)
-
-    def forward_end(self, trailers: Headers | None) -> None:
-        self._exchange.forward_response_end(trailers)
-
-    def resume_source(self) -> None:
-        self._exchange.resume_response_way()

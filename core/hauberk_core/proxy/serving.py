@@ -63,7 +63,7 @@ class ServingClient(Client):
             request.path = chain.paths.of(request.path)
         if chain.filters is not None:
             peer_identity = connection.stream.peer_identity()
-            filtered = FilteredExchange(self, request, record, now, chain, chain.filters, peer_identity)
+            filtered = FilteredExchange(self, request, record, now, chain, chain.filters, peer_identity, connection.loop)
             self.began(filtered)
             self._fill(record, request)
             if chain.edge is not None:
@@ -158,12 +158,12 @@ class ServingClient(Client):
             exchange.client_gone(Reason.CLIENT_GONE, Reason.CLIENT_GONE.meaning)
             return
         record = exchange.record
-        record.reason = Reason.PLUGIN_ANSWERED
+        record.reason = reply.reason
         record.details = plugin
         headers = Headers()
         for name, value in reply.headers:
             headers.add(name, value)
-        headers.set("hauberk-reason", Reason.PLUGIN_ANSWERED.code)
+        headers.set("hauberk-reason", reply.reason.code)
         self._send(exchange, reply.status, headers, reply.body)
 
     def _answer_preflight(self, exchange: Exchange, cors: Cors) -> None:

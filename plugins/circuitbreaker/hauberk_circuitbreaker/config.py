@@ -6,6 +6,7 @@ import msgspec
 
 from hauberk_circuitbreaker.rules import OutlierRules, Rules
 from hauberk_core.model.duration import Duration
+from hauberk_core.model.plugin import read_config
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
@@ -49,7 +50,7 @@ class BreakerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 def read_rules(config: dict[str, object]) -> Rules:
     """Check a configuration. Raises: msgspec.ValidationError (a ValueError) that names the wrong member; ValueError."""
-    read = msgspec.convert(config, BreakerConfig, dec_hook=_read_duration)
+    read = read_config(config, BreakerConfig)
     outliers: OutlierRules | None = None
     if read.outliers is not None:
         told = read.outliers
@@ -78,9 +79,3 @@ def _limit(value: int | None) -> int:
 
 def _nanoseconds(seconds: float) -> int:
     return int(seconds * _NANOSECONDS)
-
-
-def _read_duration(kind: type, value: object) -> object:
-    if kind is Duration and isinstance(value, str):
-        return Duration.parse(value)
-    raise ValueError("write a duration, for example 30s")

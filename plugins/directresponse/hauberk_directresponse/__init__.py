@@ -1,0 +1,1 @@
+"""Answers that the configuration holds: no endpoint is asked."""
