@@ -84,6 +84,7 @@ class StubProxy:
                 guards=step.guards,
                 server_securities={},
                 client_securities={},
+                datagram_listeners={},
             )
         )
         pool.keep(step)

@@ -152,6 +152,7 @@ class Proxy:
                 guards={},
                 server_securities=securities,
                 client_securities={},
+                datagram_listeners={},
             )
         )
 

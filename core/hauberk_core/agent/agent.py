@@ -28,7 +28,7 @@ from hauberk_core.agent.options import AgentOptions, Companion
 from hauberk_core.agent.pages import make_pages
 from hauberk_core.agent.process import UpdateRefused
 from hauberk_core.agent.secrets import NO_SECRETS, read_secrets, secret_files
-from hauberk_core.agent.sockets import BindError, ListenerSockets
+from hauberk_core.agent.sockets import BindError, ListenerSockets, places
 from hauberk_core.agent.source import Source, SourceFailed
 from hauberk_core.agent.state import AgentState, Check
 from hauberk_core.agent.supervisor import StartFailed, Supervisor
@@ -413,7 +413,7 @@ class Agent:
             secrets = await trio.to_thread.run_sync(read) if files else read()
             if before is not None and before.snapshot == snapshot and before.secrets.resources == secrets.resources:
                 return
-            addresses = {name: listener.address for name, listener in snapshot.listeners.items()}
+            addresses = places(snapshot.listeners)
             if self._sockets.has(addresses):
                 change = self._sockets.prepare(addresses)
             else:

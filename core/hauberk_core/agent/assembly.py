@@ -10,15 +10,20 @@ import msgspec
 from hauberk_core.agent.wire import ACCESS_LOG, CERTIFICATE, CLUSTER, LISTENER, ROUTE_TABLE, TRUST, CertificatePem, Delta
 from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.codec import decode_resource
+from hauberk_core.model.datagrams import Datagrams
 from hauberk_core.model.listener import Listener
 from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import AccessLog
 from hauberk_core.model.transport import TransportConfig
+from hauberk_core.net.datagram_sockets import SocketDatagrams
+from hauberk_core.net.datagrams import DatagramListening
 from hauberk_core.net.poller import new_poller
+from hauberk_core.net.several_datagrams import SeveralDatagrams
 from hauberk_core.net.several_listening import SeveralListening
 from hauberk_core.net.sockets import SocketListening
 from hauberk_core.net.tls_context import SecureChain, client_context, listener_context
 from hauberk_core.net.transport import Listening, Security
+from hauberk_core.net.watched import Watched
 from hauberk_core.plugin.errors import PluginMissing
 from hauberk_core.plugin.identity import Identity
 from hauberk_core.plugin.pool import PluginPool, PluginStep
@@ -44,7 +49,7 @@ class State:
 
     def __init__(self) -> None:
         self.listeners: dict[str, Listener] = {}
-        self.sockets: dict[str, Listening] = {}
+        self.sockets: dict[str, Listening | DatagramListening] = {}
         self.route_tables: dict[str, tuple[RouteTable, CompiledTable]] = {}
         self.clusters: dict[str, Cluster] = {}
         self.certificates: dict[str, bytes] = {}
@@ -60,9 +65,20 @@ class State:
         bound: dict[str, tuple[Listener, Listening]] = {}
         for name, listener in self.listeners.items():
             sock = self.sockets[name]
+            if not isinstance(sock, Listening):
+                continue
             pair = self._bound.get(name)
             bound[name] = pair if pair is not None and pair[0] is listener and pair[1] is sock else (listener, sock)
         self._bound = bound
+        return bound
+
+    def bound_datagrams(self) -> dict[str, tuple[Datagrams, DatagramListening]]:
+        """Each listener of UDP with its socket."""
+        bound: dict[str, tuple[Datagrams, DatagramListening]] = {}
+        for name, listener in self.listeners.items():
+            sock = self.sockets[name]
+            if listener.datagrams is not None and isinstance(sock, DatagramListening):
+                bound[name] = (listener.datagrams, sock)
         return bound
 
     def copy(self) -> "State":
@@ -86,7 +102,7 @@ class Step:
 
     def __init__(self, state: State) -> None:
         self.state: Final = state
-        self.opened: Final[list[Listening]] = []
+        self.opened: Final[list[Watched]] = []
         self.plugins: PluginStep | None = None
         self.access_log: int = -1
         """A descriptor for the access log's file, or -1 if it stays. Whoever keeps or drops the step closes it."""
@@ -138,21 +154,26 @@ class Assembly:
             os.close(step.access_log)
 
     def _take_descriptors(self, step: Step, delta: Delta, descriptors: list[int]) -> None:
-        fresh: dict[str, list[Listening]] = {}
+        fresh: dict[str, list[socket.socket]] = {}
         for name, descriptor in zip(delta.descriptors, descriptors, strict=True):
             kind, _, rest = name.partition("/")
             if kind == LISTENER:
-                sock = SocketListening(socket.socket(fileno=descriptor))
-                step.opened.append(sock)
-                fresh.setdefault(rest, []).append(sock)
+                fresh.setdefault(rest, []).append(socket.socket(fileno=descriptor))
             else:
                 step.access_log = descriptor
-        for listener, sockets in fresh.items():
-            listening = sockets[0]
-            if len(sockets) > 1:
-                listening = SeveralListening(sockets, new_poller())
-                step.opened[:] = [sock for sock in step.opened if sock not in sockets] + [listening]
-            step.state.sockets[listener] = listening
+        for name, sockets in fresh.items():
+            bound = _listening(sockets)
+            step.opened.append(bound)
+            step.state.sockets[name] = bound
+
+
+def _listening(sockets: list[socket.socket]) -> Listening | DatagramListening:
+    """One or several sockets of one address, as what a proxy accepts or receives from."""
+    if sockets[0].type == socket.SOCK_DGRAM:
+        datagrams: list[DatagramListening] = [SocketDatagrams(sock) for sock in sockets]
+        return datagrams[0] if len(datagrams) == 1 else SeveralDatagrams(datagrams, new_poller())
+    listenings: list[Listening] = [SocketListening(sock) for sock in sockets]
+    return listenings[0] if len(listenings) == 1 else SeveralListening(listenings, new_poller())
 
 
 def _remove(state: State, name: str) -> None:
@@ -236,6 +257,7 @@ def _make_update(state: State, version: str, plugins: PluginStep, pool: PluginPo
         guards=plugins.guards,
         server_securities=server_securities,
         client_securities=client_securities,
+        datagram_listeners=state.bound_datagrams(),
     )
 
 

@@ -1,7 +1,9 @@
 """The listening sockets: one for each worker and listener, bound by the agent, which keeps a duplicate of every one.
 
-A socket lives as long as anybody holds it. So connections that wait in the queue of a worker that was killed are served by its
-replacement, which is given the same socket.
+A socket lives as long as anybody holds it. So connections, and datagrams, that wait in the queue of a worker that was killed are
+served by its replacement, which is given the same socket.
+
+TCP and UDP have ports of their own each: an address of UDP is written `udp/host:port`, as Caddy does.
 
 SO_REUSEPORT lets the workers share a port, and would let any other process of the same user share it too, silently: two proxies
 started by mistake would each get half of the connections. So the first socket is bound *without* it, which fails while anybody
@@ -13,18 +15,45 @@ import errno
 import os
 import socket
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from hauberk_core.agent.handover.inherited import Inherited
 from hauberk_core.agent.handover.names import LISTENER
 from hauberk_core.model.address import Address, parse_address
+from hauberk_core.model.listener import Listener
 
 # Connections that wait while a worker is replaced (some 300 ms) at 10,000 new ones a second. The kernel's somaxconn may lower it.
 BACKLOG: Final = 4096
+UDP_PREFIX: Final = "udp/"
+# For datagrams that come while a worker is replaced or busy; the kernel's rmem_max may lower it. Envoy's own is the kernel's
+# default, a fifth of this, which some hundred datagrams fill.
+_RECEIVE_BYTES: Final = 1 << 20
 
 
 class BindError(Exception):
     """An address cannot be listened on; the message says whose it is, why, and what to do."""
+
+
+class Place(NamedTuple):
+    """An address to listen on."""
+
+    address: Address
+    kind: socket.SocketKind
+    """SOCK_STREAM, or SOCK_DGRAM: UDP."""
+
+
+def parse_place(text: str) -> Place:
+    """Read `host:port`, or `udp/host:port`. Raises: ValueError, as `parse_address`."""
+    rest = text.removeprefix(UDP_PREFIX)
+    return Place(parse_address(rest), socket.SOCK_STREAM if rest == text else socket.SOCK_DGRAM)
+
+
+def places(listeners: Mapping[str, Listener]) -> dict[str, str]:
+    """Where listeners listen, by name, in the form that `parse_place` reads."""
+    return {
+        name: listener.address if listener.datagrams is None else UDP_PREFIX + listener.address
+        for name, listener in listeners.items()
+    }
 
 
 class BoundListener:
@@ -32,14 +61,14 @@ class BoundListener:
 
     def __init__(self, sockets: list[socket.socket], workers: int) -> None:
         self.sockets: Final = sockets
-        """One for each worker, listening, not blocking; more of them if there were more workers once."""
+        """One for each worker, listening or (UDP) bound, not blocking; more of them if there were more workers once."""
         self._workers: Final = workers
         name = sockets[0].getsockname()
         self.address: Final = Address(name[0], name[1])
         """Where it listens, with the port that was chosen for port 0."""
 
     def of_worker(self, index: int) -> list[socket.socket]:
-        """Those that one worker accepts from. None is left out: a socket whose queue nobody empties loses connections."""
+        """Those that one worker accepts from. None is left out: what waits at a socket that nobody looks at is lost."""
         return self.sockets[index :: self._workers]
 
     def close(self) -> None:
@@ -73,7 +102,7 @@ class ListenerSockets:
         return all(text in self._by_key or f"{name} {text}" in self._by_key for name, text in addresses.items())
 
     def prepare(self, addresses: Mapping[str, str]) -> "SocketChange":
-        """Bind what is missing for these listeners, by name, with their addresses as configured.
+        """Bind what is missing for these listeners, by name, with their addresses as `places` writes them.
 
         An address that is bound already keeps its sockets, whatever its listener is called.
 
@@ -90,21 +119,25 @@ class ListenerSockets:
 
     def _add(self, change: "SocketChange", name: str, text: str) -> None:
         try:
-            address = parse_address(text)
+            place = parse_place(text)
         except ValueError as error:
             raise BindError(f"listener {name}: {error}") from error
+        address = place.address
         # Port 0 means a port of one's own, so there the name belongs to the key.
         key = text if address.port else f"{name} {text}"
         if key in change.by_key:
             raise BindError(f"listener {name}: {text} belongs to another listener already; give each an address of its own")
         bound = self._by_key.get(key)
         if bound is None:
-            bound = self._waiting.pop(key, None) or _adopt(key, address, self._workers, self._inherited)
+            bound = self._waiting.pop(key, None) or _adopt(key, place, self._workers, self._inherited)
             if bound is not None:
                 change.adopted[key] = bound
         if bound is None:
-            ours = any(held.address.port == address.port for held in [*self._by_key.values(), *change.opened])
-            bound = _bind(name, text, address, self._workers, ours)
+            ours = any(
+                held.address.port == address.port and held.sockets[0].type == place.kind
+                for held in [*self._by_key.values(), *change.opened]
+            )
+            bound = _bind(name, text, place, self._workers, ours)
             change.opened.append(bound)
         change.by_key[key] = bound
         change.by_name[name] = bound
@@ -160,16 +193,16 @@ def bind_one(name: str, text: str, kind: str = LISTENER, inherited: Inherited | 
     Args: kind - of the inherited one. Raises: BindError.
     """
     try:
-        address = parse_address(text)
+        place = Place(parse_address(text), socket.SOCK_STREAM)
     except ValueError as error:
         raise BindError(f"listener {name}: {error}") from error
-    adopted = None if inherited is None else _adopt(text, address, 1, inherited, kind)
-    return adopted or _bind(name, text, address, 1, False)
+    adopted = None if inherited is None else _adopt(text, place, 1, inherited, kind)
+    return adopted or _bind(name, text, place, 1, False)
 
 
-def _adopt(key: str, address: Address, count: int, inherited: Inherited, kind: str = LISTENER) -> BoundListener | None:
+def _adopt(key: str, place: Place, count: int, inherited: Inherited, kind: str = LISTENER) -> BoundListener | None:
     """At least `count` sockets for `key`, the inherited ones first; None if none was inherited."""
-    sockets = inherited.take(kind, key, address)
+    sockets = inherited.take(kind, key, place.address, place.kind)
     if not sockets:
         return None
     of_before = len(sockets)
@@ -177,9 +210,9 @@ def _adopt(key: str, address: Address, count: int, inherited: Inherited, kind: s
         first = sockets[0]
         try:
             first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            sock = _open(first.family, first.getsockname()[:2], True)
+            sock = _open(first.family, place.kind, first.getsockname()[:2], True)
             sockets.append(sock)
-            sock.listen(BACKLOG)
+            _listen(sock)
         except OSError:
             # A manager that binds sockets for others need not let them be shared by port; the workers then share one socket.
             sockets.append(sockets[len(sockets) % of_before].dup())
@@ -191,13 +224,14 @@ def _close(bound: Iterable[BoundListener]) -> None:
         listener.close()
 
 
-def _bind(name: str, text: str, address: Address, count: int, ours: bool) -> BoundListener:
+def _bind(name: str, text: str, wanted: Place, count: int, ours: bool) -> BoundListener:
     """Bind `count` sockets. `ours`: we hold this port on another address already, so who is there need not be a stranger."""
     sockets: list[socket.socket] = []
+    address, kind = wanted
     try:
         for family, place in _places(name, text, address):
             try:
-                sockets.append(_open_first(family, place, ours))
+                sockets.append(_open_first(family, kind, place, ours))
             except OSError as error:
                 # A kernel without IPv6 still has every IPv4 address.
                 if address.host or error.errno not in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
@@ -205,14 +239,14 @@ def _bind(name: str, text: str, address: Address, count: int, ours: bool) -> Bou
                 continue
             bound = (place[0], sockets[0].getsockname()[1])
             for _ in range(count - 1):
-                sockets.append(_open(family, bound, True))
+                sockets.append(_open(family, kind, bound, True))
             for sock in sockets:
-                sock.listen(BACKLOG)
+                _listen(sock)
             return BoundListener(sockets, count)
         raise BindError(f"listener {name}: this machine has neither IPv6 nor IPv4 addresses to listen on")
     except OSError as error:
         _close_all(sockets)
-        raise BindError(_explain(name, text, address, error)) from error
+        raise BindError(_explain(name, text, wanted, error)) from error
     except BaseException:
         _close_all(sockets)
         raise
@@ -240,19 +274,27 @@ def _places(name: str, text: str, address: Address) -> list[tuple[socket.Address
     return [(family, (str(place[0]), address.port))]
 
 
-def _open_first(family: socket.AddressFamily, place: tuple[str, int], ours: bool) -> socket.socket:
-    sock = _open(family, place, ours)
+def _listen(sock: socket.socket) -> None:
+    if sock.type == socket.SOCK_STREAM:
+        sock.listen(BACKLOG)
+
+
+def _open_first(family: socket.AddressFamily, kind: socket.SocketKind, place: tuple[str, int], ours: bool) -> socket.socket:
+    sock = _open(family, kind, place, ours)
     if not ours:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     return sock
 
 
-def _open(family: socket.AddressFamily, place: tuple[str, int], shared: bool) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+def _open(family: socket.AddressFamily, kind: socket.SocketKind, place: tuple[str, int], shared: bool) -> socket.socket:
+    sock = socket.socket(family, kind)
     try:
         sock.setblocking(False)
-        # Without it a restart would have to wait for the last connections' TIME_WAIT.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == socket.SOCK_STREAM:
+            # Without it a restart would have to wait for the last connections' TIME_WAIT. Of UDP it would share the port.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
         if shared:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
@@ -264,10 +306,12 @@ def _open(family: socket.AddressFamily, place: tuple[str, int], shared: bool) ->
     return sock
 
 
-def _explain(name: str, text: str, address: Address, error: OSError) -> str:
+def _explain(name: str, text: str, place: Place, error: OSError) -> str:
+    address = place.address
     start = f"listener {name}: cannot listen on {text}: "
     if error.errno == errno.EADDRINUSE:
-        show = f"`ss -ltnp 'sport = :{address.port}'` shows it"
+        which = "-lunp" if place.kind == socket.SOCK_DGRAM else "-ltnp"
+        show = f"`ss {which} 'sport = :{address.port}'` shows it"
         return start + f"another process does already; stop it ({show}), or choose another port"
     if error.errno == errno.EACCES:
         return start + "ports below 1024 need the capability CAP_NET_BIND_SERVICE; grant it, or choose a higher port"

@@ -4,6 +4,7 @@ Only re-exports; each concept has a module of its own.
 """
 
 from hauberk_core.model.cluster import Cluster, Endpoint, HashBy, TcpKeepalive, Warmup
+from hauberk_core.model.datagrams import Datagrams
 from hauberk_core.model.decision import Decision
 from hauberk_core.model.duration import Duration
 from hauberk_core.model.listener import FilterChain, HttpLimits, HttpTimeouts, Listener
@@ -29,6 +30,7 @@ __all__ = [
     "AccessLog",
     "Certificate",
     "Cluster",
+    "Datagrams",
     "Decision",
     "Duration",
     "Endpoint",

@@ -11,6 +11,7 @@ from hauberk_core.identity import SpiffeError, parse_uri
 from hauberk_core.model import syntax
 from hauberk_core.model.address import Address, parse_address
 from hauberk_core.model.check_capture import check_destinations, check_edge, check_protocol, check_proxy_protocol, check_reach
+from hauberk_core.model.check_datagrams import check_datagrams
 from hauberk_core.model.check_hashing import check_hashing
 from hauberk_core.model.check_routes import check_plugins, check_route_table
 from hauberk_core.model.cluster import Cluster
@@ -101,19 +102,22 @@ def _check_reference(name: str, known: Iterable[str], what: str, path: Path, mis
 
 
 def _check_listeners(snapshot: Snapshot, mistakes: list[Mistake]) -> None:
-    taken: dict[Address, str] = {}
+    taken: dict[tuple[Address, bool], str] = {}
     for name, listener in snapshot.listeners.items():
         path: Path = ("listeners", name)
         address = _address(listener.address, (*path, "address"), mistakes)
         if address is not None and address.port:
             key = Address("" if address.host in _EVERY_ADDRESS else address.host.lower(), address.port)
-            other = taken.setdefault(key, name)
+            # TCP and UDP have ports of their own each.
+            other = taken.setdefault((key, listener.datagrams is not None), name)
             if other != name:
                 message = f"the listener {quote(other)} already has the address {quote(listener.address)}"
                 mistakes.append(
                     Mistake((*path, "address"), message, "choose another port, or give that one a second filter chain")
                 )
-        if not listener.filter_chains:
+        if listener.datagrams is not None:
+            check_datagrams(listener, listener.datagrams, snapshot.clusters, path, mistakes)
+        elif not listener.filter_chains:
             hint = 'write at least one: [{"route_table": "a-name"}]'
             mistakes.append(Mistake((*path, "filter_chains"), "a listener without a filter chain can serve nobody", hint))
         _check_chains(listener, snapshot, path, mistakes)

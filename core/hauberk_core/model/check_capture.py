@@ -7,6 +7,7 @@ from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.errors import Path, quote
 from hauberk_core.model.listener import FilterChain, Listener
 from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.route import WeightedCluster
 from hauberk_core.model.suggest import suggest
 
 
@@ -80,7 +81,12 @@ def check_protocol(chain: FilterChain, clusters: Collection[str], path: Path, mi
     if chain.protocol == "tls" and chain.transport.security != "plain":
         message = "TLS cannot be ended where it passes as it is"
         mistakes.append(Mistake((*path, "transport"), message, 'remove it, or write "protocol": "tcp"'))
-    for index, backend in enumerate(chain.backends):
+    check_backends(chain.backends, clusters, path, mistakes)
+
+
+def check_backends(backends: Sequence[WeightedCluster], clusters: Collection[str], path: Path, mistakes: list[Mistake]) -> None:
+    """Append what is wrong with where octets or datagrams go that nobody routes. Args: path - of what has the backends."""
+    for index, backend in enumerate(backends):
         if backend.cluster and backend.cluster not in clusters:
             message = f"no cluster is called {quote(backend.cluster)}"
             mistakes.append(Mistake((*path, "backends", index, "cluster"), message, suggest(backend.cluster, list(clusters))))

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from hauberk_core.model.datagrams import Datagrams
 from hauberk_core.model.duration import Duration
 from hauberk_core.model.edge import Edge, PathNormalization
 from hauberk_core.model.plugin import PluginConfig
@@ -82,8 +83,10 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     address: str
     """`host:port`, `[v6]:port` or `:port` (every address of this machine); port 0: any free one."""
-    filter_chains: tuple[FilterChain, ...]
+    filter_chains: tuple[FilterChain, ...] = ()
     """The most specific destination or server name decides which one takes a connection."""
+    datagrams: Datagrams | None = None
+    """Of a listener of UDP, in place of filter chains: what becomes of its datagrams. TCP and UDP each have their own ports."""
     captured: bool = False
     """Rules of the kernel lead connections here, which were going elsewhere. One that was going nowhere else is reset."""
     public_port: Port = 0

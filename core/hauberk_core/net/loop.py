@@ -17,7 +17,7 @@ from mypy_extensions import mypyc_attr
 
 from hauberk_core.net.clock import Clock
 from hauberk_core.net.poller import Poller
-from hauberk_core.net.transport import Listening, Stream
+from hauberk_core.net.watched import Watched
 from hauberk_core.net.wheel import Wheel
 
 
@@ -56,7 +56,7 @@ class Loop:
         self.wheel: Final = Wheel(self.now)
         self._faults: Final = faults
         self._handlers: Final[dict[int, Handler]] = {}
-        self._closing: list[Stream | Listening] = []
+        self._closing: list[Watched] = []
         self._soon: Final[deque[Callable[[], None]]] = deque()
         self._running = False
 
@@ -65,11 +65,11 @@ class Loop:
         self.poller.register(descriptor, interest)
         self._handlers[descriptor] = handler
 
-    def release(self, descriptor: int, stream: Stream | Listening) -> None:
-        """Report nothing more of `descriptor`, and close `stream` when the current batch is over."""
+    def release(self, descriptor: int, watched: Watched) -> None:
+        """Report nothing more of `descriptor`, and close `watched` when the current batch is over."""
         if self._handlers.pop(descriptor, None) is not None:
             self.poller.unregister(descriptor)
-        self._closing.append(stream)
+        self._closing.append(watched)
         if not self._running:
             self._close_released()
 
@@ -151,5 +151,5 @@ class Loop:
     def _close_released(self) -> None:
         closing = self._closing
         self._closing = []
-        for stream in closing:
-            stream.close()
+        for watched in closing:
+            watched.close()

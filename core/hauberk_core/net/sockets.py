@@ -7,6 +7,9 @@ import struct
 import sys
 from typing import Final
 
+from hauberk_core.net.datagram_sockets import connected_datagrams
+from hauberk_core.net.datagrams import DatagramSocket
+from hauberk_core.net.socket_address import format_address
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_WRITE, Listening, Stream, Transport
 
 # Absent on some systems, which then go by their own. macOS has the second under another name.
@@ -210,6 +213,9 @@ class SocketTransport(Transport):
         peer = f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
         return SocketStream(sock, True, peer)
 
+    def open_datagrams(self, host: str, port: int, source: str = "") -> DatagramSocket:
+        return connected_datagrams(host, port, source)
+
 
 def _original_of_4(sock: socket.socket, host: str, port: int) -> tuple[str, int]:
     try:
@@ -232,13 +238,3 @@ def _original_of_6(sock: socket.socket, host: str, port: int) -> tuple[str, int]
 def _set_nodelay(sock: socket.socket) -> None:
     # Heads and small bodies must not wait for an acknowledgement (RFC 896's algorithm); bulk is written in large pieces anyway.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def format_address(address: object) -> str:
-    """`host:port`, with brackets round IPv6, of what the socket module returns."""
-    if isinstance(address, tuple) and len(address) >= 2:
-        host = str(address[0])
-        if host.startswith("::ffff:") and "." in host:
-            host = host[7:]
-        return f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"
-    return "-"

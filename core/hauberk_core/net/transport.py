@@ -1,12 +1,16 @@
 """The second of the loop's three seams: where bytes come from and go to.
 
-A `Transport` makes connections, a `Stream` is one. Nothing here waits: an operation that would is answered with None (or with a
-wish to be told of readiness), and the loop calls again when the poller says so.
+A `Transport` makes connections, a `Stream` is one; what datagrams need stands in `net/datagrams.py`. Nothing here waits: an
+operation that would is answered with None (or with a wish to be told of readiness), and the loop calls again when the poller
+says so.
 """
 
 from typing import Final
 
 from mypy_extensions import mypyc_attr
+
+from hauberk_core.net.datagrams import DatagramSocket
+from hauberk_core.net.watched import Watched
 
 HANDSHAKE_DONE: Final = 0
 HANDSHAKE_WANTS_READ: Final = 1
@@ -14,12 +18,8 @@ HANDSHAKE_WANTS_WRITE: Final = 2
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Stream:
+class Stream(Watched):
     """One connection's two-way stream of octets, in the clear or inside TLS."""
-
-    def fileno(self) -> int:
-        """The descriptor the poller watches."""
-        raise NotImplementedError
 
     def handshake(self) -> int:
         """Go on with what must happen before octets flow: connecting, and TLS.
@@ -84,10 +84,6 @@ class Stream:
     def reset_on_close(self) -> None:
         """Let `close` reset the connection, so that the peer cannot take what it has received for complete."""
 
-    def close(self) -> None:
-        """Release the descriptor. Never raises, never waits; a second call does nothing."""
-        raise NotImplementedError
-
     def alpn(self) -> str:
         """The protocol agreed on inside TLS, or empty."""
         return ""
@@ -133,12 +129,8 @@ class Stream:
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Listening:
+class Listening(Watched):
     """A listening address that connections are accepted from."""
-
-    def fileno(self) -> int:
-        """The descriptor the poller watches."""
-        raise NotImplementedError
 
     def accept(self) -> Stream | None:
         """The next connection, without any TLS, or None if there is none.
@@ -151,14 +143,10 @@ class Listening:
         """The port that clients connect to."""
         raise NotImplementedError
 
-    def close(self) -> None:
-        """Stop listening. Never raises."""
-        raise NotImplementedError
-
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Transport:
-    """Makes streams."""
+    """Makes streams, and sockets for datagrams."""
 
     def connect(self, host: str, port: int, source: str = "") -> Stream:
         """Begin to connect to a numeric address; `Stream.handshake` goes on with it.
@@ -166,6 +154,10 @@ class Transport:
         Args: source - the address of this machine that the connection shall come from, of the same family; empty: any.
         Raises: OSError if it failed at once.
         """
+        raise NotImplementedError
+
+    def open_datagrams(self, host: str, port: int, source: str = "") -> DatagramSocket:
+        """A socket for datagrams to a numeric address and from it. Args: source - as of `connect`. Raises: OSError."""
         raise NotImplementedError
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from hauberk_core.model.reason import Reason
 from hauberk_core.observe.cells import Cells
+from hauberk_core.observe.datagram_meters import DatagramMeters
 from hauberk_core.observe.metrics import (
     CLUSTER,
     DURATION,
@@ -230,7 +231,7 @@ class ClusterMeters:
 class ProxyMeters:
     """Everything one worker counts. Meters are kept by name, so that a new snapshot goes on with the old one's."""
 
-    __slots__ = ("_cells", "_clusters", "_listeners", "_reasons", "_reporter", "_worker", "without_cluster")
+    __slots__ = ("_cells", "_clusters", "_datagrams", "_listeners", "_reasons", "_reporter", "_worker", "without_cluster")
 
     def __init__(self, cells: Cells, reporter: str = SOURCE) -> None:
         """Prepare.
@@ -245,6 +246,7 @@ class ProxyMeters:
         for reason in Reason:
             self._reasons[reason.code] = cells.view(LOCAL_ANSWER, (reason.code,))
         self._listeners: Final[dict[str, ListenerMeters]] = {}
+        self._datagrams: Final[dict[str, DatagramMeters]] = {}
         self._clusters: Final[dict[tuple[str, ...], ClusterMeters]] = {}
         self.without_cluster: Final = self.cluster_meters("", {})
         """For exchanges that were answered before any cluster was chosen."""
@@ -269,6 +271,14 @@ class ProxyMeters:
         if known is None:
             known = ListenerMeters(self._cells.view(LISTENER, (name,)))
             self._listeners[name] = known
+        return known
+
+    def datagram_meters(self, name: str) -> DatagramMeters:
+        """The meters of a listener of UDP."""
+        known = self._datagrams.get(name)
+        if known is None:
+            known = DatagramMeters(self._cells, name)
+            self._datagrams[name] = known
         return known
 
     def local_answer(self, reason: Reason) -> None:

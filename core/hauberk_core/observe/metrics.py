@@ -135,6 +135,42 @@ TCP: Final = MetricGroup(
     ),
 )
 
+# Where the parts of the next group lie.
+SESSIONS_OPENED: Final = 0
+SESSIONS_ACTIVE: Final = 1
+DATAGRAMS_RECEIVED: Final = 2
+DATAGRAM_BYTES_RECEIVED: Final = 3
+DATAGRAMS_SENT: Final = 4
+DATAGRAM_BYTES_SENT: Final = 5
+
+DATAGRAMS: Final = MetricGroup(
+    "datagrams",
+    ("listener",),
+    "",
+    (
+        Metric("hauberk_udp_sessions_total", COUNTER, "UDP sessions that were begun."),
+        Metric("hauberk_udp_sessions_active", GAUGE, "UDP sessions that are not over."),
+        Metric("hauberk_udp_datagrams_received_total", COUNTER, "Datagrams that came from clients."),
+        Metric("hauberk_udp_received_bytes_total", COUNTER, "Octets in these."),
+        Metric("hauberk_udp_datagrams_sent_total", COUNTER, "Datagrams that clients were sent."),
+        Metric("hauberk_udp_sent_bytes_total", COUNTER, "Octets in these."),
+    ),
+)
+
+DROPPED_DATAGRAMS: Final = MetricGroup(
+    "dropped_datagrams",
+    ("listener", "cause"),
+    "",
+    (
+        Metric(
+            "hauberk_udp_datagrams_dropped_total",
+            COUNTER,
+            "Datagrams that went no further: no_backend, no_endpoint, overflow (of sessions), connect_failed, to_endpoint and "
+            "to_client (too long, or no room to send).",
+        ),
+    ),
+)
+
 LISTENER: Final = MetricGroup(
     "listener",
     ("listener",),
@@ -288,6 +324,8 @@ CIRCUIT: Final = MetricGroup(
 GROUPS: Final = (
     HTTP,
     TCP,
+    DATAGRAMS,
+    DROPPED_DATAGRAMS,
     LISTENER,
     CLUSTER,
     LOCAL_ANSWER,

@@ -33,6 +33,7 @@ from hauberk_core.observe.text_line import TextLine
 from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.plugin.waiting import Waiting
 from hauberk_core.proxy.chain import Chain, ChainOwner, Target
+from hauberk_core.proxy.datagrams import DatagramListeners
 from hauberk_core.proxy.listener import ListenerRuntime
 from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.proxy.update import ProxyUpdate
@@ -103,6 +104,7 @@ class ProxyCore(ChainOwner):
         self._closing_listeners: list[ListenerRuntime] = []
         self._clusters: dict[str, ClusterRuntime] = {}
         self._targets: dict[str, Target] = {}
+        self._datagrams: Final = DatagramListeners(loop, transport, self, meters, random)
 
     # Configuration.
 
@@ -111,6 +113,7 @@ class ProxyCore(ChainOwner):
         replaced = self._clusters
         self._apply_clusters(update)
         self._apply_listeners(update)
+        self._datagrams.apply(update.datagram_listeners, not self.draining)
         for name, runtime in replaced.items():
             # Last of all: a client that is refused now may go on with its next request, which must find everything new.
             if self._clusters.get(name) is not runtime:
@@ -127,10 +130,11 @@ class ProxyCore(ChainOwner):
         for listener in self._listeners.values():
             listener.close()
             _drain_connections(listener)
+        self._datagrams.drain()
 
     def active(self) -> int:
-        """Connections of clients that are still open."""
-        count = 0
+        """Connections of clients that are still open, and sessions of datagrams."""
+        count = self._datagrams.sessions()
         for listener in self._all_listeners():
             count += len(listener.connections)
         return count

@@ -4,8 +4,10 @@ import ssl
 from typing import NamedTuple
 
 from hauberk_core.model.cluster import Cluster
+from hauberk_core.model.datagrams import Datagrams
 from hauberk_core.model.listener import Listener
 from hauberk_core.model.snapshot import AccessLog
+from hauberk_core.net.datagrams import DatagramListening
 from hauberk_core.net.transport import Listening, Security
 from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.route.compiled import CompiledTable
@@ -40,3 +42,5 @@ class ProxyUpdate(NamedTuple):
     """For each filter chain that a plugin secures, or that takes clients that prove nothing."""
     client_securities: dict[str, Security]
     """For each cluster that a plugin secures."""
+    datagram_listeners: dict[str, tuple[Datagrams, DatagramListening]]
+    """Listeners of UDP, by name: the configuration, and what datagrams are received from."""

@@ -5,6 +5,7 @@ import errno
 import random
 from typing import Final
 
+from hauberk_core.sim.datagrams import VirtualDatagrams, VirtualDatagramSocket
 from hauberk_core.sim.stream import VirtualListening, VirtualStream
 
 # As much as a pair of kernel buffers holds at least: small enough that bodies of some hundred KiB meet backpressure.
@@ -12,6 +13,8 @@ WINDOW_BYTES: Final = 64 * 1024
 # As in a process: those below are its standard files.
 _FIRST_DESCRIPTOR: Final = 3
 _FIRST_PORT: Final = 32768
+
+_Owner = VirtualStream | VirtualListening | VirtualDatagrams | VirtualDatagramSocket
 
 
 class Fate(enum.Enum):
@@ -34,7 +37,8 @@ class VirtualNetwork:
     def __init__(self, seed: int | None = None, window: int = WINDOW_BYTES) -> None:
         self.window: Final = window
         self.random: Final = None if seed is None else random.Random(seed)  # noqa: S311
-        self._open: Final[dict[int, VirtualStream | VirtualListening]] = {}
+        self._open: Final[dict[int, _Owner]] = {}
+        self._bound: Final[dict[str, VirtualDatagrams | VirtualDatagramSocket]] = {}
         self._listening: Final[dict[str, VirtualListening]] = {}
         self._fates: Final[dict[str, Fate]] = {}
         self._identities: Final[dict[str, str]] = {}
@@ -89,9 +93,38 @@ class VirtualNetwork:
             stream.break_off(errno.ECONNREFUSED)
         return stream
 
-    # For streams, listeners and pollers.
+    def bind(self, address: str) -> VirtualDatagrams:
+        """Receive datagrams at `host:port`. Raises: OSError if somebody does already."""
+        if address in self._bound:
+            raise OSError(errno.EADDRINUSE, f"{address} is in use")
+        bound = VirtualDatagrams(self, address)
+        self._bound[address] = bound
+        return bound
 
-    def add(self, owner: VirtualStream | VirtualListening) -> int:
+    def open_datagrams(self, host: str, address: str) -> VirtualDatagramSocket:
+        """A socket of `host` for datagrams to `address` and from it."""
+        local = f"{host}:{self._next_port}"
+        self._next_port += 1
+        sock = VirtualDatagramSocket(self, local, address)
+        self._bound[local] = sock
+        return sock
+
+    def is_bound(self, address: str) -> bool:
+        """Whether somebody receives datagrams there."""
+        return address in self._bound
+
+    def carry(self, data: bytes, sender: str, address: str) -> bool:
+        """Bring a datagram to whoever receives at `address`. Returns whether it arrived."""
+        receiver = self._bound.get(address)
+        return receiver is not None and receiver.arrive(data, sender)
+
+    # For streams, sockets, listeners and pollers.
+
+    def unbind(self, address: str) -> None:
+        """Nobody receives datagrams there any more."""
+        self._bound.pop(address, None)
+
+    def add(self, owner: _Owner) -> int:
         """The lowest free descriptor, now `owner`'s."""
         descriptor = _FIRST_DESCRIPTOR
         while descriptor in self._open:

@@ -11,13 +11,14 @@ from hauberk_core.http.machine import ClientMachine, ServerMachine
 from hauberk_core.model.listener import HttpLimits, Listener
 from hauberk_core.model.route import RouteTable
 from hauberk_core.model.snapshot import Snapshot
+from hauberk_core.net.datagrams import DatagramListening
 from hauberk_core.net.loop import FaultLog, Loop
 from hauberk_core.net.transport import Listening
 from hauberk_core.observe.access_log import AccessLogWriter
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.line_format import LineFormat
 from hauberk_core.observe.meters import ProxyMeters
-from hauberk_core.observe.metrics import PLUGIN_COUNT
+from hauberk_core.observe.metrics import DATAGRAMS, DROPPED_DATAGRAMS, PLUGIN_COUNT
 from hauberk_core.observe.plugin_meters import StepMeter
 from hauberk_core.observe.record import Record
 from hauberk_core.observe.text_line import TextLine
@@ -32,6 +33,7 @@ from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.table import compile_table
 from hauberk_core.sim.clock import VirtualClock
+from hauberk_core.sim.datagrams import DatagramPeer
 from hauberk_core.sim.network import WINDOW_BYTES, VirtualNetwork
 from hauberk_core.sim.peer import Peer, ScriptedEndpoint
 from hauberk_core.sim.poller import VirtualPoller
@@ -95,6 +97,7 @@ class Simulation:
         self._clients: Final[list[Peer]] = []
         self._endpoints: Final[list[ScriptedEndpoint]] = []
         self._listenings: dict[str, tuple[Listener, Listening]] = {}
+        self._datagrams: dict[str, tuple[Listener, DatagramListening]] = {}
         self._tables: dict[str, tuple[RouteTable, CompiledTable]] = {}
         try:
             self.apply(snapshot)
@@ -119,7 +122,13 @@ class Simulation:
         """
         _refuse_tls(snapshot)
         listeners: dict[str, tuple[Listener, Listening]] = {}
+        datagrams: dict[str, tuple[Listener, DatagramListening]] = {}
         for name, config in snapshot.listeners.items():
+            if config.datagrams is not None:
+                bound = self._datagrams.get(name)
+                same = bound is not None and bound[0].address == config.address
+                datagrams[name] = (config, bound[1] if same and bound is not None else self.network.bind(config.address))
+                continue
             old = self._listenings.get(name)
             if old is None or old[0].address != config.address:
                 listeners[name] = (config, self.network.listen(config.address))
@@ -131,6 +140,7 @@ class Simulation:
             tables[name] = known if known is not None and known[0] == table else (table, compile_table(table))
         step = self.plugins.prepare(snapshot.listeners, tables, snapshot.clusters)
         self._listenings = listeners
+        self._datagrams = datagrams
         self._tables = tables
         self.core.apply(
             ProxyUpdate(
@@ -145,6 +155,9 @@ class Simulation:
                 guards=step.guards,
                 server_securities={},
                 client_securities={},
+                datagram_listeners={
+                    name: (config.datagrams, bound) for name, (config, bound) in datagrams.items() if config.datagrams is not None
+                },
             )
         )
         self.plugins.keep(step)
@@ -161,6 +174,18 @@ class Simulation:
         endpoint = ScriptedEndpoint(self.network.listen(address), self.run)
         self._endpoints.append(endpoint)
         return endpoint
+
+    def datagram_peer(self, address: str) -> DatagramPeer:
+        """A client or an endpoint of UDP at `host:port`."""
+        return DatagramPeer(self.network.bind(address))
+
+    def datagram_cells(self, listener: str) -> list[int]:
+        """What a listener of UDP has counted, in the order of its group of metrics."""
+        return list(self._cells.view(DATAGRAMS, (listener,)))
+
+    def dropped_datagrams(self, listener: str, cause: str) -> int:
+        """How many datagrams went no further, for one cause."""
+        return self._cells.view(DROPPED_DATAGRAMS, (listener, cause))[0]
 
     def listening(self, name: str) -> VirtualListening:
         """What the listener of this name accepts from. Raises: KeyError."""

@@ -5,6 +5,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from hauberk_core.net.datagrams import DatagramSocket
 from hauberk_core.net.poller import ERROR, HANGUP, READ, WRITE
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_WRITE, Listening, Stream, Transport
 
@@ -226,6 +227,9 @@ class VirtualTransport(Transport):
 
     def connect(self, host: str, port: int, source: str = "") -> VirtualStream:
         return self._network.connect(source or self._host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+    def open_datagrams(self, host: str, port: int, source: str = "") -> DatagramSocket:
+        return self._network.open_datagrams(source or self._host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
 def _os_error(number: int) -> OSError:

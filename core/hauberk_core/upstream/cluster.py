@@ -20,7 +20,7 @@ from hauberk_core.upstream.connection import ConnectionOwner, UpstreamConnection
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.guard import Guard, Refusal
 from hauberk_core.upstream.guards import Guards
-from hauberk_core.upstream.hashing import NOTHING_TO_HASH
+from hauberk_core.upstream.hashing import NOTHING_TO_HASH, hash_of
 from hauberk_core.upstream.levels import Levels
 from hauberk_core.upstream.meters import UpstreamMeters
 from hauberk_core.upstream.settings import ClusterSettings
@@ -182,7 +182,8 @@ class UpstreamCluster(ConnectionOwner):
             endpoint = preferred
         else:
             if self._levels is not None:
-                endpoint = self._choose(self._levels, requester)
+                by = self._levels.by
+                endpoint = self._choose(self._levels, NOTHING_TO_HASH if by is None else requester.hash_by(by))
             else:
                 by = self.balancer.by
                 if by is None:
@@ -206,6 +207,21 @@ class UpstreamCluster(ConnectionOwner):
             return None
         self._connect(endpoint, requester)
         return None
+
+    def choose(self, client: str) -> UpstreamEndpoint | None:
+        """An endpoint for what needs no connection of this pool; None: there is none now.
+
+        Args: client - its host, the one thing that is known of it.
+        """
+        endpoints = self._endpoints
+        if not endpoints:
+            return None
+        levels = self._levels
+        by = self.balancer.by if levels is None else levels.by
+        number = hash_of(client) if by is not None and by.source_address else NOTHING_TO_HASH
+        if levels is not None:
+            return self._choose(levels, number)
+        return self.balancer.pick(endpoints) if by is None else self.balancer.pick_by(number, endpoints, True)
 
     def withdraw(self, requester: Requester) -> None:
         """`requester` no longer waits (its client is gone)."""
@@ -460,11 +476,10 @@ class UpstreamCluster(ConnectionOwner):
         if not whole:
             self.loop.wheel.arm(self._learning, self.loop.now)
 
-    def _choose(self, levels: Levels, requester: Requester) -> UpstreamEndpoint:
+    def _choose(self, levels: Levels, number: int) -> UpstreamEndpoint:
         if self._guards is not None and self.loop.now >= levels.look_at and not levels.look(self._guards, self.loop.now):
             self.loop.wheel.arm(self._learning, self.loop.now)
-        by = levels.by
-        return levels.choose(NOTHING_TO_HASH if by is None else requester.hash_by(by))
+        return levels.choose(number)
 
     # Sharing with other workers.
 

@@ -22,7 +22,7 @@ class Inherited:
         """Take these descriptors, by name. What is of no use here is closed."""
         self._named: Final[dict[tuple[str, str], dict[int, socket.socket]]] = {}
         self._strangers: Final[list[socket.socket]] = []
-        """Listening sockets under names that are not ours; a socket unit may have called them anything."""
+        """Sockets that listen, under names that are not ours; a socket unit may have called them anything."""
         self.names: Final[list[str]] = []
         """Everything that the manager has under a name of ours."""
         self.taken: Final[set[str]] = set()
@@ -41,7 +41,7 @@ class Inherited:
                 return
         sock = _listening_socket(descriptor)
         if sock is None:
-            LOG.warning("descriptor %d, called %r, is no listening socket and is not used", descriptor, text)
+            LOG.warning("descriptor %d, called %r, is no socket that listens and is not used", descriptor, text)
         elif name is None:
             self._strangers.append(sock)
         else:
@@ -49,13 +49,15 @@ class Inherited:
             if before is not sock:
                 sock.close()
 
-    def take(self, kind: str, key: str, address: Address) -> list[socket.socket]:
+    def take(
+        self, kind: str, key: str, address: Address, transport: socket.SocketKind = socket.SOCK_STREAM
+    ) -> list[socket.socket]:
         """The sockets parked for `key`, in order, or else those of a socket unit for this address; the caller's from now on."""
         by_number = self._named.pop((kind, tail_of(key)), {})
         sockets = [by_number[number] for number in sorted(by_number)]
         self.taken.update(str(DescriptorName(kind, number, tail_of(key))) for number in by_number)
         if not sockets and kind == LISTENER and address.port:
-            sockets = [sock for sock in self._strangers if _listens_on(sock, address)]
+            sockets = [sock for sock in self._strangers if sock.type == transport and _listens_on(sock, address)]
             for sock in sockets:
                 self._strangers.remove(sock)
         return sockets
@@ -98,17 +100,16 @@ def inherit(environ: MutableMapping[str, str]) -> Inherited:
 
 
 def _listening_socket(descriptor: int) -> socket.socket | None:
-    """The TCP socket that listens; None, and closed, if it is something else."""
+    """The TCP socket that listens, or the UDP socket that is bound; None, and closed, if it is something else."""
     try:
         sock = socket.socket(fileno=descriptor)
     except OSError:
         os.close(descriptor)
         return None
     try:
-        listens = (
-            sock.family in {socket.AF_INET, socket.AF_INET6}
-            and sock.type == socket.SOCK_STREAM
-            and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+        listens = sock.family in {socket.AF_INET, socket.AF_INET6} and (
+            (sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1)
+            or (sock.type == socket.SOCK_DGRAM and sock.getsockname()[1] != 0)
         )
         sock.setblocking(False)
     except OSError:

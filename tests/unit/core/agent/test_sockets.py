@@ -254,3 +254,73 @@ def test_it_is_known_which_addresses_are_bound() -> None:
     assert not sockets.has({"other": "127.0.0.1:0"})
     sockets.close()
     assert not sockets.has({"web": fixed})
+
+
+def test_tcp_and_udp_have_ports_of_their_own_each() -> None:
+    port = _free_port()
+    sockets = ListenerSockets(2)
+    sockets.prepare({"web": f"127.0.0.1:{port}", "dns": f"udp/127.0.0.1:{port}"}).keep()
+    bound = sockets.by_name()
+    assert bound["web"].address == bound["dns"].address
+    assert {sock.type for sock in bound["dns"].sockets} == {socket.SOCK_DGRAM}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(bound["dns"].address)
+        client.send(b"?")
+        received: list[bytes] = []
+        while not received:
+            for sock in bound["dns"].sockets:
+                with contextlib.suppress(BlockingIOError):
+                    received.append(sock.recv(10))
+    assert received == [b"?"]
+    second = ListenerSockets(2)
+    with pytest.raises(BindError, match=rf"cannot listen on udp/127.0.0.1:{port}: another process does already; stop it .*-lunp"):
+        second.prepare({"dns": f"udp/127.0.0.1:{port}"})
+    sockets.close()
+
+
+def test_workers_share_a_port_of_udp() -> None:
+    sockets = ListenerSockets(3)
+    sockets.prepare({"dns": "udp/127.0.0.1:0"}).keep()
+    bound = sockets.by_name()["dns"]
+    with contextlib.ExitStack() as stack:
+        for _ in range(60):
+            client = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            client.sendto(b"?", bound.address)
+    counts: list[int] = []
+    for sock in bound.sockets:
+        counts.append(0)
+        with contextlib.suppress(BlockingIOError):
+            while sock.recv(10):
+                counts[-1] += 1
+    assert sum(counts) == 60
+    assert all(counts)
+    sockets.close()
+
+
+def test_a_parked_socket_of_udp_is_taken_over_with_what_waits_in_it() -> None:
+    before = ListenerSockets(1)
+    before.prepare({"dns": "udp/127.0.0.1:0"}).keep()
+    [(key, bound)] = before.by_key().items()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"waits", bound.address)
+    name = str(DescriptorName(LISTENER, 0, tail_of(key)))
+    inherited = Inherited([(name, os.dup(bound.sockets[0].fileno()))])
+    before.close()
+    after = ListenerSockets(1, inherited)
+    after.prepare({"dns": "udp/127.0.0.1:0"}).keep()
+    assert after.by_name()["dns"].address == bound.address
+    assert after.by_name()["dns"].sockets[0].recv(10) == b"waits"
+    after.close()
+
+
+def test_a_unit_s_socket_of_udp_is_not_taken_for_one_of_tcp() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+        inherited = Inherited([("unit", os.dup(sock.fileno()))])
+    sockets = ListenerSockets(1, inherited)
+    sockets.prepare({"web": f"127.0.0.1:{port}", "dns": f"udp/127.0.0.1:{port}"}).keep()
+    assert sockets.by_name()["web"].sockets[0].type == socket.SOCK_STREAM
+    assert sockets.by_name()["dns"].sockets[0].type == socket.SOCK_DGRAM
+    inherited.close_sockets()
+    sockets.close()

@@ -1,0 +1,231 @@
+"""A listener of UDP at work: sessions by client, bounded in number and in time.
+
+Addresses of senders can be forged, so that a session costs whoever begins it nothing. Those that an endpoint has answered are
+kept before others: when all places are taken, a new client gets that of the oldest session without an answer.
+
+A session belongs to the worker that has its socket. The kernel gives one client's datagrams to one worker for as long as the
+sockets of an address stay the same; after a change of workers a client goes on with a new session.
+"""
+
+from typing import Final
+
+from hauberk_core.model.datagrams import Datagrams
+from hauberk_core.model.reason import Reason
+from hauberk_core.net.datagrams import DatagramListening, DatagramPath, peer_host
+from hauberk_core.net.loop import Loop
+from hauberk_core.net.poller import READ
+from hauberk_core.net.transport import Transport
+from hauberk_core.observe import datagram_meters
+from hauberk_core.observe.datagram_meters import DatagramMeters
+from hauberk_core.proxy.chain import ChainOwner
+from hauberk_core.proxy.datagram_session import DatagramSession, SessionOwner
+from hauberk_core.route.dice import Dice
+
+# Of one wake: everybody else comes first again after so many; the kernel keeps the rest.
+DATAGRAMS_PER_WAKE: Final = 64
+# When a listener closes it passes on what waits for it, so much at most: a sender that never stops cannot hold the closing up.
+DATAGRAMS_AT_CLOSE: Final = 4096
+# An answer that is under way when a listener closes still has so long; resolvers ask again after as much (resolv.conf(5)).
+LAST_ANSWER_SECONDS: Final = 5.0
+
+
+class DatagramListener(SessionOwner):
+    """Receives datagrams and passes each on by its session."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        listening: DatagramListening,
+        transport: Transport,
+        owner: ChainOwner,
+        meters: DatagramMeters,
+        dice: Dice,
+    ) -> None:
+        self.listening: Final = listening
+        self._loop: Final = loop
+        self._transport: Final = transport
+        self._owner: Final = owner
+        self._meters: Final = meters
+        self._dice: Final = dice
+        self._config: Datagrams = Datagrams()
+        self._clusters: set[str] = set()
+        self._descriptor: Final[int] = listening.fileno()
+        self._sessions: Final[dict[tuple[DatagramPath, str], DatagramSession]] = {}
+        """By client; where datagrams are divided one by one, by client and endpoint."""
+        self._unanswered: Final[dict[DatagramSession, bool]] = {}
+        """Those among them that no endpoint has answered, the oldest first."""
+        self._open = False
+        self._closed = False
+        self._released = False
+
+    def configure(self, config: Datagrams) -> None:
+        """Serve by this from now on. Sessions go on while their cluster is among the backends and their endpoint is there."""
+        self._config = config
+        self._clusters = {backend.cluster for backend in config.backends}
+
+    def sessions(self) -> int:
+        """How many are not over."""
+        return len(self._sessions)
+
+    def open(self) -> None:
+        """Begin to receive."""
+        if not self._open and not self._closed:
+            self._open = True
+            self._loop.register(self._descriptor, self, READ)
+
+    def close(self) -> None:
+        """Pass on what has come, take nothing more, and let answers that are under way arrive."""
+        if self._closed:
+            return
+        self._receive(DATAGRAMS_AT_CLOSE)
+        self._closed = True
+        self._open = False
+        self._loop.forget(self._descriptor)
+        for session in list(self._sessions.values()):
+            if session.awaits:
+                self._loop.wheel.arm(session.timer, self._loop.now + LAST_ANSWER_SECONDS)
+            else:
+                self.end(session, None, "")
+        self._release_if_done()
+
+    # Handler.
+
+    def ready(self, events: int) -> None:
+        self._receive(DATAGRAMS_PER_WAKE)
+
+    def give_up(self, error: Exception) -> None:
+        # It was one datagram; the listener goes on.
+        self._meters.dropped(datagram_meters.CONNECT_FAILED)
+
+    # SessionOwner.
+
+    def answer(self, session: DatagramSession, data: bytes) -> None:
+        if not session.answered:
+            session.answered = True
+            self._unanswered.pop(session, None)
+        session.awaits = False
+        if self.listening.send(data, session.path):
+            session.record.bytes_sent += len(data)
+            self._meters.sent(len(data))
+        else:
+            self._meters.dropped(datagram_meters.TO_CLIENT)
+        # An answer may be several datagrams: the others of a last one come within moments.
+        self._loop.wheel.arm(session.timer, self._loop.now + (0.0 if self._closed else self._config.idle_timeout.seconds))
+
+    def end(self, session: DatagramSession, reason: Reason | None, detail: str) -> None:
+        if session.ended:
+            return
+        session.ended = True
+        session.endpoint.active -= 1
+        self._sessions.pop(session.key, None)
+        self._unanswered.pop(session, None)
+        loop = self._loop
+        loop.wheel.drop(session.timer)
+        loop.release(session.descriptor, session.socket)
+        record = session.record
+        record.duration = loop.clock.now() - session.began
+        record.reason = reason
+        record.details = detail
+        self._meters.session_closed()
+        self._owner.report_passage(record)
+        self._release_if_done()
+
+    # Inside.
+
+    def _receive(self, most: int) -> None:
+        for _ in range(most):
+            received = self.listening.receive() if self._open else None
+            if received is None:
+                return
+            self._meters.received(len(received[0]))
+            cause = self._pass_on(received[0], received[1])
+            if cause:
+                self._meters.dropped(cause)
+
+    def _pass_on(self, data: bytes, path: DatagramPath) -> str:
+        """Returns: why the datagram goes no further; empty: it does."""
+        # A send that fails tells of an earlier datagram. This one was not sent, and gets a session anew, perhaps elsewhere.
+        for _ in range(2):
+            session = self._session_for(path)
+            if isinstance(session, str):
+                return session
+            went = self._send(session, data)
+            if not session.ended:
+                self._loop.wheel.arm(session.timer, self._loop.now + self._config.idle_timeout.seconds)
+                return "" if went else datagram_meters.TO_ENDPOINT
+        return datagram_meters.CONNECT_FAILED
+
+    def _send(self, session: DatagramSession, data: bytes) -> bool:
+        try:
+            return session.send(data)
+        except OSError as error:
+            self.end(session, Reason.CONNECT_FAILED, f"the endpoint is not there: {error}")
+        return False
+
+    def _session_for(self, path: DatagramPath) -> DatagramSession | str:
+        """The session that a datagram belongs to, begun if need be, or why there is none."""
+        by_datagram = self._config.balance == "datagram"
+        if not by_datagram:
+            known = self._sessions.get((path, ""))
+            if known is not None:
+                if not known.endpoint.retired and known.record.cluster in self._clusters:
+                    return known
+                self.end(known, None, "")
+        cluster = self._draw()
+        target = self._owner.target(cluster) if cluster else None
+        if target is None:
+            return datagram_meters.NO_BACKEND
+        endpoint = target.cluster.choose(peer_host(path))
+        if endpoint is None:
+            return datagram_meters.NO_ENDPOINT
+        key = (path, endpoint.address if by_datagram else "")
+        if by_datagram:
+            known = self._sessions.get(key)
+            if known is not None and known.endpoint is endpoint:
+                return known
+            if known is not None:
+                self.end(known, None, "")
+        if not self._has_room():
+            return datagram_meters.OVERFLOW
+        try:
+            sock = self._transport.open_datagrams(endpoint.host, endpoint.port, endpoint.source)
+        except OSError:
+            return datagram_meters.CONNECT_FAILED
+        session = DatagramSession(self, key, cluster, endpoint, sock)
+        record = session.record
+        record.start = self._loop.clock.wall()
+        record.downstream_local = self.listening.local_address(path)
+        session.began = self._loop.clock.now()
+        endpoint.active += 1
+        self._sessions[key] = session
+        self._unanswered[session] = True
+        self._loop.register(session.descriptor, session, READ)
+        self._meters.session_opened()
+        return session
+
+    def _has_room(self) -> bool:
+        """Whether another session may begin, if need be in place of one that no endpoint has answered."""
+        if len(self._sessions) < self._config.max_sessions:
+            return True
+        for oldest in self._unanswered:
+            self.end(oldest, Reason.OVERFLOW, "another client got the place of this session, which no endpoint had answered")
+            return True
+        return False
+
+    def _draw(self) -> str:
+        """The name of a cluster, by weight; empty: there is none."""
+        total = 0
+        for backend in self._config.backends:
+            total += backend.weight
+        drawn = self._dice.next() * total
+        for backend in self._config.backends:
+            drawn -= backend.weight
+            if drawn < 0:
+                return backend.cluster
+        return ""
+
+    def _release_if_done(self) -> None:
+        """Close the socket behind the last answer: answers come from it."""
+        if self._closed and not self._sessions and not self._released:
+            self._released = True
+            self._loop.release(self._descriptor, self.listening)
