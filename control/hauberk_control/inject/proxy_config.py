@@ -5,8 +5,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 import msgspec
 
 from hauberk_core.model.duration import Duration
-from hauberk_core.model.errors import ConfigErrors, quote
-from hauberk_core.resources.yaml import YamlText
+from hauberk_core.resources.embedded_yaml import read_members, told
 
 _ORIGIN: Final = "proxy config"
 # Each is a process with memory of its own.
@@ -33,28 +32,12 @@ class ReadConfig(NamedTuple):
 
 def read_proxy_config(text: str) -> ReadConfig:
     """Read YAML. Raises: ValueError: what is wrong, a semicolon, and what to write."""
-    try:
-        yaml = YamlText.of(text.encode(), _ORIGIN)
-    except ConfigErrors as refused:
-        raise _first(refused.errors[0].message, refused.errors[0].hint) from None
-    documents = [parsed for start, end in yaml.pieces() for parsed in yaml.documents(start, end)]
-    for _, errors in documents:
-        for error in errors:
-            raise _first(f"{error.message} (line {error.line})", error.hint)
-    if not documents or documents[0].tree is None:
-        return ReadConfig(ProxyConfig(), ())
-    plain = documents[0].tree.root.plain()
-    if not isinstance(plain, dict):
-        raise _first(f"{quote(str(plain))} is no object", "write for example holdApplicationUntilProxyStarts: true")
+    plain = read_members(text, _ORIGIN, "holdApplicationUntilProxyStarts: true")
     try:
         config = msgspec.convert(plain, ProxyConfig)
     except msgspec.ValidationError as error:
-        raise _first(str(error), "see Istio's reference of ProxyConfig for the form of this member") from None
+        raise told(str(error), "see Istio's reference of ProxyConfig for the form of this member") from None
     if config.termination_drain_duration is not None:
         Duration.parse(config.termination_drain_duration)
     ignored = sorted(set(plain) - set(ProxyConfig.__struct_encode_fields__))
     return ReadConfig(config, tuple(ignored))
-
-
-def _first(message: str, hint: str) -> ValueError:
-    return ValueError(f"{message}; {hint}")

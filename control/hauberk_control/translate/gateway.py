@@ -12,6 +12,7 @@ import msgspec
 
 from hauberk_control.gateways.listening import pod_port
 from hauberk_control.translate.build import Build
+from hauberk_control.translate.edge import edge_of
 from hauberk_control.translate.finding import findings
 from hauberk_control.translate.gateway_listener import ListenerState
 from hauberk_control.translate.gateway_passages import Passages, ending_tls
@@ -20,6 +21,7 @@ from hauberk_control.translate.manual_gateways import is_unnamed
 from hauberk_control.translate.plugin_policy import before, merged
 from hauberk_control.translate.proxy_protocol import trusted_proxies
 from hauberk_core.model.address import Address
+from hauberk_core.model.edge import Edge
 from hauberk_core.model.listener import FilterChain, Listener
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import PluginConfig
@@ -42,6 +44,7 @@ def build_gateway(build: Build) -> None:
     hosts: dict[str, dict[str, dict[str, tuple[Route, ...]]]] = {}
     passages = Passages(build)
     trusted: dict[str, tuple[str, ...]] = {}
+    edges: dict[str, Edge] = {}
     for gateway in build.gateways:
         prefix = f"{gateway.metadata.namespace}/{gateway.metadata.name}/" if len(build.gateways) > 1 else ""
         states = [state._replace(prefix=prefix) for state in view.listeners(gateway)]
@@ -56,6 +59,9 @@ def build_gateway(build: Build) -> None:
         found, wrong = trusted_proxies(gateway)
         build.findings.extend(findings(gateway, wrong))
         trusted.update(dict.fromkeys([state.name for state in states], found))
+        edge, wrong = edge_of(gateway, view.mesh)
+        build.findings.extend(findings(gateway, wrong))
+        edges.update(dict.fromkeys([state.name for state in states], edge))
     leads = view.manual_gateways.pod_ports(node)
     taken: dict[int, int] = {}
     for port in sorted({state.spec.port for state in served if state.serves}):
@@ -67,7 +73,7 @@ def build_gateway(build: Build) -> None:
             continue
         serving = [state for state in served if state.serves and state.spec.port == port]
         public = port if node.pod and actual != port else 0
-        _add_port(build, parents, serving, hosts, passages, Address(node.address, actual), public)
+        _add_port(build, parents, edges, serving, hosts, passages, Address(node.address, actual), public)
         # Whatever Gateway names them: who passes connections on to a port does so for all that share it.
         several = dict.fromkeys([proxy for state in serving for proxy in trusted[state.name]])
         name = _port_name(port)
@@ -121,13 +127,14 @@ def _on_this_machine(rule: Route, ports: Mapping[int, int]) -> Route:
 def _add_port(
     build: Build,
     parents: Mapping[str, Gateway],
+    edges: Mapping[str, Edge],
     serving: Sequence[ListenerState],
     hosts: dict[str, dict[str, dict[str, tuple[Route, ...]]]],
     passages: Passages,
     address: Address,
     public_port: int,
 ) -> None:
-    """Add what listens on one port. Args: parents - the Gateway of each listener, by its name."""
+    """Add what listens on one port. Args: parents, edges - the Gateway of each listener, and whom it believes, by its name."""
     policies = build.view.plugins
     name = _port_name(serving[0].spec.port)
     chains: list[FilterChain] = []
@@ -151,7 +158,12 @@ def _add_port(
         plugins = () if is_shared else policies.on_gateway(first)
         if len(serving) == 1:
             plugins = merged(plugins, _of_listener(build, first, serving[0]))
-        chains.append(FilterChain(route_table=name, plugins=plugins))
+        edge = edges[serving[0].name]
+        if any(edges[state.name] != edge for state in serving):
+            edge = Edge()
+            message = f"its Gateways disagree about the proxies in front of port {serving[0].spec.port}, so that none is believed"
+            build.warn_about_node(message, "give all of them the same annotations, or pods of their own")
+        chains.append(FilterChain(route_table=name, plugins=plugins, edge=edge))
     elif serving[0].spec.protocol == "TCP":
         chains.append(passages.tcp_chain(serving[0]))
     else:
@@ -166,7 +178,15 @@ def _add_port(
             transport = ending_tls(state, _HTTP_INSIDE)
             server_names = (state.spec.hostname,) if state.spec.hostname else ()
             plugins = merged(policies.on_gateway(gateway), _of_listener(build, gateway, state))
-            chains.append(FilterChain(route_table=table, server_names=server_names, transport=transport, plugins=plugins))
+            chains.append(
+                FilterChain(
+                    route_table=table,
+                    server_names=server_names,
+                    transport=transport,
+                    plugins=plugins,
+                    edge=edges[state.name],
+                )
+            )
     build.listeners[name] = Listener(address=str(address), filter_chains=tuple(chains), public_port=public_port)
 
 

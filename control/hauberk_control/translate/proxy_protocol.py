@@ -18,8 +18,13 @@ MOST_RANGES: Final = 64
 
 def trusted_proxies(gateway: Gateway) -> tuple[tuple[str, ...], list[Mistake]]:
     """Addresses and ranges, and what is wrong with others: these are left out, so that nobody is believed by mistake."""
-    written = gateway.metadata.annotations.get(PROXY_PROTOCOL_ANNOTATION, "")
-    path = ("metadata", "annotations", PROXY_PROTOCOL_ANNOTATION)
+    return read_ranges(gateway, PROXY_PROTOCOL_ANNOTATION)
+
+
+def read_ranges(gateway: Gateway, annotation: str) -> tuple[tuple[str, ...], list[Mistake]]:
+    """The addresses and ranges that an annotation names, and what is wrong with others, which are left out."""
+    written = gateway.metadata.annotations.get(annotation, "")
+    path = ("metadata", "annotations", annotation)
     found: dict[str, None] = {}
     mistakes: list[Mistake] = []
     for text in [part.strip() for part in written.split(",") if part.strip()]:

@@ -20,6 +20,7 @@ from hauberk_control.translate.localities import Localities
 from hauberk_control.translate.localities import Place as ProxyPlace
 from hauberk_control.translate.manual_gateways import ManualGateways
 from hauberk_control.translate.memory import Memory
+from hauberk_control.translate.mesh_config import mesh_settings
 from hauberk_control.translate.plugin_policy import PluginPolicies, ReadPolicy, read_nothing
 from hauberk_control.translate.reference import Grants
 from hauberk_control.translate.route_kinds import ROUTE_KINDS
@@ -85,6 +86,7 @@ class View:
         self._memories: Final = memories
         self.grants: Final = Grants(store)
         self.policies: Final = Policies(store)
+        self.mesh: Final = mesh_settings(store)
         self.rules: Final = Rules(store)
         self.idle_rules: Final = self.rules.without_service({host_name(one) for one in store.of(Service)})
         self.plugins: Final = PluginPolicies(store, read_policy, memories.plugins)

@@ -18,6 +18,7 @@ from hauberk_control.translate.notes import Notes
 from hauberk_control.translate.translate import Translation, Translator
 from hauberk_core.config import check_whole
 from hauberk_core.model import Reason, Snapshot
+from hauberk_core.model.edge import Edge
 
 DOOR = """
 ---
@@ -114,6 +115,16 @@ def test_all_gateways_of_a_service_are_served_by_its_pods_where_it_leads_to() ->
     assert "reviews" in ask(found, "port-80", "/", "a.test").cluster
     assert "ratings" in ask(found, "port-80", "/", "b.test").cluster
     assert ask(found, "port-80", "/", "c.test").reason is Reason.NO_ROUTE
+
+
+def test_gateways_of_one_port_that_disagree_about_proxies_in_front_believe_none() -> None:
+    believing = gateway("one").replace("generation: 7", "generation: 7, annotations: {hauberk.dev/trusted-hops: '1'}")
+    translation = translated(DOOR, POD, BACKENDS, believing, gateway("two", created="2026-02-02T00:00:00Z"))
+    [listener] = translation.snapshot.listeners.values()
+    assert [chain.edge for chain in listener.filter_chains] == [Edge()]
+    assert any("disagree" in problem.message for problem in translation.problems)
+    [listener] = snapshot(DOOR, POD, BACKENDS, believing).listeners.values()
+    assert [chain.edge for chain in listener.filter_chains] == [Edge(trusted_hops=1)]
 
 
 def test_a_named_port_of_the_service_is_the_pods() -> None:

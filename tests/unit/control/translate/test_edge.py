@@ -1,0 +1,129 @@
+"""Whom a Gateway believes about its clients, and how paths are normalised in a mesh."""
+
+import pytest
+from resource_scenarios import gateway_node, service, sidecar_node, store_of, workload
+
+from hauberk_control.translate.translate import Translation, translate
+from hauberk_core.config import check_whole
+from hauberk_core.model import FilterChain
+from hauberk_core.model.edge import Edge
+
+SHOP = service("shop", 80) + workload("shop-v1", 20001, app="shop")
+
+
+def gateway(annotations: str = "", name: str = "web", infrastructure: str = "") -> str:
+    return f"""
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: {name}, annotations: {{{annotations}}}}}
+spec:
+  gatewayClassName: hauberk
+  {infrastructure}
+  listeners: [{{name: http, port: 80, protocol: HTTP}}]
+"""
+
+
+def mesh(text: str, namespace: str = "istio-system") -> str:
+    lines = "".join([f"\n    {line}" for line in text.splitlines()])
+    return f"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: istio, namespace: {namespace}}}\ndata:\n  mesh: |{lines}\n"
+
+
+def told(*texts: str) -> Translation:
+    translation = translate(store_of(SHOP, *texts), gateway_node(ports={}))
+    check_whole(translation.snapshot, "")
+    return translation
+
+
+def chain_of(translation: Translation) -> FilterChain:
+    [listener] = translation.snapshot.listeners.values()
+    [chain] = listener.filter_chains
+    return chain
+
+
+@pytest.mark.parametrize(
+    ("annotations", "edge"),
+    [
+        ("", Edge()),
+        ("hauberk.dev/trusted-hops: '2'", Edge(trusted_hops=2)),
+        ("hauberk.dev/trusted-proxies: '10.0.0.0/8, 192.0.2.1'", Edge(trusted_proxies=("10.0.0.0/8", "192.0.2.1/32"))),
+        ('proxy.istio.io/config: \'{"gatewayTopology": {"numTrustedProxies": 3}, "concurrency": 2}\'', Edge(trusted_hops=3)),
+        ("proxy.istio.io/config: 'gatewayTopology: {numTrustedProxies: 3}', hauberk.dev/trusted-hops: '0'", Edge()),
+        (
+            "hauberk.dev/trusted-hops: '1', hauberk.dev/client-address-field: Forwarded, hauberk.dev/forwarded: append",
+            Edge(trusted_hops=1, address_field="forwarded", forwarded="append"),
+        ),
+    ],
+)
+def test_a_gateway_says_whom_it_believes(annotations: str, edge: Edge) -> None:
+    translation = told(gateway(annotations))
+    assert translation.problems == ()
+    assert chain_of(translation).edge == edge
+
+
+def test_istio_puts_it_on_the_gateways_pods() -> None:
+    infrastructure = "infrastructure: {annotations: {proxy.istio.io/config: 'gatewayTopology: {numTrustedProxies: 1}'}}"
+    assert chain_of(told(gateway(infrastructure=infrastructure))).edge == Edge(trusted_hops=1)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "place", "said"),
+    [
+        ("hauberk.dev/trusted-hops: two", "trusted-hops", "two"),
+        ("hauberk.dev/trusted-hops: '33'", "trusted-hops", "33"),
+        ("hauberk.dev/trusted-proxies: everybody", "trusted-proxies", "everybody"),
+        ("hauberk.dev/client-address-field: X-Real-IP", "client-address-field", "X-Real-IP"),
+        ("hauberk.dev/forwarded: keep", "forwarded", "keep"),
+        ("proxy.istio.io/config: 'gatewayTopology: {numTrustedProxies: many}'", "proxy.istio.io/config", "int"),
+        ("proxy.istio.io/config: '[}'", "proxy.istio.io/config", "line 1"),
+    ],
+)
+def test_of_what_is_wrong_nobody_is_believed(annotations: str, place: str, said: str) -> None:
+    translation = told(gateway(annotations))
+    [problem] = translation.problems
+    assert place in problem.path
+    assert said in problem.message
+    assert problem.hint
+    assert chain_of(translation).edge == Edge()
+
+
+def test_addresses_go_before_numbers() -> None:
+    translation = told(gateway("hauberk.dev/trusted-hops: '2', hauberk.dev/trusted-proxies: 10.0.0.0/8"))
+    assert [problem.severity for problem in translation.problems] == ["warning"]
+    assert chain_of(translation).edge == Edge(trusted_proxies=("10.0.0.0/8",))
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        (None, "base"),
+        ("", "base"),
+        ("enableTracing: true", "base"),
+        ("pathNormalization: {normalization: DEFAULT}", "base"),
+        ("pathNormalization: {normalization: NONE}", "none"),
+        ("pathNormalization: {normalization: MERGE_SLASHES}", "merge_slashes"),
+        ("pathNormalization:\n  normalization: DECODE_AND_MERGE_SLASHES", "decode_and_merge_slashes"),
+    ],
+)
+def test_the_mesh_says_how_paths_are_normalised(text: str | None, mode: str) -> None:
+    texts = [] if text is None else [mesh(text)]
+    assert chain_of(told(gateway(), *texts)).path_normalization == mode
+    sidecar = translate(store_of(SHOP, *texts), sidecar_node(http_proxy_port=15099))
+    modes = {chain.path_normalization for one in sidecar.snapshot.listeners.values() for chain in one.filter_chains}
+    assert modes == {mode}
+
+
+def test_the_mesh_says_how_many_proxies_stand_before_gateways() -> None:
+    text = mesh("defaultConfig: {gatewayTopology: {numTrustedProxies: 1}}")
+    assert chain_of(told(gateway(), text)).edge == Edge(trusted_hops=1)
+    assert chain_of(told(gateway("hauberk.dev/trusted-hops: '0'"), text)).edge == Edge()
+    own = mesh("defaultConfig: {gatewayTopology: {numTrustedProxies: 2}}", "hauberk-system")
+    assert chain_of(told(gateway(), text, own)).edge == Edge(trusted_hops=2)
+
+
+@pytest.mark.parametrize("text", ["pathNormalization: {normalization: ALL}", "- a", "a: [", "defaultConfig: 1"])
+def test_a_wrong_mesh_configuration_is_told_and_has_no_effect(text: str) -> None:
+    translation = told(gateway(), mesh(text))
+    [problem] = translation.problems
+    assert problem.path == "data.mesh"
+    assert (chain_of(translation).path_normalization, chain_of(translation).edge) == ("base", Edge())
