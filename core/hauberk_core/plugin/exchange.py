@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from hauberk_core.http.events import Request, Response
+from hauberk_core.http.events import COUNTED, NO_BODY, Request, Response
 from hauberk_core.model.decision import Decision
 from hauberk_core.observe.record import Record
 from hauberk_core.plugin.fields import Fields
@@ -75,6 +75,14 @@ class Exchange:
     def query(self) -> str:
         """With its leading `?`, or empty."""
         return self._request.query
+
+    @property
+    def request_length(self) -> int:
+        """Octets of the request's body, as its head says: 0 where there is none, -1 where it does not say."""
+        request = self._request
+        if request.framing == COUNTED:
+            return request.length
+        return 0 if request.framing == NO_BODY else -1
 
     @property
     def headers(self) -> Fields:

@@ -44,6 +44,17 @@ class Fields:
         """Name and value of each field, in order."""
         return self._headers.items()
 
+    def __len__(self) -> int:
+        """How many fields there are."""
+        return len(self._headers)
+
+    def size(self) -> int:
+        """Octets of the section as HTTP/1.1 writes it."""
+        size = 0
+        for line in self._headers.lines:
+            size += len(line) + 2
+        return size
+
     def set(self, name: str, value: str) -> None:
         """Replace every field of this name by one, in the place of the first.
 

@@ -18,8 +18,10 @@ from hauberk_core.plugin.control_plugins import read_policy
 from hauberk_core.plugin.host import control_host, data_host
 
 CONFIGS = {
+    "buffering": "BufferingConfig",
     "directresponse": "DirectResponseConfig",
     "fault": "FaultConfig",
+    "limits": "LimitsConfig",
 }
 WORLD = service("reviews") + workload("reviews-v1", 20001, app="reviews")
 ROUTES = """
@@ -34,7 +36,11 @@ kind: HTTPRoute
 metadata: {name: shop}
 spec: {parentRefs: [{name: web}], rules: [{name: all, backendRefs: [{name: reviews, port: 9080}]}]}
 """
-NODES = (gateway_node(), sidecar_node(outbound={"reviews.default:9080": 15001}))
+NODES = (
+    gateway_node(),
+    sidecar_node(outbound={"reviews.default:9080": 15001}),
+    sidecar_node("reviews-v1", labels={"app": "reviews"}, inbound={9080: (20001, 30001)}),
+)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +70,9 @@ def snapshots(*texts: str) -> list[Snapshot]:
 
 def test_each_example_is_taken_and_changes_what_some_proxy_does(how_to: str) -> None:
     examples = re.findall(r"^```yaml\n(.*?)^```", how_to, re.MULTILINE | re.DOTALL)
-    host = data_host([GivenEntry(name, importlib.import_module(f"hauberk_{name}.plugin")) for name in CONFIGS], frozenset())
+    host = data_host(
+        [GivenEntry(name, importlib.import_module(f"hauberk_{name}.plugin")) for name in (*CONFIGS, "mtls")], frozenset()
+    )
     without = snapshots()
     used: set[str] = set()
     for example in examples:
