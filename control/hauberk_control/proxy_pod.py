@@ -40,6 +40,7 @@ def environment(settings: ProxySettings, workload: str) -> list[Manifest]:
     }
     if settings.certificate_authority.address:
         told[pod.CA_ADDRESS] = settings.certificate_authority.address
+    told.update(settings.limits.environment())
     variables: list[Manifest] = []
     for name, path in _FROM_POD.items():
         variables.append({"name": name, "valueFrom": {"fieldRef": _field(path)}})

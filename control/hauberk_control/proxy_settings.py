@@ -5,12 +5,12 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from hauberk_control.inject.settings import InjectionSettings
+from hauberk_core import pod
 from hauberk_core.build_info import version
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN
 from hauberk_core.model.errors import ConfigErrors, quote
 from hauberk_core.model.shape import check_shape
 from hauberk_core.model.syntax import Fault
-from hauberk_core.pod import CONTROL_HOST
 from hauberk_core.resources.names import Label, Labels, QualifiedName, dns_subdomain
 from hauberk_core.resources.one_document import one_tree
 from hauberk_core.resources.part import Part, follows
@@ -69,6 +69,32 @@ class GatewaySettings(Part, frozen=True, kw_only=True):
     priority_class: Label | None = None
 
 
+class ProxyLimits(Part, frozen=True, kw_only=True):
+    """What each worker of a proxy takes at most; what is not said follows from the limit of its container's memory."""
+
+    connections: Annotated[int, msgspec.Meta(ge=0, le=999_999_999)] | None = None
+    """Of clients, at a time; 0: no limit."""
+    streams: Annotated[int, msgspec.Meta(ge=0, le=999_999_999)] | None = None
+    """Requests over HTTP/2 at a time; 0: no limit."""
+    memory: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,15}([kMG]|[KMG]i)?)?$")] = ""
+    """Of the whole proxy, as Kubernetes writes it (`200Mi`); not said: 85 % of the container's limit. `0`: no limit."""
+    loop_delay: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,6}(\.[0-9]{1,3})?(ms|s))?$")] = ""
+    """How long a request may wait before it is looked at; not said: `1s`. `0s`: for ever."""
+
+    def environment(self) -> dict[str, str]:
+        """The variables that tell a proxy."""
+        told: dict[str, str] = {}
+        if self.connections is not None:
+            told[pod.CONNECTION_LIMIT] = str(self.connections)
+        if self.streams is not None:
+            told[pod.STREAM_LIMIT] = str(self.streams)
+        if self.memory:
+            told[pod.MEMORY_LIMIT] = self.memory
+        if self.loop_delay:
+            told[pod.DELAY_LIMIT] = self.loop_delay
+        return told
+
+
 class ProxySettings(Part, frozen=True, kw_only=True):
     """How proxies are run in this cluster; what is said nowhere is as it stands here."""
 
@@ -76,7 +102,7 @@ class ProxySettings(Part, frozen=True, kw_only=True):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     """Names of Secrets in the pod's own namespace."""
-    control: str = CONTROL_HOST
+    control: str = pod.CONTROL_HOST
     """The host by which proxies know control."""
     trust_domain: str = DEFAULT_TRUST_DOMAIN
     revision: str = "default"
@@ -85,6 +111,7 @@ class ProxySettings(Part, frozen=True, kw_only=True):
     """Processes that carry traffic, for each proxy."""
     resources: Resources = Resources(requests={"cpu": "50m", "memory": "96Mi"}, limits={"memory": "512Mi"})
     """A proxy at rest takes some 50 MiB; a limit of CPU would only make requests wait."""
+    limits: ProxyLimits = ProxyLimits()
     certificate_authority: CertificateAuthority = CertificateAuthority()
     gateways: GatewaySettings = GatewaySettings()
     inject: InjectionSettings = InjectionSettings()

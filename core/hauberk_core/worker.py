@@ -17,9 +17,12 @@ import trio
 from hauberk_core.agent.assembly import Assembly, AssemblyError
 from hauberk_core.agent.cluster_views import CLUSTERS, view_clusters
 from hauberk_core.agent.drain import longest_drain
+from hauberk_core.agent.limit_keeper import LimitKeeper
+from hauberk_core.agent.limits import WorkerLimits
 from hauberk_core.agent.link import Link
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.span_sender import SpanSender
+from hauberk_core.agent.watchdog import Watchdog
 from hauberk_core.agent.wire import Ack, Ask, Delta, Drain, Hello, Message, Nack, Told, WireError
 from hauberk_core.agent.worker_plugins import WorkerPlugins
 from hauberk_core.garbage import settle
@@ -69,6 +72,19 @@ class Arguments(NamedTuple):
     """1: the agent exports spans."""
     shared: int = -1
     """Descriptor of the file that all workers share; -1: this worker shares with nobody."""
+    workers: int = 1
+    """How many there are."""
+    connections: int = 0
+    """Its limits (`agent.limits`); 0 of any: none."""
+    streams: int = 0
+    memory: int = 0
+    buffers: int = 0
+    loop_delay: int = 0
+    """Milliseconds."""
+
+    def limits(self) -> WorkerLimits:
+        """What it is held to."""
+        return WorkerLimits(self.connections, self.streams, self.memory, self.buffers, self.loop_delay / 1000)
 
     @classmethod
     def parse(cls, words: list[str]) -> "Arguments":
@@ -85,6 +101,12 @@ class Arguments(NamedTuple):
                 lifeline=values["--lifeline"],
                 spans=values.get("--spans", 0),
                 shared=values.get("--shared", -1),
+                workers=values.get("--workers", 1),
+                connections=values.get("--connections", 0),
+                streams=values.get("--streams", 0),
+                memory=values.get("--memory", 0),
+                buffers=values.get("--buffers", 0),
+                loop_delay=values.get("--loop-delay", 0),
             )
         except KeyError as error:
             raise ValueError(f"{error} is missing") from error
@@ -135,6 +157,8 @@ class Worker:
             os.urandom,
             TaskWaiting(self._loop, self._start_slow),
         )
+        self._limits: Final = LimitKeeper(self._core, arguments.limits(), arguments.workers)
+        self._watchdog: Final = Watchdog(self._loop, plugins.running, plugins.blocked)
         self._serves = False
         self._log_config: AccessLog | None = None
         self._log_descriptor = -1
@@ -150,6 +174,7 @@ class Worker:
             nursery.start_soon(self._follow_agent)
             nursery.start_soon(self._follow_signals)
             nursery.start_soon(self._keep_house)
+            nursery.start_soon(self._limits.run, self._watchdog)
             if self._spans is not None:
                 nursery.start_soon(self._spans.run)
             await self._drain.wait()

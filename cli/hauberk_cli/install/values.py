@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from hauberk_control.inject.settings import InjectionSettings
-from hauberk_control.proxy_settings import CertificateAuthority, GatewaySettings, ProxySettings, Resources
+from hauberk_control.proxy_settings import CertificateAuthority, GatewaySettings, ProxyLimits, ProxySettings, Resources
 from hauberk_core.build_info import version
 from hauberk_core.identity import DEFAULT_TRUST_DOMAIN
 from hauberk_core.pod import DEFAULT_REVISION
@@ -55,6 +55,7 @@ class ProxyValues(Part, frozen=True, kw_only=True):
     """Processes that carry traffic, for each proxy."""
     resources: Resources = ProxySettings().resources
     """A gateway may have its own: `gateways.resources`."""
+    limits: ProxyLimits = ProxyLimits()
 
 
 class GatewayClassValues(Part, frozen=True, kw_only=True):

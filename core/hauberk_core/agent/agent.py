@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import trio
 
 from hauberk_core.agent.admin import AdminServer
+from hauberk_core.agent.cgroup import memory_group
 from hauberk_core.agent.counters import Counters
 from hauberk_core.agent.drain import longest_drain
 from hauberk_core.agent.export.settings import ExportSettings, read_settings
 from hauberk_core.agent.export.start import ExportImpossible, make_exporter
 from hauberk_core.agent.file_watch import FileWatch
 from hauberk_core.agent.handover.handover import Handover, take_over
+from hauberk_core.agent.limits import LimitMistake, WorkerLimits, worker_limits
 from hauberk_core.agent.log_file import LogFileError, open_log_file
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.minded import wait_unminded
@@ -116,7 +118,11 @@ async def serve_agent(
 async def _run_with_signals(
     source: Source, options: AgentOptions, handover: Handover, started: Callable[["Agent"], None] | None
 ) -> int:
-    agent = Agent(source, options, handover)
+    try:
+        agent = Agent(source, options, handover)
+    except AgentFailed as error:
+        LOG.error("%s", error)
+        return EXIT_FAILED
     status = EXIT_DONE
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
@@ -155,7 +161,10 @@ class Agent:
     """One proxy's agent."""
 
     def __init__(self, source: Source, options: AgentOptions, handover: Handover | None = None) -> None:
-        """Prepare. Args: handover - what is taken over, and left; the agent closes it."""
+        """Prepare. Args: handover - what is taken over, and left; the agent closes it.
+
+        Raises: AgentFailed if the environment says what no limit can be.
+        """
         handover = handover or take_over({})
         self._source: Final = source
         self._options: Final = options
@@ -167,7 +176,10 @@ class Agent:
         """A first configuration is."""
         self._export_settings, self._export_warnings = _export_settings(options)
         self._exporter: SpanExporter | None = None
-        command = options.worker_command if self._export_settings is None else (*options.worker_command, "--spans=1")
+        self._limits: Final = _worker_limits(options)
+        command = (*options.worker_command, f"--workers={options.workers}", *self._limits.arguments())
+        if self._export_settings is not None:
+            command = (*command, "--spans=1")
         self._supervisor: Final = Supervisor(command, options.workers, self._counters, handover.lifeline, self._take_spans)
         self._applying: Final = trio.Lock()
         self._access_log = -1
@@ -266,6 +278,7 @@ class Agent:
                 nursery.start_soon(self._serve_admin, self._admin)
             if self._options.companion is not None:
                 nursery.start_soon(self._run_companion, self._options.companion)
+            LOG.info("each worker takes at most %s", self._limits.shown())
             for warning in self._export_warnings:
                 LOG.warning("%s", warning)
             if self._export_settings is not None:
@@ -456,6 +469,19 @@ class Agent:
             os.close(self._access_log)
         self._access_log = descriptor
         self._access_log_file = file
+
+
+def _worker_limits(options: AgentOptions) -> WorkerLimits:
+    group = memory_group()
+    memory = 0
+    if group is not None:
+        memory = group.limit
+        group.close()
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        return worker_limits(options.environ, options.workers, memory, _MOST_FILES if descriptors < 0 else descriptors)
+    except LimitMistake as error:
+        raise AgentFailed(str(error)) from error
 
 
 def _export_settings(options: AgentOptions) -> tuple[ExportSettings | None, list[str]]:

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Final
 from hauberk_core.agent.logs import LOG
 from hauberk_core.net.clock import Clock
 from hauberk_core.observe.cells import Cells
+from hauberk_core.observe.metrics import LOOP_BLOCKED
 from hauberk_core.observe.plugin_meters import StepMeter
 from hauberk_core.observe.shared_cells import SharedCells
 from hauberk_core.plugin.part import PluginFaults
 from hauberk_core.plugin.pool import PluginPool
+from hauberk_core.plugin.running import Running
 from hauberk_core.plugin.services import HttpClient, Services
 from hauberk_core.plugin.worker_services import Export, WorkerServices
 
@@ -27,12 +29,17 @@ class WorkerPlugins:
         self._cells: Final = cells
         self._shared: Final = shared
         self._export: Final = export
-        self.pool: Final = PluginPool(_find, self._services, self._meter, LoggedPluginFaults(clock))
+        self.running: Final = Running()
+        """Whose code is at work."""
+        self.blocked: Final[dict[str, memoryview]] = {"": cells.view(LOOP_BLOCKED, ("",))}
+        """Where it is counted by plugin that one held up the loop."""
+        self.pool: Final = PluginPool(_find, self._services, self._meter, LoggedPluginFaults(clock), self.running)
 
     def _services(self, plugin: str) -> Services:
         return WorkerServices(plugin, self._clock, self._cells, _write, self._export, _new_http, self._shared)
 
     def _meter(self, plugin: str) -> StepMeter:
+        self.blocked[plugin] = self._cells.view(LOOP_BLOCKED, (plugin,))
         return StepMeter(self._cells, plugin)
 
 

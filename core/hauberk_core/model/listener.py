@@ -89,6 +89,9 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Of a listener of UDP, in place of filter chains: what becomes of its datagrams. TCP and UDP each have their own ports."""
     captured: bool = False
     """Rules of the kernel lead connections here, which were going elsewhere. One that was going nowhere else is reset."""
+    max_connections: Annotated[int, msgspec.Meta(ge=0, le=1 << 30)] = 0
+    """Connections that each worker has open here at a time; 0: as many as the worker takes in all. Those above it are answered
+    503 in clear HTTP, and closed otherwise."""
     public_port: Port = 0
     """The port under which clients know it, where another one leads here, as a Service's does; 0: the one in `address`.
     Redirects go by it."""

@@ -40,6 +40,7 @@ class Reason(enum.Enum):
     FAULT_INJECTED = ("fault_injected", 500, "FI", "a fault was wanted here, with a status of its own")
     RATE_LIMITED = ("rate_limited", 429, "RL", "too many requests within the time of a limit")
     PLUGIN_FAILED = ("plugin_failed", 503, "-", "a plugin failed, and its configuration says to refuse then")
+    OVERLOADED = ("overloaded", 503, "OM", "the proxy is at one of its own limits: connections, streams, memory, loop delay")
     DRAINING = ("draining", 503, "UO", "the proxy is shutting down")
     UPSTREAM_RESET = ("upstream_reset", 502, "UC", "the endpoint closed the connection before it answered")
     UPSTREAM_PROTOCOL = ("upstream_protocol", 502, "UPE", "the endpoint's answer breaks HTTP's rules")

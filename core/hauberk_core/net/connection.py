@@ -105,6 +105,7 @@ class Connection(Handler):
         if not self.closed:
             self.closed = True
             self._queued = []
+            self.loop.buffered -= len(self._unsent)
             self._unsent = b""
             self.loop.wheel.drop(self.timer)
             self._relay.forget()
@@ -214,9 +215,7 @@ class Connection(Handler):
         data = queued[0] if len(queued) == 1 else b"".join(queued)
         queued.clear()
         if self._unsent or not self.established:
-            self._unsent += data
-            if len(self._unsent) > HIGH_MARK:
-                self.is_congested = True
+            self._keep(self._unsent + data, len(data))
             return
         try:
             sent = self.stream.send(data)
@@ -225,10 +224,16 @@ class Connection(Handler):
             return
         self.bytes_written += sent
         if sent < len(data):
-            self._unsent = data[sent:]
-            if len(self._unsent) > HIGH_MARK:
-                self.is_congested = True
+            self._keep(data[sent:], len(data) - sent)
             self._watch()
+
+    def _keep(self, unsent: bytes, more: int) -> None:
+        """What the peer has not taken waits; where all connections together keep too much, its source is paused at once."""
+        self._unsent = unsent
+        loop = self.loop
+        loop.buffered += more
+        if len(unsent) > HIGH_MARK or loop.buffered > loop.most_buffered:
+            self.is_congested = True
 
     # The loop's side.
 
@@ -248,8 +253,9 @@ class Connection(Handler):
                     self._interest = 0
                     self.loop.forget(self.descriptor)
                 return
+            loop = self.loop
             try:
-                data = self.stream.recv(self.read_size)
+                data = self.stream.recv(self.read_size if loop.buffered <= loop.most_buffered else READ_HEAD_BYTES)
             except OSError as error:
                 self.broken(error)
                 return
@@ -295,6 +301,7 @@ class Connection(Handler):
                 self.broken(error)
                 return
             self.bytes_written += sent
+            self.loop.buffered -= sent
             self._unsent = data[sent:] if sent < len(data) else b""
         if not self._unsent:
             if self._closing or self._ending:
@@ -302,7 +309,8 @@ class Connection(Handler):
                 if self.closed:
                     return
             self._watch()
-        if self.is_congested and len(self._unsent) <= LOW_MARK:
+        loop = self.loop
+        if self.is_congested and (not self._unsent or (len(self._unsent) <= LOW_MARK and loop.buffered <= loop.most_buffered)):
             self.is_congested = False
             self.write_ready()
 

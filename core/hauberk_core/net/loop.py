@@ -20,6 +20,9 @@ from hauberk_core.net.poller import Poller
 from hauberk_core.net.watched import Watched
 from hauberk_core.net.wheel import Wheel
 
+# Of octets: more than any machine has.
+UNLIMITED: Final = 1 << 60
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Handler:
@@ -46,7 +49,19 @@ class FaultLog:
 class Loop:
     """One poller, one wheel, one clock, and the handlers of all descriptors. Single-threaded; nothing in it waits."""
 
-    __slots__ = ("_closing", "_faults", "_handlers", "_running", "_soon", "clock", "now", "poller", "wheel")
+    __slots__ = (
+        "_closing",
+        "_faults",
+        "_handlers",
+        "_running",
+        "_soon",
+        "buffered",
+        "clock",
+        "most_buffered",
+        "now",
+        "poller",
+        "wheel",
+    )
 
     def __init__(self, clock: Clock, poller: Poller, faults: FaultLog) -> None:
         self.clock: Final = clock
@@ -54,6 +69,10 @@ class Loop:
         self.now: float = clock.now()
         """The time at which the current batch began: precise enough for deadlines, and free."""
         self.wheel: Final = Wheel(self.now)
+        self.buffered: int = 0
+        """Octets that all connections keep for peers that do not take them."""
+        self.most_buffered: int = UNLIMITED
+        """Beyond so many, each connection reads little and its source is paused at once."""
         self._faults: Final = faults
         self._handlers: Final[dict[int, Handler]] = {}
         self._closing: list[Watched] = []
@@ -81,6 +100,10 @@ class Loop:
     def descriptors(self) -> int:
         """How many descriptors are registered."""
         return len(self._handlers)
+
+    def is_running(self) -> bool:
+        """Whether a batch is under way, which began at `now`; for other threads to ask."""
+        return self._running
 
     def run_ready(self) -> int:
         """Poll once, without waiting, and dispatch. Returns the number of events."""

@@ -30,6 +30,7 @@ from hauberk_core.observe.metrics import (
     TCP,
     WORKER,
 )
+from hauberk_core.observe.overload_meters import OverloadMeters
 
 # Istio's values of the label `reporter`: a gateway and the client's sidecar are a source, the server's sidecar a destination.
 SOURCE: Final = "source"
@@ -231,7 +232,17 @@ class ClusterMeters:
 class ProxyMeters:
     """Everything one worker counts. Meters are kept by name, so that a new snapshot goes on with the old one's."""
 
-    __slots__ = ("_cells", "_clusters", "_datagrams", "_listeners", "_reasons", "_reporter", "_worker", "without_cluster")
+    __slots__ = (
+        "_cells",
+        "_clusters",
+        "_datagrams",
+        "_listeners",
+        "_reasons",
+        "_reporter",
+        "_worker",
+        "overload",
+        "without_cluster",
+    )
 
     def __init__(self, cells: Cells, reporter: str = SOURCE) -> None:
         """Prepare.
@@ -245,6 +256,8 @@ class ProxyMeters:
         self._reasons: Final[dict[str, memoryview]] = {}
         for reason in Reason:
             self._reasons[reason.code] = cells.view(LOCAL_ANSWER, (reason.code,))
+        self.overload: Final = OverloadMeters(cells)
+        """For a worker that comes to its limits."""
         self._listeners: Final[dict[str, ListenerMeters]] = {}
         self._datagrams: Final[dict[str, DatagramMeters]] = {}
         self._clusters: Final[dict[tuple[str, ...], ClusterMeters]] = {}

@@ -224,6 +224,39 @@ WORKER: Final = MetricGroup(
     ),
 )
 
+# Where the parts of the next group lie.
+OVERLOAD_SHED: Final = 0
+OVERLOAD_USED: Final = 1
+OVERLOAD_LIMIT: Final = 2
+
+OVERLOAD: Final = MetricGroup(
+    "overload",
+    ("resource",),
+    "",
+    (
+        Metric(
+            "hauberk_overload_shed_total",
+            COUNTER,
+            "Requests answered 503, and connections refused, by what was short: connections, streams, memory, loop_delay.",
+        ),
+        Metric("hauberk_overload_used", GAUGE, "What is used of each of these: a number, octets, or microseconds."),
+        Metric("hauberk_overload_limit", GAUGE, "What the proxy allows of it, its workers added up; 0: no limit."),
+    ),
+)
+
+LOOP_BLOCKED: Final = MetricGroup(
+    "loop_blocked",
+    ("plugin",),
+    "",
+    (
+        Metric(
+            "hauberk_loop_blocked_total",
+            COUNTER,
+            "Times that a worker's loop stood still, by the plugin that was at work; empty: none was.",
+        ),
+    ),
+)
+
 SPANS: Final = MetricGroup(
     "spans",
     (),
@@ -330,6 +363,8 @@ GROUPS: Final = (
     CLUSTER,
     LOCAL_ANSWER,
     WORKER,
+    OVERLOAD,
+    LOOP_BLOCKED,
     SPANS,
     DROPPED_SPANS,
     PLUGIN,

@@ -49,6 +49,7 @@ class Step:
         call = self._call
         assert call is not None
         part.calls += 1
+        part.running.begin(part.plugin, self.method)
         try:
             if part.calls % TIMED_CALLS:
                 answer = call(exchange)
@@ -57,7 +58,9 @@ class Step:
                 answer = call(exchange)
                 part.meter.took(perf_counter() - begun)
         except Exception as error:
+            part.running.end()
             return self.failed(error)
+        part.running.end()
         if answer is None:
             return None
         return self.check_answer(answer)
@@ -71,6 +74,7 @@ class Step:
         call = self._call
         assert call is not None
         part.calls += 1
+        part.running.begin(part.plugin, self.method)
         try:
             if part.calls % TIMED_CALLS:
                 result = call(exchange, chunk, last)
@@ -79,7 +83,9 @@ class Step:
                 result = call(exchange, chunk, last)
                 part.meter.took(perf_counter() - begun)
         except Exception as error:
+            part.running.end()
             return self.chunk_failed(error, chunk)
+        part.running.end()
         return self.check_chunk(result, chunk)
 
     def check_answer(self, answer: object) -> Reply | Wish | None:

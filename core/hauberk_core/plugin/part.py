@@ -10,6 +10,7 @@ from hauberk_core.observe.plugin_meters import StepMeter
 from hauberk_core.observe.record import Record
 from hauberk_core.plugin.exchange import Exchange
 from hauberk_core.plugin.filters import AsyncFilter, Backend, Observer, Picker, SyncFilter
+from hauberk_core.plugin.running import Running
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.guard import Guard, Outcome, Permit, Refusal, Subject
 
@@ -30,11 +31,17 @@ class Part:
     """What holds one object that a plugin made, and knows when nobody uses it any more."""
 
     def __init__(
-        self, plugin: str, made: SyncFilter | AsyncFilter | Picker | Observer | Guard, meter: StepMeter, faults: PluginFaults
+        self,
+        plugin: str,
+        made: SyncFilter | AsyncFilter | Picker | Observer | Guard,
+        meter: StepMeter,
+        faults: PluginFaults,
+        running: Running,
     ) -> None:
         self.plugin: Final = plugin
         self.made: Final = made
         self.meter: Final = meter
+        self.running: Final = running
         self.calls = 0
         self._faults: Final = faults
         self._holders = 0
@@ -76,6 +83,7 @@ class WatchingObserver:
         if self._dropped:
             return
         part = self.part
+        part.running.begin(part.plugin, "finished")
         try:
             if part.is_timed():
                 begun = perf_counter()
@@ -86,6 +94,7 @@ class WatchingObserver:
         except Exception as error:
             self._dropped = True
             part.failed("finished (the observer hears no more)", error)
+        part.running.end()
 
 
 class IsolatedPicker:
@@ -100,6 +109,7 @@ class IsolatedPicker:
     def pick(self, exchange: Exchange, backends: tuple[Backend, ...]) -> int:
         """The position in `backends`, or -1 to leave it to the weights."""
         part = self.part
+        part.running.begin(part.plugin, "pick")
         try:
             if part.is_timed():
                 begun = perf_counter()
@@ -107,6 +117,7 @@ class IsolatedPicker:
                 part.meter.took(perf_counter() - begun)
             else:
                 picked = self._picker.pick(exchange, backends)
+            part.running.end()
             if picked is None:
                 return -1
             for index in range(len(backends)):
@@ -114,6 +125,7 @@ class IsolatedPicker:
                     return index
             raise ValueError("pick returned what is none of the backends it was given")
         except Exception as error:
+            part.running.end()
             part.failed("pick", error)
             return _stable(backends)
 
@@ -151,6 +163,7 @@ class IsolatedGuard(Guard):
     def admit(self, endpoint: UpstreamEndpoint, is_retry: bool, subject: Subject) -> Permit | Refusal:
         part = self.part
         permit: Permit | None = None
+        part.running.begin(part.plugin, "admit")
         try:
             if part.is_timed():
                 begun = perf_counter()
@@ -158,12 +171,14 @@ class IsolatedGuard(Guard):
                 part.meter.took(perf_counter() - begun)
             else:
                 answer = self._guard.admit(endpoint, is_retry, subject)
+            part.running.end()
             if isinstance(answer, Refusal):
                 return answer
             if not isinstance(answer, Permit):
                 raise TypeError("admit returned neither a Permit nor a Refusal")
             permit = answer
         except Exception as error:
+            part.running.end()
             part.failed("admit", error)
         part.hold()
         return IsolatedPermit(part, permit)

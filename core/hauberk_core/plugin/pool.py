@@ -22,6 +22,7 @@ from hauberk_core.plugin.filters import AsyncFilter, Backend, Observer, Picker, 
 from hauberk_core.plugin.identity import Identity
 from hauberk_core.plugin.missing import MissingFilter
 from hauberk_core.plugin.part import IsolatedGuard, IsolatedPicker, Part, PluginFaults, WatchingObserver
+from hauberk_core.plugin.running import Running
 from hauberk_core.plugin.services import Services
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.upstream.guard import Guard
@@ -80,12 +81,14 @@ class PluginPool:
         services: Callable[[str], Services],
         meter: Callable[[str], StepMeter],
         faults: PluginFaults,
+        running: Running | None = None,
     ) -> None:
         """Prepare.
 
         Args: find - called when a configuration first names a plugin, because looking for them takes time and memory;
-            services, meter - for the plugin of a name.
+            services, meter - for the plugin of a name; running - where calls are noted, for whoever looks at that.
         """
+        self._running: Final = running or Running()
         self._find: Final = find
         self._services: Final = services
         self._meter: Final = meter
@@ -156,7 +159,8 @@ class PluginPool:
         meter = self._meters.get(plugin)
         if meter is None:
             meter = self._meters[plugin] = self._meter(plugin)
-        return Part(plugin, made, meter, self._faults)
+        self._running.knows(plugin, made)
+        return Part(plugin, made, meter, self._faults, self._running)
 
 
 class _Builder:

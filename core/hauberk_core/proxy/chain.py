@@ -20,6 +20,7 @@ from hauberk_core.plugin.waiting import Waiting
 from hauberk_core.proxy.edge import EdgeRules
 from hauberk_core.proxy.holding import HoldingRoom
 from hauberk_core.proxy.other_codecs import OtherCodecs
+from hauberk_core.proxy.pressure import Pressure
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.dice import Dice
 from hauberk_core.upstream.cluster import UpstreamCluster
@@ -136,7 +137,9 @@ class Chain:
 class ChainOwner:
     """What a chain's connections need of the proxy around them."""
 
-    def __init__(self, unrouted: ClusterMeters, request_ids: RequestIds, waiting: Waiting) -> None:
+    def __init__(self, unrouted: ClusterMeters, request_ids: RequestIds, waiting: Waiting, pressure: Pressure) -> None:
+        self.pressure: Final = pressure
+        """How near the worker is to its limits."""
         self.unrouted: Final = unrouted
         """Where exchanges that reach no cluster are counted."""
         self.request_ids: Final = request_ids

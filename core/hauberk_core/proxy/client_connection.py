@@ -9,6 +9,9 @@ from hauberk_core.net.loop import Handler, Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.proxy.chain import Chain
 
+# For a client between two requests while room is short: a busy one sends its next within a round trip.
+TIGHT_IDLE_SECONDS: Final = 1.0
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class ConnectionListener(Handler):
@@ -64,6 +67,8 @@ class ClientConnection(Connection):
         self.destination_host: Final = destination_host
         """Where a captured connection was going; empty: it was not captured."""
         self.destination_port: Final = destination_port
+        self.refusal: str = ""
+        """Why its requests are not served, where it is one too many."""
         self.is_counted = False
         """Whether the listener has heard that it stands."""
 
@@ -71,9 +76,20 @@ class ClientConnection(Connection):
         """How many are under way on it."""
         raise NotImplementedError
 
+    def tighten(self) -> None:
+        """Room is getting short: end soon if nobody uses it."""
+        raise NotImplementedError
+
     def drain(self) -> None:
         """End as soon as nothing is lost by it."""
         raise NotImplementedError
+
+    def idle_seconds(self) -> float:
+        """How long it may be unused; 0: for ever."""
+        idle = self.chain.idle_timeout
+        if self.chain.owner.pressure.tight and (idle <= 0 or idle > TIGHT_IDLE_SECONDS):
+            return TIGHT_IDLE_SECONDS
+        return idle
 
     def local_address(self) -> str:
         """`host:port` that the client connected to, for logs."""

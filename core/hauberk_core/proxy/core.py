@@ -36,6 +36,7 @@ from hauberk_core.proxy.chain import Chain, ChainOwner, Target
 from hauberk_core.proxy.datagrams import DatagramListeners
 from hauberk_core.proxy.listener import ListenerRuntime
 from hauberk_core.proxy.other_codecs import OtherCodecs
+from hauberk_core.proxy.pressure import Pressure
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.dice import SILVER_RATIO, Dice
 from hauberk_core.route.table import compile_table
@@ -90,7 +91,7 @@ class ProxyCore(ChainOwner):
         entropy: Callable[[int], bytes],
         waiting: Waiting,
     ) -> None:
-        super().__init__(meters.without_cluster, RequestIds(entropy), waiting)
+        super().__init__(meters.without_cluster, RequestIds(entropy), waiting, Pressure(random, meters.overload))
         self.loop: Final = loop
         self.meters: Final = meters
         self.draining = False
@@ -131,6 +132,13 @@ class ProxyCore(ChainOwner):
             listener.close()
             _drain_connections(listener)
         self._datagrams.drain()
+
+    def look(self, memory: int, loop_delay: float) -> None:
+        """Take note of what is used of the limits, a few times a second. Args: memory - octets; loop_delay - seconds."""
+        if self.pressure.look(memory, loop_delay):
+            for listener in self._all_listeners():
+                for connection in list(listener.connections):
+                    connection.tighten()
 
     def active(self) -> int:
         """Connections of clients that are still open, and sessions of datagrams."""
@@ -243,7 +251,7 @@ class ProxyCore(ChainOwner):
             if old is not None and old.listening is listening:
                 runtime = old
             else:
-                runtime = ListenerRuntime(name, self.loop, listening, self.meters.listener_meters(name))
+                runtime = ListenerRuntime(name, self.loop, listening, self.meters.listener_meters(name), self)
             self._configure_listener(runtime, name, config, update)
             listeners[name] = runtime
         replaced = self._listeners
@@ -284,7 +292,7 @@ class ProxyCore(ChainOwner):
         if not config.captured and _goes_by_name(config):
             names = ServerNames([chain.server_names for chain in config.filter_chains])
             security = ByNameSecurity(names, [chain.protocol == "tls" for chain in config.filter_chains], security)
-        runtime.configure(chains, security, config.captured, names, config.proxy_protocol_from)
+        runtime.configure(chains, security, config.captured, names, config.proxy_protocol_from, config.max_connections)
 
     def _bind_backends(self, filters: ChainFilters) -> None:
         """Let pickers see the clusters at work."""

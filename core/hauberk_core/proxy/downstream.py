@@ -284,7 +284,7 @@ class DownstreamConnection(ClientConnection):
         rest_is_short = exchange.request_complete or body_is_short(request, DISCARD_BYTES)
         # Whoever did not send the rest in time is not waited for again.
         late = exchange.record.reason is Reason.REQUEST_TIMEOUT
-        close = self.draining or late or not rest_is_short or request.expects_continue
+        close = self.is_parting() or late or not rest_is_short or request.expects_continue
         machine = self.machine
         self.queue(machine.send_response(response, close))
         if request.method != "HEAD":
@@ -349,6 +349,14 @@ class DownstreamConnection(ClientConnection):
     def exchanges(self) -> int:
         return 0 if self.exchange is None else 1
 
+    def tighten(self) -> None:
+        if self.established and self.exchange is None and self._served and not self._head_began and self._lingering < 0:
+            self._arm(self.idle_seconds())
+
+    def is_parting(self) -> bool:
+        """Whether it ends behind the answer under way."""
+        return self.draining or self.chain.owner.pressure.parting
+
     def drain(self) -> None:
         """Answer with `Connection: close` from now on, and close behind that answer.
 
@@ -382,7 +390,7 @@ class DownstreamConnection(ClientConnection):
         self._held_back = False
         self.read_size = READ_HEAD_BYTES
         machine.start_next_exchange()
-        self._arm(self.chain.idle_timeout)
+        self._arm(self.idle_seconds())
         self.resume_reading()
         if machine.buffered():
             self.pump()
@@ -478,7 +486,7 @@ class DownstreamClient(ServingClient):
             response.headers.add("date", connection.chain.owner.http_date())
         if response.status == 101:
             response.framing = TUNNEL
-        connection.queue(connection.machine.send_response(response, connection.draining))
+        connection.queue(connection.machine.send_response(response, connection.is_parting()))
 
     def forward_data(self, exchange: Exchange, data: bytes) -> None:
         connection = self._connection

@@ -77,6 +77,7 @@ class H2DownstreamConnection(ClientConnection):
             stream.exchange = None
             if exchange is not None:
                 exchange.client_gone(Reason.INTERNAL, "a fault of the proxy; its log has the details")
+        self.chain.owner.pressure.streams -= len(self.streams)
         self.streams.clear()
         self.close()
 
@@ -134,6 +135,7 @@ class H2DownstreamConnection(ClientConnection):
             assert isinstance(event, Request)
             client = H2StreamClient(self, number)
             self.streams[number] = client
+            self.chain.owner.pressure.stream_opened()
             client.touched = True
             touched.append(client)
             client.begin(event)
@@ -225,7 +227,10 @@ class H2DownstreamConnection(ClientConnection):
 
     def stream_over(self, number: int) -> None:
         """One stream has ended."""
-        if self.streams.pop(number, None) is None or self.streams or self.closed:
+        if self.streams.pop(number, None) is None:
+            return
+        self.chain.owner.pressure.streams -= 1
+        if self.streams or self.closed:
             return
         if self._drawn:
             self._end()
@@ -251,7 +256,7 @@ class H2DownstreamConnection(ClientConnection):
             self.loop.wheel.arm(self.timer, deadline)
 
     def _arm_idle(self) -> None:
-        self._arm(self.chain.idle_timeout)
+        self._arm(self.idle_seconds())
 
     def _arm(self, seconds: float) -> None:
         if seconds > 0:
@@ -263,6 +268,10 @@ class H2DownstreamConnection(ClientConnection):
 
     def exchanges(self) -> int:
         return len(self.streams)
+
+    def tighten(self) -> None:
+        if self.established and not self.streams and not self._draining:
+            self._arm_idle()
 
     def drain(self) -> None:
         """Take no further requests, but those that are on their way (RFC 9113 section 6.8), and close behind the last answer."""

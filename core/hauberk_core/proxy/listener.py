@@ -4,6 +4,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from hauberk_core.model.reason import Reason
 from hauberk_core.net.announced import AnnouncedSecurity
 from hauberk_core.net.destinations import DestinationMap
 from hauberk_core.net.loop import Loop
@@ -12,8 +13,9 @@ from hauberk_core.net.server_name import ServerNames
 from hauberk_core.net.transport import Listening, Security, Stream
 from hauberk_core.net.wheel import Timer, TimerOwner
 from hauberk_core.observe.meters import ListenerMeters
+from hauberk_core.observe.record import Record
 from hauberk_core.plugin.chain import ChainFilters
-from hauberk_core.proxy.chain import Chain
+from hauberk_core.proxy.chain import Chain, ChainOwner
 from hauberk_core.proxy.client_connection import ClientConnection, ConnectionListener
 from hauberk_core.proxy.downstream import DownstreamConnection
 from hauberk_core.proxy.h2_downstream import H2DownstreamConnection
@@ -32,7 +34,7 @@ EXHAUSTED_PAUSE_SECONDS: Final = 0.1
 class ListenerRuntime(ConnectionListener):
     """Accepts connections and starts serving them with the listener's chain."""
 
-    def __init__(self, name: str, loop: Loop, listening: Listening, meters: ListenerMeters) -> None:
+    def __init__(self, name: str, loop: Loop, listening: Listening, meters: ListenerMeters, owner: ChainOwner) -> None:
         self.name: Final = name
         self.listening: Final = listening
         self.meters: Final = meters
@@ -46,6 +48,9 @@ class ListenerRuntime(ConnectionListener):
         """Of connections that proxies in front pass on."""
         self.connections: Final[dict[ClientConnection, bool]] = {}
         """The open connections of this listener, in the order of their arrival."""
+        self._owner: Final = owner
+        self._pressure: Final = owner.pressure
+        self._most: int = 0
         self._loop: Final = loop
         self._descriptor: Final[int] = listening.fileno()
         self._timer: Final = Timer(_Resume(self))
@@ -64,12 +69,14 @@ class ListenerRuntime(ConnectionListener):
         captured: bool = False,
         names: ServerNames | None = None,
         trusted: tuple[str, ...] = (),
+        most: int = 0,
     ) -> None:
         """Serve by these chains from now on.
 
         Args: security - of all connections; captured - each chain's own counts, and where connections were going chooses one;
             names - of the chains, where whoever asks for another name is not served; None: the first chain serves them;
-            trusted - addresses and ranges of proxies that say whose connections they pass on.
+            trusted - addresses and ranges of proxies that say whose connections they pass on; most - connections at a time, 0: as
+            many as the worker takes.
 
         Open connections follow with their next request, as far as they can: limits and codec are those they began with, and one
         whose transport is not what is now asked for ends, unless the new security keeps it.
@@ -77,6 +84,7 @@ class ListenerRuntime(ConnectionListener):
         before = self.chains
         self.chains = chains
         self.security = security
+        self._most = most
         self._announced = AnnouncedSecurity(trusted, security) if trusted else None
         self._by_name = names is not None
         self._names = names or ServerNames([chain.config.server_names for chain in chains])
@@ -146,8 +154,12 @@ class ListenerRuntime(ConnectionListener):
             return False
         if stream is None:
             return False
+        surplus = self._pressure.surplus(len(self.connections), self._most)
+        if surplus and not self._may_explain(chain):
+            self._turn_away(stream, surplus)
+            return True
         if self._destinations is not None:
-            self._start_captured(stream, self._destinations)
+            self._start_captured(stream, self._destinations, surplus)
             return True
         host = _host_of(stream.peer_address())
         announced = self._announced
@@ -155,10 +167,28 @@ class ListenerRuntime(ConnectionListener):
             stream = announced.wrap(stream, "")
         elif self.security is not None:
             stream = self.security.wrap(stream, "")
-        self._start(stream, chain, self._passes_octets, host, "", 0)
+        self._start(stream, chain, self._passes_octets, host, "", 0, surplus)
         return True
 
-    def _start_captured(self, stream: Stream, destinations: DestinationMap) -> None:
+    def _may_explain(self, chain: Chain) -> bool:
+        """Whether a connection that is one too many can be told so, at no more cost than closing it."""
+        if self._passes_octets or self.security is not None or chain.security is not None:
+            return False
+        return self._pressure.may_explain(len(self.connections), self._most)
+
+    def _turn_away(self, stream: Stream, why: str) -> None:
+        record = Record()
+        record.start = self._loop.clock.wall()
+        record.downstream_local = stream.local_address()
+        record.downstream_remote = stream.peer_address()
+        record.reason = Reason.OVERLOADED
+        record.details = why
+        self._pressure.turned_away()
+        self._owner.report_passage(record)
+        stream.reset_on_close()
+        stream.close()
+
+    def _start_captured(self, stream: Stream, destinations: DestinationMap, surplus: str) -> None:
         destination, port = stream.original_destination()
         chosen = destinations.choose(destination, port) if destination else -1
         if chosen < 0 or port == self.listening.port():
@@ -171,16 +201,22 @@ class ListenerRuntime(ConnectionListener):
         host = _host_of(stream.peer_address())
         if chain.security is not None:
             stream = chain.security.wrap(stream, "")
-        self._start(stream, chain, chain.passes_octets, host, destination, port)
+        self._start(stream, chain, chain.passes_octets, host, destination, port, surplus)
 
-    def _start(self, stream: Stream, chain: Chain, passes: bool, host: str, destination: str, port: int) -> None:
+    def _start(self, stream: Stream, chain: Chain, passes: bool, host: str, destination: str, port: int, surplus: str) -> None:
         connection: ClientConnection
         if passes:
             connection = TcpConnection(self._loop, stream, chain, host, self, destination, port)
         else:
             connection = DownstreamConnection(self._loop, stream, chain, host, self, destination, port)
         self.connections[connection] = True
+        self._pressure.connection_opened()
+        if surplus:
+            connection.refusal = surplus
+            self._pressure.turned_away()
         connection.open()
+        if surplus:
+            connection.drain()
 
     def speaks_http(self, connection: ClientConnection, early: bytes, ended: bool) -> None:
         self.connections.pop(connection, None)
@@ -208,8 +244,11 @@ class ListenerRuntime(ConnectionListener):
             connection.destination_port,
         )
         successor.is_counted = connection.is_counted
+        successor.refusal = connection.refusal
         self.connections[successor] = True
         successor.go_on(early, False)
+        if successor.refusal:
+            successor.drain()
 
     def give_up(self, error: Exception) -> None:
         # One connection could not be set up; the listener goes on.
@@ -225,6 +264,7 @@ class ListenerRuntime(ConnectionListener):
 
     def connection_closed(self, connection: ClientConnection) -> None:
         self.connections.pop(connection, None)
+        self._pressure.connection_closed()
         if connection.is_counted:
             self.meters.connection_closed()
         if self._held and not self.connections:

@@ -27,7 +27,8 @@ from hauberk_core.route.cors import is_preflight, preflight_answer
 from hauberk_core.route.decide import decide
 from hauberk_core.route.filters import modify, redirect_location, rewrite
 
-_PROTOCOLS: Final = {10: "HTTP/1.0", 11: "HTTP/1.1", 20: "HTTP/2"}
+HTTP2: Final = 20
+_PROTOCOLS: Final = {10: "HTTP/1.0", 11: "HTTP/1.1", HTTP2: "HTTP/2"}
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -57,6 +58,11 @@ class ServingClient(Client):
         """A request's head has come."""
         connection = self._served
         chain = connection.chain
+        if chain.owner.pressure.sheds or connection.refusal:
+            refusal = connection.refusal or chain.owner.pressure.refusal(request.version == HTTP2)
+            if refusal:
+                self._shed(request, refusal)
+                return
         now = connection.loop.clock.now()
         record = Record()
         if chain.paths is not None:
@@ -82,6 +88,25 @@ class ServingClient(Client):
         decision = decide(request, chain.table, chain.dice.next())
         prepare_request(request, record, connection.peer_host, chain.owner.request_ids)
         self.serve(exchange, decision)
+
+    def _shed(self, request: Request, why: str) -> None:
+        """Answer before anything else is done with the request: whoever is refused must cost little."""
+        connection = self._served
+        chain = connection.chain
+        now = connection.loop.clock.now()
+        record = Record()
+        exchange: Exchange
+        if chain.filters is None:
+            exchange = Exchange(self, request, record, now)
+        else:
+            # Observers hear of every exchange.
+            identity = connection.stream.peer_identity()
+            exchange = FilteredExchange(self, request, record, now, chain, chain.filters, identity, connection.loop)
+        self.began(exchange)
+        self._fill(record, request)
+        self.decided(exchange)
+        exchange.nothing_sent = True
+        self.answer(exchange, Reason.OVERLOADED, why)
 
     def serve(self, exchange: Exchange, decision: Decision) -> None:
         connection = self._served

@@ -148,6 +148,10 @@ class TcpConnection(ClientConnection):
     def exchanges(self) -> int:
         return 0 if self._passage is None else 1
 
+    def tighten(self) -> None:
+        # Nobody knows whether it is used but those at its ends.
+        pass
+
     def drain(self) -> None:
         """What passes cannot be told to end: it gets the time that its listener allows."""
         if not self._passes:

@@ -1,7 +1,7 @@
 """What every proxy's container has, beside what the proxy reads."""
 
 from hauberk_control.proxy_pod import environment, readiness_probe, security_context, startup_probe, volume_mounts, volumes
-from hauberk_control.proxy_settings import CertificateAuthority, ProxySettings
+from hauberk_control.proxy_settings import CertificateAuthority, ProxyLimits, ProxySettings
 from hauberk_core import pod
 
 
@@ -15,6 +15,15 @@ def test_the_environment_says_who_and_where() -> None:
     assert told[pod.WORKERS] == "2"
     by_pod = {one["name"] for one in environment(settings, "web") if "valueFrom" in one}
     assert by_pod == {pod.POD_NAME, pod.POD_NAMESPACE, pod.POD_IP, pod.POD_IPS, pod.SERVICE_ACCOUNT, pod.NODE_NAME}
+
+
+def test_limits_are_told_where_they_are_given() -> None:
+    names = (pod.CONNECTION_LIMIT, pod.STREAM_LIMIT, pod.MEMORY_LIMIT, pod.DELAY_LIMIT)
+    silent = {one["name"] for one in environment(ProxySettings(), "web")}
+    assert silent.isdisjoint(names)
+    limits = ProxyLimits(connections=500, streams=0, memory="200Mi", loop_delay="250ms")
+    told = {one["name"]: one.get("value") for one in environment(ProxySettings(limits=limits), "web")}
+    assert [told[name] for name in names] == ["500", "0", "200Mi", "250ms"]
 
 
 def test_every_volume_is_mounted_where_the_proxy_looks() -> None:

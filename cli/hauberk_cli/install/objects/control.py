@@ -43,6 +43,7 @@ _SETTINGS_JSON: Final = Json(
         "imagePullPolicy": Value("image.pullPolicy"),
         "imagePullSecrets": Value("image.pullSecrets"),
         "inject": Value("inject"),
+        "limits": Value("proxy.limits"),
         "resources": Value("proxy.resources"),
         "revision": REVISION,
         "trustDomain": Value("trustDomain"),
