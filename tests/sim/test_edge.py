@@ -195,9 +195,9 @@ def test_one_path_is_decided_by_and_sent(build: "Build", version: int) -> None:
     if version == 1:
         scenario.get(scenario.browser(), "/public/%2e%2E/admin/x?a=/../b")
     else:
-        from tests.sim.test_http2 import Browser
+        from h2_browser import Browser
 
-        Browser(scenario).ask(path="/public/%2e%2E/admin/x")
+        Browser(scenario.browser()).ask(path="/public/%2e%2E/admin/x")
     assert endpoint.connection().received().startswith(b"GET /admin/x" + (b"?a=/../b " if version == 1 else b" "))
     endpoint.connection().send(scenario.ok)
     assert scenario.record().path.startswith("/admin/x")

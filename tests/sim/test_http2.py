@@ -1,16 +1,14 @@
 """HTTP/2 from a client: each stream goes the road that HTTP/1.1's requests go. The client is h2, behind the machines' seam."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+from h2_browser import Browser
 
-from hauberk_core.http.events import CHUNKED, NO_BODY, Data, End, Event, Fault, GoingAway, Request, Reset, Response
+from hauberk_core.http.events import End, GoingAway, Reset, Response
 from hauberk_core.http.h2.client import H2Client
 from hauberk_core.http.h2.codes import CANCEL, INTERNAL_ERROR
 from hauberk_core.http.h2.control import STREAM_WINDOW
-from hauberk_core.http.h2.library import LibraryMachine
-from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.http.h2.server import CONNECTION_WINDOW
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.duration import Duration
@@ -22,64 +20,6 @@ if TYPE_CHECKING:
 BODY = bytes(range(256)) * 16_384
 
 
-class Browser:
-    """A client of the proxy that speaks HTTP/2 with prior knowledge."""
-
-    def __init__(self, scenario: "Scenario", machine: MultiplexedMachine | None = None) -> None:
-        self.peer = scenario.browser()
-        self.machine = machine or LibraryMachine(True, "http", HttpLimits())
-        self.events: dict[int, list[Event]] = {}
-        self.reads = True
-
-    def ask(self, method: str = "GET", path: str = "/", fields: Sequence[tuple[str, str]] = (), body: bytes | None = None) -> int:
-        """Send a request's head, and its end unless a body is to follow. Returns: its stream."""
-        headers = Headers()
-        headers.add("host", "a.test")
-        for name, value in fields:
-            headers.add(name, value)
-        request = Request(method, "a.test", path, "", 11, headers)
-        request.framing = NO_BODY if body is None else CHUNKED
-        stream = self.machine.send_request(request)
-        if not body:
-            if body is None:
-                self.machine.send_end(stream, None)
-        else:
-            self.machine.send_data(stream, body)
-        self.talk()
-        return stream
-
-    def talk(self) -> None:
-        """Send what there is to send, and hear what there is to hear, until nothing more comes."""
-        while True:
-            self.peer.send(self.machine.take_output())
-            octets = self.peer.received()
-            if not octets:
-                return
-            self.machine.receive(octets, 0.0)
-            while (event := self.machine.next_event()) is not None:
-                self.events.setdefault(self.machine.stream, []).append(event)
-                if isinstance(event, Data) and self.reads:
-                    self.machine.consume(self.machine.stream, len(event.data))
-
-    def answer(self, stream: int) -> tuple[int, dict[str, str], bytes, str]:
-        """Status, fields and body of what has come on a stream, and how it ended: end, reset, or nothing yet."""
-        self.talk()
-        status, fields, body, ending = 0, {}, b"", ""
-        for event in self.events.get(stream, []):
-            if isinstance(event, Response):
-                status, fields = event.status, dict(event.headers.items())
-            elif isinstance(event, Data):
-                body += event.data
-            elif isinstance(event, End):
-                ending = "end"
-                fields |= {} if event.trailers is None else dict(event.trailers.items())
-            elif isinstance(event, Reset):
-                ending = f"reset {event.code}"
-            elif isinstance(event, Fault):
-                ending = "fault"
-        return status, fields, body, ending
-
-
 @pytest.fixture(params=["strict", "h2"])
 def proxy(request: pytest.FixtureRequest, build: "Build") -> "Scenario":
     """A proxy with either codec."""
@@ -88,7 +28,7 @@ def proxy(request: pytest.FixtureRequest, build: "Build") -> "Scenario":
 
 def test_a_request_becomes_http_1(proxy: "Scenario") -> None:
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     stream = client.ask(path="/a?b", fields=[("cookie", "x=1"), ("x-request-id", "7")])
     lines = endpoint.connection().received().decode().split("\r\n")
     assert lines[:2] == ["GET /a?b HTTP/1.1", "host: a.test"]
@@ -103,7 +43,7 @@ def test_a_request_becomes_http_1(proxy: "Scenario") -> None:
 
 def test_many_at_a_time_in_any_order(proxy: "Scenario") -> None:
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     streams = [client.ask(path=f"/{number}") for number in range(5)]
     assert proxy.core.exchanges() == 5
     connections = endpoint.connections()
@@ -119,7 +59,7 @@ def test_many_at_a_time_in_any_order(proxy: "Scenario") -> None:
 
 def test_a_preface_in_pieces(proxy: "Scenario") -> None:
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     octets = client.machine.take_output()
     for start in range(len(octets)):
         client.peer.send(octets[start : start + 1])
@@ -131,7 +71,7 @@ def test_a_preface_in_pieces(proxy: "Scenario") -> None:
 
 def test_a_body_and_its_trailers(proxy: "Scenario") -> None:
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     stream = client.ask("POST", body=b"hello")
     trailers = Headers()
     trailers.add("x-sum", "5")
@@ -149,7 +89,7 @@ def test_a_body_and_its_trailers(proxy: "Scenario") -> None:
 
 def test_a_client_that_does_not_read_holds_its_endpoint_and_nobody_else(proxy: "Scenario") -> None:
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     client.reads = False
     slow = client.ask(path="/slow")
     server = endpoint.connection()
@@ -167,7 +107,7 @@ def test_a_client_that_does_not_read_holds_its_endpoint_and_nobody_else(proxy: "
 
 def test_an_endpoint_that_does_not_read_holds_the_client(proxy: "Scenario") -> None:
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     stream = client.ask("POST", body=b"x")
     server = endpoint.connection()
     server.pause()
@@ -186,7 +126,7 @@ def test_an_endpoint_that_does_not_read_holds_the_client(proxy: "Scenario") -> N
 
 def test_a_client_that_gives_up_a_request(proxy: "Scenario") -> None:
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     given_up = client.ask()
     kept = client.ask()
     first, second = endpoint.connections()
@@ -200,7 +140,7 @@ def test_a_client_that_gives_up_a_request(proxy: "Scenario") -> None:
 
 def test_a_client_that_goes(proxy: "Scenario") -> None:
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     client.ask()
     client.ask()
     client.peer.close()
@@ -210,7 +150,7 @@ def test_a_client_that_goes(proxy: "Scenario") -> None:
 
 def test_an_endpoint_that_breaks_off(proxy: "Scenario") -> None:
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     before, within, sound = client.ask(), client.ask(), client.ask()
     connections = endpoint.connections()
     connections[0].close()
@@ -226,7 +166,7 @@ def test_an_endpoint_that_breaks_off(proxy: "Scenario") -> None:
 
 def test_answers_of_our_own(build: "Build") -> None:
     proxy = build(cluster={"endpoints": ()}, chain={"limits": HttpLimits(head_bytes=512, body_bytes=9)})
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     status, fields, body, ending = client.answer(client.ask())
     assert (status, fields["hauberk-reason"], ending) == (503, "no_endpoint", "end")
     assert b"no_endpoint" in body
@@ -243,7 +183,7 @@ def test_answers_of_our_own(build: "Build") -> None:
 def test_a_request_that_takes_too_long(build: "Build") -> None:
     proxy = build(route={"timeout": Duration(3.0)})
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     slow = client.ask()
     proxy.advance(2)
     later = client.ask()
@@ -258,7 +198,7 @@ def test_a_request_that_takes_too_long(build: "Build") -> None:
 def test_what_stands_still_ends(build: "Build", who: str) -> None:
     proxy = build(chain={"timeouts": HttpTimeouts(stall=Duration(5.0))})
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     if who == "client":
         stream = client.ask("POST", body=b"x")
     else:
@@ -281,7 +221,7 @@ def test_what_stands_still_ends(build: "Build", who: str) -> None:
 def test_an_idle_connection_ends_with_a_goodbye(build: "Build") -> None:
     proxy = build(chain={"timeouts": HttpTimeouts(idle=Duration(10.0))})
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     stream = client.ask()
     endpoint.connection().send(proxy.ok)
     assert client.answer(stream)[0] == 200
@@ -296,7 +236,7 @@ def test_an_idle_connection_ends_with_a_goodbye(build: "Build") -> None:
 def test_draining_lets_nothing_be_lost(proxy: "Scenario") -> None:
     endpoint = proxy.serve()
     # To h2's own client a connection is closed as soon as the server goes away.
-    client = Browser(proxy, H2Client(HttpLimits()))
+    client = Browser(proxy.browser(), H2Client(HttpLimits()))
     begun = client.ask()
     proxy.core.drain()
     crossing = client.ask()
@@ -313,7 +253,7 @@ def test_draining_lets_nothing_be_lost(proxy: "Scenario") -> None:
 
 
 def test_draining_a_connection_without_requests(proxy: "Scenario") -> None:
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     client.talk()
     proxy.core.drain()
     proxy.advance(1.5)
@@ -324,7 +264,7 @@ def test_draining_a_connection_without_requests(proxy: "Scenario") -> None:
 def test_a_mistake_of_the_connection_ends_it_and_is_logged(build: "Build") -> None:
     proxy = build()
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     client.ask()
     client.peer.send(b"\0\0\x08\x06\0\0\0\0\x01notastrm")
     assert sorted(proxy.log()) == [(400, "bad_request"), (499, "client_gone")]
@@ -335,7 +275,7 @@ def test_a_mistake_of_the_connection_ends_it_and_is_logged(build: "Build") -> No
 def test_the_windows_hold_what_a_whole_connection_may_make_us_keep(build: "Build") -> None:
     proxy = build()
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     for number in range(8):
         client.ask("POST", path=f"/{number}", body=b"x")
         endpoint.connections()[-1].pause()

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 import msgspec
+from h2_browser import Browser
 from plugin_fixtures import half, host, use
 
 from hauberk_core.model import WeightedCluster
 from hauberk_core.net.connection import READ_BULK_BYTES, READ_HEAD_BYTES
 from hauberk_core.plugin.data import Observer, Record
 from hauberk_core.proxy.pressure import SURPLUS_LEAST
-from tests.sim.test_http2 import Browser
 
 if TYPE_CHECKING:
     from tests.sim.conftest import Build, Scenario
@@ -75,7 +75,7 @@ def test_unused_connections_end_soon_when_room_gets_short(scenario: "Scenario") 
     endpoint = scenario.serve()
     unused = scenario.browser()
     used = scenario.browser()
-    second = Browser(scenario)
+    second = Browser(scenario.browser())
     scenario.exchange(unused, endpoint)
     scenario.get(used)
     stream = second.ask()
@@ -117,7 +117,7 @@ def test_one_late_look_refuses_little(scenario: "Scenario") -> None:
 def test_requests_over_http2_have_a_limit_of_their_own(scenario: "Scenario") -> None:
     endpoint = scenario.serve()
     scenario.core.pressure.limit(0, 3, 0, 0.0)
-    browser = Browser(scenario)
+    browser = Browser(scenario.browser())
     streams = [browser.ask() for _ in range(3)]
     refused = browser.ask()
     status, fields, _, _ = browser.answer(refused)

@@ -20,6 +20,8 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     codes: tuple[Annotated[int, msgspec.Meta(ge=400, le=599)], ...] = ()
     """Statuses of an answer that is thrown away for another attempt."""
+    grpc_codes: tuple[Annotated[int, msgspec.Meta(ge=1, le=16)], ...] = ()
+    """Statuses of a gRPC call that ended without an answer to pass on (trailers-only), likewise: 14 is UNAVAILABLE."""
     attempts: Annotated[int, msgspec.Meta(ge=1, le=MOST_RETRIES)] = 2
     """Besides the first one. Istio's default."""
     backoff: Duration = Duration(0.025)

@@ -5,6 +5,7 @@ The one thing found during traffic is the series of an outcome (status, flags, s
 
 from typing import Final
 
+from hauberk_core.http.grpc.status import NOT_KNOWN
 from hauberk_core.model.reason import Reason
 from hauberk_core.observe.cells import Cells
 from hauberk_core.observe.datagram_meters import DatagramMeters
@@ -105,17 +106,18 @@ class ClusterMeters:
 
     __slots__ = ("_by_case", "_by_peer", "_cells", "_http_labels", "_is_destination", "_outcomes", "_passages", "_plain", "_view")
 
-    def __init__(self, cells: Cells, reporter: str, name: str, labels: dict[str, str], protocol: str) -> None:
+    def __init__(self, cells: Cells, reporter: str, name: str, labels: dict[str, str]) -> None:
         self._cells: Final = cells
         self._view: Final = cells.view(CLUSTER, CLUSTER.label_values({"cluster": name}))
-        self._http_labels: Final[dict[str, str]] = {"reporter": reporter, "request_protocol": protocol}
+        self._http_labels: Final[dict[str, str]] = {"reporter": reporter}
         if name:
             self._http_labels["destination_service"] = name
             self._http_labels["destination_service_name"] = name
         for label, value in labels.items():
             self._http_labels[label] = value
         self._is_destination: Final = self._http_labels["reporter"] == DESTINATION
-        # By status. Most outcomes have no flags and are found at once, or by their peer; the others by flags and peer first.
+        # By status (see `_outcome_key`). Most have no flags and are found at once, or by their peer; the others by flags and peer
+        # first.
         self._plain: Final[dict[int, memoryview]] = {}
         self._by_peer: Final[dict[str, dict[int, memoryview]]] = {}
         self._by_case: Final[dict[str, dict[int, memoryview]]] = {}
@@ -123,13 +125,21 @@ class ClusterMeters:
         self._passages: Final[dict[str, PassageMeters]] = {}
 
     def finished(
-        self, status: int, flags: str, client: str, endpoint: str, request_bytes: int, response_bytes: int, duration: float
+        self,
+        status: int,
+        grpc_status: int,
+        flags: str,
+        client: str,
+        endpoint: str,
+        request_bytes: int,
+        response_bytes: int,
+        duration: float,
     ) -> None:
         """Count an exchange that is over.
 
-        Args: status - 0 where no response was begun; flags - Envoy's response flags, `-` for none; client, endpoint - identities
-            proved by mutual TLS, or empty; request_bytes and response_bytes - octets of the bodies; duration - seconds, from a
-            clock that never goes back.
+        Args: status - 0 where no response was begun; grpc_status - of a gRPC call, NOT_KNOWN for all others; flags - Envoy's
+            response flags, `-` for none; client, endpoint - identities proved by mutual TLS, or empty; request_bytes and
+            response_bytes - octets of the bodies; duration - seconds, from a clock that never goes back.
         """
         peer = client if self._is_destination else endpoint
         if flags != "-":
@@ -138,9 +148,9 @@ class ClusterMeters:
             by_status = self._by_peer.get(peer)
         else:
             by_status = self._plain
-        view = None if by_status is None else by_status.get(status)
+        view = None if by_status is None else by_status.get(_outcome_key(status, grpc_status))
         if view is None:
-            view = self._outcome(status, flags, peer)
+            view = self._outcome(status, grpc_status, flags, peer)
         microseconds = int(duration * 1000000.0)
         view[REQUESTS] += 1
         view[DURATION + DURATIONS.index(microseconds)] += 1
@@ -204,16 +214,21 @@ class ClusterMeters:
             labels["source_principal" if self._is_destination else "destination_principal"] = principal
         return labels
 
-    def _outcome(self, status: int, flags: str, peer: str) -> memoryview:
+    def _outcome(self, status: int, grpc_status: int, flags: str, peer: str) -> memoryview:
         code = str(status)
+        is_grpc = grpc_status != NOT_KNOWN
+        result = str(grpc_status) if is_grpc else ""
         principal = peer
         if self._outcomes >= OUTCOMES_PER_CLUSTER:
             # Not remembered: the cells know this series, and a hundred others come first.
             code = OTHER
+            result = OTHER if is_grpc else ""
             flags = OTHER
             principal = OTHER if peer else ""
         labels = self._with_peer(principal)
+        labels["request_protocol"] = "grpc" if is_grpc else "http"
         labels["response_code"] = code
+        labels["grpc_response_status"] = result
         labels["response_flags"] = flags
         view = self._cells.view(HTTP, HTTP.label_values(labels))
         if code == OTHER:
@@ -225,8 +240,13 @@ class ClusterMeters:
             by_status = self._by_peer.setdefault(peer, {})
         else:
             by_status = self._plain
-        by_status[status] = view
+        by_status[_outcome_key(status, grpc_status)] = view
         return view
+
+
+def _outcome_key(status: int, grpc_status: int) -> int:
+    """One number for both; a status of HTTP has three digits."""
+    return status + (grpc_status - NOT_KNOWN) * 1000
 
 
 class ProxyMeters:
@@ -264,17 +284,17 @@ class ProxyMeters:
         self.without_cluster: Final = self.cluster_meters("", {})
         """For exchanges that were answered before any cluster was chosen."""
 
-    def cluster_meters(self, name: str, labels: dict[str, str], protocol: str = "http") -> ClusterMeters:
+    def cluster_meters(self, name: str, labels: dict[str, str]) -> ClusterMeters:
         """The meters of a cluster.
 
         Args: labels - Istio's destination and source labels that are known; others are ignored. Where they do not say
             `destination_service` and `destination_service_name`, the cluster's name stands in, and where they do not say
-            `reporter`, the proxy's; protocol - `http` or `grpc`.
+            `reporter`, the proxy's.
         """
-        key = (name, protocol, *[part for label in sorted(labels) for part in (label, labels[label])])
+        key = (name, *[part for label in sorted(labels) for part in (label, labels[label])])
         known = self._clusters.get(key)
         if known is None:
-            known = ClusterMeters(self._cells, self._reporter, name, labels, protocol)
+            known = ClusterMeters(self._cells, self._reporter, name, labels)
             self._clusters[key] = known
         return known
 

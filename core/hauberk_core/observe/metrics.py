@@ -99,6 +99,7 @@ HTTP: Final = MetricGroup(
         "destination_cluster",
         "request_protocol",
         "response_code",
+        "grpc_response_status",
         "response_flags",
         "connection_security_policy",
     ),
@@ -125,7 +126,7 @@ PASSAGE_SENT: Final = 3
 
 TCP: Final = MetricGroup(
     "istio_tcp",
-    tuple([label for label in HTTP.labels if label != "response_code"]),
+    tuple([label for label in HTTP.labels if label not in ("response_code", "grpc_response_status")]),
     "unknown",
     (
         Metric("istio_tcp_connections_opened_total", COUNTER, "Connections whose octets pass as they are."),

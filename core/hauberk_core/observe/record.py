@@ -1,5 +1,6 @@
 """What is known of one exchange when it is over."""
 
+from hauberk_core.http.grpc.status import NOT_KNOWN, http_of_status
 from hauberk_core.model.reason import Reason
 
 
@@ -17,6 +18,8 @@ class Record:
         "downstream_remote",
         "duration",
         "flags",
+        "grpc_status",
+        "grpc_type",
         "method",
         "path",
         "peer_identity",
@@ -46,6 +49,10 @@ class Record:
         """`HTTP/1.1`, for example."""
         self.status = 0
         """0 where no response was begun."""
+        self.grpc_type = ""
+        """What the content of an answer to a gRPC call is called (`application/grpc`); empty: it is no such call."""
+        self.grpc_status = NOT_KNOWN
+        """Of a gRPC call, as `http.grpc.status` numbers them."""
         self.reason: Reason | None = None
         """Why the proxy answered itself, or gave up; None where the response is an endpoint's."""
         self.flags = ""
@@ -103,10 +110,16 @@ class Record:
             self.attributes = attributes
         return attributes
 
+    def judged_status(self) -> int:
+        """The status, or what that of a gRPC call would have been in HTTP: by it one sees whether, and whose fault, it failed."""
+        return self.status if self.grpc_status == NOT_KNOWN else http_of_status(self.grpc_status)
+
     def response_details(self) -> str:
-        """In Envoy's manner: `via_upstream` for an endpoint's answer, `-` for octets that passed as they are, else the reason's
-        code, with details in braces."""
+        """In Envoy's manner: `via_upstream` for an endpoint's answer, with the status of a gRPC call that failed, `-` for octets
+        that passed as they are, else the reason's code, with details in braces."""
         if self.reason is None:
+            if self.grpc_status > 0:
+                return "via_upstream{grpc_status_" + str(self.grpc_status) + "}"
             return "via_upstream" if self.protocol else "-"
         if not self.details:
             return self.reason.code

@@ -85,6 +85,7 @@ def _escaped(record: Record) -> Record:
     escaped.path = _bare(record.path)
     escaped.protocol = _bare(record.protocol)
     escaped.status = record.status
+    escaped.grpc_status = record.grpc_status
     escaped.reason = record.reason
     escaped.flags = record.flags
     escaped.details = _bare(record.details.replace(" ", "_"))

@@ -173,6 +173,7 @@ class ProxyCore(ChainOwner):
             self.meters.local_answer(reason)
         meters.finished(
             record.status,
+            record.grpc_status,
             record.response_flags(),
             record.peer_identity,
             record.upstream_identity,

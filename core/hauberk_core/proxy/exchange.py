@@ -7,6 +7,7 @@ and the response are complete, or when either side failed; it then reports one r
 from typing import Final
 
 from hauberk_core.http.events import COUNTED, NO_BODY, Request, Response
+from hauberk_core.http.grpc.status import NOT_KNOWN, http_of_status, read_status, status_of_http, status_of_reason
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.cluster import HashBy
 from hauberk_core.model.decision import Decision
@@ -206,16 +207,28 @@ class Exchange(Requester):
         else:
             replay.append(data)
 
+    def is_repeatable(self, status: int) -> bool:
+        """Whether an answer of this status is one that `tries_again` looks at."""
+        return status == 503 or self.extras is not None or bool(self.record.grpc_type)
+
     def tries_again(self, call: Call, response: Response) -> bool:
         """A final response has come: see whether it is thrown away and the request sent again.
 
         Returns: whether that is under way; if not, the response is to be passed on.
         """
         status = response.status
-        if status == 503 and self._tries_elsewhere(call, response):
+        is_call = bool(self.record.grpc_type)
+        if (status == 503 or is_call) and self._tries_elsewhere(call, response):
             return True
         extras = self.extras
-        if extras is None or extras.retrying is None or not extras.retrying.wants(status) or self._replay is None:
+        if extras is None or extras.retrying is None or self._replay is None:
+            return False
+        if is_call and status == 200:
+            grpc_status = read_status(response.headers)
+            if not extras.retrying.wants_call(grpc_status):
+                return False
+            status = http_of_status(grpc_status)
+        elif not extras.retrying.wants(status):
             return False
         admission = self.admission
         if admission is not None:
@@ -328,11 +341,12 @@ class Exchange(Requester):
             call.abandon()
             self.upstream_failed(Reason.UPSTREAM_PROTOCOL, "the endpoint switched protocols unasked")
             return
-        if (status == 503 or self.extras is not None) and self.tries_again(call, response):
+        if self.is_repeatable(status) and self.tries_again(call, response):
             return
-        admission = self.admission
-        if admission is not None:
-            admission.answered(status)
+        if self.record.grpc_type:
+            self._note_call(status, response.headers)
+        elif self.admission is not None:
+            self.admission.answered(status)
         decision = self._decision
         if decision is not None and decision.response_headers:
             for modifier in decision.response_headers:
@@ -352,12 +366,22 @@ class Exchange(Requester):
             if early:
                 self.response_data(early)
 
+    def _note_call(self, status: int, fields: Headers) -> None:
+        """A gRPC call's answer has begun, or its trailers have come: what it says is what its endpoint is judged by."""
+        grpc_status = read_status(fields)
+        self.record.grpc_status = grpc_status
+        judged = status if grpc_status == NOT_KNOWN else http_of_status(grpc_status)
+        if self.admission is not None and (judged != 200 or grpc_status != NOT_KNOWN):
+            self.admission.answered(judged)
+
     def response_data(self, data: bytes) -> None:
         self.record.bytes_sent += len(data)
         self._client.forward_data(self, data)
 
     def response_end(self, trailers: Headers | None) -> None:
         self.response_complete = True
+        if trailers is not None and self.record.grpc_type:
+            self._note_call(self.record.status, trailers)
         self._client.forward_end(self, trailers)
         if self.over:
             return
@@ -441,6 +465,9 @@ class Exchange(Requester):
             self.over = True
             record = self.record
             record.duration = self._client.now() - self.started
+            if record.grpc_type and record.grpc_status == NOT_KNOWN:
+                reason = record.reason
+                record.grpc_status = status_of_http(record.status) if reason is None else status_of_reason(reason)
             self._client.report(record, self._meters)
 
     def _finish(self) -> None:
@@ -459,7 +486,7 @@ class Exchange(Requester):
             if not self.response_started:
                 admission.done(0, reason, now)
             else:
-                admission.done(record.status, reason, self.started + record.upstream_duration)
+                admission.done(record.judged_status(), reason, self.started + record.upstream_duration)
 
     def _let_go(self, reusable: bool) -> None:
         if self.admission is not None:

@@ -234,7 +234,7 @@ class FilteredExchange(Exchange):
         if not filters.response and not filters.response_body:
             super().response(response)
             return
-        if (status == 503 or self.extras is not None) and self.tries_again(call, response):
+        if self.is_repeatable(status) and self.tries_again(call, response):
             return
         self._view.answered_with(response, call.endpoint)
         self._response = response

@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING, Final
 
-from hauberk_core.http.events import Response
+from hauberk_core.http.events import COUNTED, Response
+from hauberk_core.http.grpc.status import status_of_reason
 from hauberk_core.http.h2.codes import INTERNAL_ERROR, NO_ERROR
 from hauberk_core.http.h2.sender import DRAINED_OCTETS
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.wheel import NEVER
 from hauberk_core.proxy.exchange import Exchange
+from hauberk_core.proxy.grpc_call import call_trailers
 from hauberk_core.proxy.serving import ServingClient
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class H2StreamClient(ServingClient):
         self._paused = False
         self._unread = 0
         self._backlog = 0
+        self._is_counted = False
+        """Whether the response said how long it is."""
 
     # The request's way.
 
@@ -72,6 +76,7 @@ class H2StreamClient(ServingClient):
         connection = self._connection
         self.progress = connection.loop.now
         exchange.record.status = response.status
+        self._is_counted = response.framing == COUNTED
         if "date" not in response.headers.names:
             response.headers.add("date", connection.chain.owner.http_date())
         connection.machine.send_response(self.stream, response)
@@ -114,6 +119,15 @@ class H2StreamClient(ServingClient):
         self._reset(NO_ERROR)
 
     def cut_response(self, exchange: Exchange) -> None:
+        record = exchange.record
+        reason = record.reason
+        machine = self._connection.machine
+        if record.grpc_type and reason is not None and not self._is_counted and not machine.pending(self.stream):
+            # The client has all that there is, so that it can be told why there is no more.
+            machine.send_end(self.stream, call_trailers(record, status_of_reason(reason), reason.code + ": " + record.details))
+            exchange.end_record()
+            self._reset(NO_ERROR)
+            return
         exchange.end_record()
         self._reset(INTERNAL_ERROR)
 
@@ -138,6 +152,9 @@ class H2StreamClient(ServingClient):
     def deadline(self, stall: float) -> float:
         """When the exchange has taken too long, or stood still for `stall` seconds."""
         exchange = self.exchange
+        if exchange is not None and exchange.response_started and exchange.record.grpc_type:
+            # A stream of messages may say nothing for long: whoever dislikes that has deadlines, and asks by PING.
+            stall = self._connection.chain.tcp_idle_timeout
         deadline = self.progress + stall if stall > 0 else NEVER
         return exchange.deadline if exchange is not None and exchange.deadline < deadline else deadline
 

@@ -26,6 +26,7 @@ class Retrying(TimerOwner):
 
     def __init__(self, retry: Retry, loop: Loop, chance: Dice) -> None:
         self._codes: Final = retry.codes
+        self._grpc_codes: Final = retry.grpc_codes
         self._left: int = retry.attempts
         self._pause: float = retry.backoff.seconds
         self._longest: Final[float] = retry.backoff.seconds * LONGEST_BACKOFF
@@ -37,6 +38,10 @@ class Retrying(TimerOwner):
     def wants(self, status: int) -> bool:
         """Whether an answer of this status is thrown away for another attempt, and there is one left."""
         return self._left > 0 and status in self._codes
+
+    def wants_call(self, grpc_status: int) -> bool:
+        """Whether a gRPC call that failed so, before there was anything of an answer, is made again."""
+        return self._left > 0 and grpc_status in self._grpc_codes
 
     def wants_after(self, reason: Reason) -> bool:
         """Whether there is another attempt after one that ended like this."""

@@ -8,6 +8,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from hauberk_core.http.events import COUNTED, Request, Response
+from hauberk_core.http.grpc.status import NOT_KNOWN, status_of_http, status_of_reason
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.cors import Cors
 from hauberk_core.model.decision import Decision
@@ -22,6 +23,7 @@ from hauberk_core.proxy.client_connection import ClientConnection
 from hauberk_core.proxy.exchange import Exchange
 from hauberk_core.proxy.filtered import FilteredExchange
 from hauberk_core.proxy.forwarding import PHRASES, forwarded_port, prepare_request, settle_request_id
+from hauberk_core.proxy.grpc_call import call_answer, call_timeout, note_call
 from hauberk_core.proxy.nothing_sent import NOTHING_SENT, NOTHING_SENT_NAME
 from hauberk_core.route.cors import is_preflight, preflight_answer
 from hauberk_core.route.decide import decide
@@ -114,8 +116,13 @@ class ServingClient(Client):
         request = exchange.request
         record = exchange.record
         record.route = decision.route
-        if decision.timeout > 0:
-            exchange.deadline = exchange.started + decision.timeout
+        timeout = decision.timeout
+        if record.grpc_type:
+            timeout = call_timeout(request, timeout)
+            if timeout >= 0:
+                exchange.deadline = exchange.started + timeout
+        elif timeout > 0:
+            exchange.deadline = exchange.started + timeout
         self.decided(exchange)
         if request.method == "CONNECT":
             self.answer(exchange, Reason.NOT_IMPLEMENTED, "CONNECT is not served")
@@ -157,6 +164,8 @@ class ServingClient(Client):
         record.path = request.path + request.query
         record.authority = request.authority
         record.protocol = _PROTOCOLS[request.version]
+        if request.version == HTTP2:
+            note_call(request, record)
         fill_connection(record, self._served)
 
     # Answers of our own.
@@ -166,11 +175,18 @@ class ServingClient(Client):
         record = exchange.record
         record.reason = reason
         record.details = detail
-        body = explanation(reason, detail or reason.meaning)
-        headers = explaining_headers(reason)
+        is_call = bool(record.grpc_type)
+        if is_call:
+            message = reason.code + ": " + (detail or reason.meaning)
+            headers = call_answer(record, status_of_reason(reason), reason, message)
+        else:
+            headers = explaining_headers(reason)
         if exchange.nothing_sent and record.peer_identity:
             headers.add(NOTHING_SENT_NAME, NOTHING_SENT)
-        self._send(exchange, reason.status, headers, body)
+        if is_call:
+            self._send(exchange, 200, headers, b"")
+        else:
+            self._send(exchange, reason.status, headers, explanation(reason, detail or reason.meaning))
 
     def answer_error(self, exchange: Exchange, reason: Reason, detail: str) -> None:
         if self._served.closed or exchange.over:
@@ -185,6 +201,15 @@ class ServingClient(Client):
         record = exchange.record
         record.reason = reply.reason
         record.details = plugin
+        if record.grpc_type:
+            message = reply.body.partition(b"\n")[0].decode("utf-8", "replace") or PHRASES.get(reply.status, "")
+            status = status_of_http(reply.status) if reply.grpc_status == NOT_KNOWN else reply.grpc_status
+            answer = call_answer(record, status, reply.reason, message)
+            for name, value in reply.headers:
+                if name.lower() != "content-type":
+                    answer.add(name, value)
+            self._send(exchange, 200, answer, b"")
+            return
         headers = Headers()
         for name, value in reply.headers:
             headers.add(name, value)

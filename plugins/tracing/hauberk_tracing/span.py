@@ -1,7 +1,7 @@
-"""The two spans of one hop, as OpenTelemetry's semantic conventions for HTTP name them.
+"""The two spans of one hop, as OpenTelemetry's semantic conventions for HTTP and gRPC name them.
 
 Queries are left out, because careless applications put secrets there; the access log has them.
-Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+Sources: https://opentelemetry.io/docs/specs/semconv/http/http-spans/ and https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
 """
 
 from typing import Final
@@ -40,9 +40,9 @@ def server_span(trace: Trace, record: Record) -> Span:
         attributes["hauberk.request_id"] = _text(record.request_id)
     attributes["http.request.body.size"] = record.bytes_received
     attributes["http.response.body.size"] = record.bytes_sent
-    status = record.status
-    if status:
-        attributes["http.response.status_code"] = status
+    if record.status:
+        attributes["http.response.status_code"] = record.status
+    status = record.judged_status()
     reason = record.reason
     # The endpoint's answer had begun and was then cut; or there was none at all.
     cut = reason is not None and (record.upstream_duration >= 0 or not status)
@@ -90,9 +90,9 @@ def client_span(trace: Trace, record: Record) -> Span | None:
     if record.upstream_failure:
         attributes["hauberk.upstream_failure"] = _text(record.upstream_failure)
     answered = record.upstream_duration >= 0
-    status = record.status if answered else 0
+    status = record.judged_status() if answered else 0
     if answered:
-        attributes["http.response.status_code"] = status
+        attributes["http.response.status_code"] = record.status
     error: str | None = None
     reason = record.reason
     if reason is not None:
@@ -130,6 +130,12 @@ def _common(record: Record) -> dict[str, Attribute]:
         attributes["http.request.method"] = _OTHER_METHOD
         attributes["http.request.method_original"] = _text(method)
     attributes["network.protocol.version"] = record.protocol[5:]
+    if record.grpc_type:
+        service, _, called = _without_query(record.path).removeprefix("/").partition("/")
+        attributes["rpc.system"] = "grpc"
+        attributes["rpc.service"] = _text(service)
+        attributes["rpc.method"] = _text(called)
+        attributes["rpc.grpc.status_code"] = record.grpc_status
     return attributes
 
 

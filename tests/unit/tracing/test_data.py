@@ -218,6 +218,25 @@ def test_whose_fault_a_status_is(
     assert client.attributes.get("error.type") == (str(status) if client_failed else None)
 
 
+@pytest.mark.parametrize(
+    ("grpc_status", "server_failed", "client_failed"), [(0, False, False), (5, False, True), (13, True, True), (14, True, True)]
+)
+def test_a_call_of_grpc_tells_what_was_called_and_how_it_ended(
+    services: KeepingServices, tracing: Tracing, grpc_status: int, server_failed: bool, client_failed: bool
+) -> None:
+    exchange = make_exchange()
+    tracing[0].request(exchange)
+    record = answer(exchange, 200)
+    record.path, record.grpc_type, record.grpc_status = "/books.Reviews/Get", "application/grpc", grpc_status
+    tracing[1].finished(record)
+    for span, failed in zip(services.spans(), (server_failed, client_failed), strict=True):
+        assert (span.error is not None) == failed
+        assert span.attributes["rpc.system"] == "grpc"
+        assert (span.attributes["rpc.service"], span.attributes["rpc.method"]) == ("books.Reviews", "Get")
+        assert span.attributes["rpc.grpc.status_code"] == grpc_status
+        assert span.attributes["http.response.status_code"] == 200
+
+
 def test_a_response_that_was_cut_is_an_error_whatever_its_status(services: KeepingServices, tracing: Tracing) -> None:
     exchange = make_exchange()
     tracing[0].request(exchange)

@@ -32,9 +32,9 @@ from hauberk_core.observe.meters import ProxyMeters
 meters = ProxyMeters(Cells(int(sys.argv[1])))
 steady = meters.cluster_meters("steady", {})
 for number in itertools.count():
-    steady.finished(200, "-", "", "", 10, 20, 0.002)
+    steady.finished(200, -1, "-", "", "", 10, 20, 0.002)
     if number % 100 == 0 and number < 100_000:
-        meters.cluster_meters(f"cluster-{number}", {}).finished(404, "NR", "", "", 0, 5, 0.1)
+        meters.cluster_meters(f"cluster-{number}", {}).finished(404, -1, "NR", "", "", 0, 5, 0.1)
 """
 
 

@@ -20,9 +20,9 @@ _OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 def reading(cells_file: int) -> Reading:
     meters = ProxyMeters(Cells(cells_file))
     cluster = meters.cluster_meters('re"vi\\e\nws', {})
-    cluster.finished(200, "-", "", "", 0, 3, 0.0005)
-    cluster.finished(200, "-", "", "", 0, 70, 0.0251)
-    cluster.finished(200, "-", "", "", 9, 4_000_000, 7200.0)
+    cluster.finished(200, -1, "-", "", "", 0, 3, 0.0005)
+    cluster.finished(200, -1, "-", "", "", 0, 70, 0.0251)
+    cluster.finished(200, -1, "-", "", "", 9, 4_000_000, 7200.0)
     cluster.connection_opened()
     meters.local_answer(Reason.NO_ROUTE)
     return CellsReader(cells_file).read()

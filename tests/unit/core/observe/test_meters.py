@@ -40,7 +40,7 @@ def test_an_exchange_is_counted_with_istios_labels(cells_file: int) -> None:
     reviews = meters.cluster_meters(
         "reviews-v2", {"destination_service_name": "reviews", "destination_version": "v2", "colour": "red"}
     )
-    reviews.finished(200, "-", "", "", 100, 2000, 0.0101)
+    reviews.finished(200, -1, "-", "", "", 100, 2000, 0.0101)
     found = [s for s in CellsReader(cells_file).read().series if s.group is HTTP and s.values[REQUESTS]]
     assert len(found) == 1
     labels = dict(zip(HTTP.labels, found[0].labels, strict=True))
@@ -51,6 +51,7 @@ def test_an_exchange_is_counted_with_istios_labels(cells_file: int) -> None:
         "destination_version": "v2",
         "request_protocol": "http",
         "response_code": "200",
+        "grpc_response_status": "",
         "response_flags": "-",
     }
     values = found[0].values
@@ -59,11 +60,24 @@ def test_an_exchange_is_counted_with_istios_labels(cells_file: int) -> None:
     assert values[RESPONSE_SIZE_SUM] == 2000
 
 
+def test_a_call_of_grpc_is_counted_by_its_status(cells_file: int) -> None:
+    meters = ProxyMeters(Cells(cells_file)).cluster_meters("a", {})
+    for grpc_status in (0, 14, 14, -1):
+        meters.finished(200, grpc_status, "-", "", "", 0, 0, 0.0)
+    counted = {
+        (labels["request_protocol"], labels["response_code"], labels["grpc_response_status"]): series.values[REQUESTS]
+        for series in CellsReader(cells_file).read().series
+        if series.group is HTTP and series.values[REQUESTS]
+        for labels in [dict(zip(HTTP.labels, series.labels, strict=True))]
+    }
+    assert counted == {("grpc", "200", "0"): 1, ("grpc", "200", "14"): 2, ("http", "200", ""): 1}
+
+
 def test_a_destination_says_how_secure_the_request_was(cells_file: int) -> None:
     meters = ProxyMeters(Cells(cells_file), DESTINATION).cluster_meters("a", {})
-    meters.finished(200, "-", CALLER, "", 0, 0, 0.0)
-    meters.finished(200, "-", CALLER, "", 0, 0, 0.0)
-    meters.finished(200, "-", "", CALLEE, 0, 0, 0.0)
+    meters.finished(200, -1, "-", CALLER, "", 0, 0, 0.0)
+    meters.finished(200, -1, "-", CALLER, "", 0, 0, 0.0)
+    meters.finished(200, -1, "-", "", CALLEE, 0, 0, 0.0)
     secure = _values(cells_file, HTTP, connection_security_policy="mutual_tls", source_principal=CALLER)
     assert secure[REQUESTS] == 2
     assert _values(cells_file, HTTP, connection_security_policy="none", source_principal="unknown")[REQUESTS] == 1
@@ -71,8 +85,8 @@ def test_a_destination_says_how_secure_the_request_was(cells_file: int) -> None:
 
 def test_a_source_says_who_answered_and_leaves_security_to_the_destination(cells_file: int) -> None:
     meters = ProxyMeters(Cells(cells_file)).cluster_meters("a", {})
-    meters.finished(200, "-", CALLER, CALLEE, 0, 0, 0.0)
-    meters.finished(503, "UF", CALLER, "", 0, 0, 0.0)
+    meters.finished(200, -1, "-", CALLER, CALLEE, 0, 0, 0.0)
+    meters.finished(503, -1, "UF", CALLER, "", 0, 0, 0.0)
     answered = _values(cells_file, HTTP, destination_principal=CALLEE)
     assert answered == _values(cells_file, HTTP, connection_security_policy="unknown", source_principal="unknown")
     assert answered[REQUESTS] == 1
@@ -81,8 +95,8 @@ def test_a_source_says_who_answered_and_leaves_security_to_the_destination(cells
 
 def test_a_cluster_of_the_proxys_own_workload_reports_as_destination(cells_file: int) -> None:
     meters = ProxyMeters(Cells(cells_file)).cluster_meters("inbound", {"reporter": DESTINATION})
-    meters.finished(503, "UF", CALLER, "", 0, 0, 0.0)
-    meters.finished(503, "UF", "", "", 0, 0, 0.0)
+    meters.finished(503, -1, "UF", CALLER, "", 0, 0, 0.0)
+    meters.finished(503, -1, "UF", "", "", 0, 0, 0.0)
     assert _values(cells_file, HTTP, reporter="destination", source_principal=CALLER)[REQUESTS] == 1
     assert _values(cells_file, HTTP, reporter="destination", connection_security_policy="none")[REQUESTS] == 1
 
@@ -91,7 +105,7 @@ def test_many_callers_share_the_last_series(cells_file: int) -> None:
     cells = Cells(cells_file)
     meters = ProxyMeters(cells, DESTINATION).cluster_meters("a", {})
     for number in range(2 * OUTCOMES_PER_CLUSTER):
-        meters.finished(200, "-", f"spiffe://cluster.local/ns/a/sa/caller-{number}", "", 0, 0, 0.0)
+        meters.finished(200, -1, "-", f"spiffe://cluster.local/ns/a/sa/caller-{number}", "", 0, 0, 0.0)
     assert _values(cells_file, HTTP, reporter="destination", source_principal="other")[REQUESTS] == OUTCOMES_PER_CLUSTER
     assert cells.refused() == 0
 
@@ -111,7 +125,7 @@ def test_buckets_and_sums_hold_everything_once(outcomes: list[tuple[int, str, in
         create_cells(file.fileno())
         meters = ProxyMeters(Cells(file.fileno())).cluster_meters("a", {})
         for status, flags, received, sent, duration in outcomes:
-            meters.finished(status, flags, "", "", received, sent, duration)
+            meters.finished(status, -1, flags, "", "", received, sent, duration)
         reading = CellsReader(file.fileno()).read()
     code_place = HTTP.labels.index("response_code")
     flags_place = HTTP.labels.index("response_flags")
@@ -133,7 +147,7 @@ def test_a_cluster_that_makes_up_statuses_uses_up_only_its_own_share(cells_file:
     cells = Cells(cells_file)
     meters = ProxyMeters(cells).cluster_meters("odd", {})
     for status in range(100, 1000):
-        meters.finished(status, "-", "", "", 0, 1, 0.001)
+        meters.finished(status, -1, "-", "", "", 0, 1, 0.001)
     assert cells.refused() == 0
     place = HTTP.labels.index("destination_service_name")
     mine = [s for s in CellsReader(cells_file).read().series if s.group is HTTP and s.labels[place] == "odd"]
