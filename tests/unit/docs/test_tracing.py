@@ -40,7 +40,7 @@ def test_every_variable_is_read_and_told(text: str) -> None:
 
 
 def test_every_attribute_is_told(text: str) -> None:
-    made = set(re.findall(r'"((?:client|error|hauberk|http|network|server|url|user_agent)\.[a-z_.]+)"', source(span_module)))
+    made = set(re.findall(r'"((?:client|error|hauberk|http|network|rpc|server|url|user_agent)\.[a-z_.]+)"', source(span_module)))
     rows = [line.split("|")[1:4] for line in text[text.index("## What a span says") :].splitlines() if line.startswith("| `")]
     told = {name for row in rows for cell in row for name in re.findall(r"`([a-z_]+\.[a-z_.]+)`", cell)}
     assert told == made
