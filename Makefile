@@ -216,7 +216,7 @@ bench-cluster: $(READY) ## what is installed in a cluster: delay of changes, of 
 # The Gateway API's own suite, which is a Go program; see tests/conformance/README.md. A run for Gateways, one for the mesh.
 CONFORMANCE := build/conformance.test
 CONFORMANCE_CLASS ?= hauberk
-CONFORMANCE_PROFILES ?= GATEWAY-HTTP GATEWAY-TCP GATEWAY-TLS MESH-HTTP
+CONFORMANCE_PROFILES ?= GATEWAY-HTTP GATEWAY-TCP GATEWAY-TLS GATEWAY-UDP MESH-HTTP
 CONFORMANCE_REPORT ?= tests/conformance/report.yaml
 CONFORMANCE_ARGS ?=
 CONFORMANCE_RUN ?=

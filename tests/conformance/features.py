@@ -6,7 +6,7 @@ from typing import Final
 from hauberk_control.status.features import GATEWAY_FEATURES, MESH_FEATURES
 
 _MESH: Final = "MESH-HTTP"
-_OTHER_ROUTES: Final = {"GATEWAY-TCP": "TCPRoute", "GATEWAY-TLS": "TLSRoute"}
+_OTHER_ROUTES: Final = {"GATEWAY-TCP": "TCPRoute", "GATEWAY-TLS": "TLSRoute", "GATEWAY-UDP": "UDPRoute"}
 _ALWAYS: Final = ("Gateway", "ReferenceGrant")
 
 

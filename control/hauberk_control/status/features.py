@@ -50,6 +50,7 @@ GATEWAY_FEATURES: Final = (
     "TLSRoute",
     "TLSRouteModeMixed",
     "TLSRouteModeTerminate",
+    "UDPRoute",
 )
 """Of Gateways, in the order of the alphabet, which the API asks for."""
 

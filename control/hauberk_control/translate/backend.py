@@ -63,7 +63,7 @@ def resolve(
         return Unresolved("BackendNotFound", f"there is no Service {namespace}/{reference.name}", "correct the name, or add it")
     if service.spec.type == "ExternalName":
         return Unresolved("BackendNotFound", f"the Service {namespace}/{reference.name} is only a name", "give it endpoints")
-    port = service.port(reference.port or 0)
+    port = service.port(reference.port or 0, "UDP" if isinstance(route, UDPRoute) else "TCP")
     if port is None:
         known = ", ".join([str(own.port) for own in service.spec.ports]) or "none"
         message = f"the Service {namespace}/{reference.name} has no port {reference.port}"

@@ -56,11 +56,11 @@ class Build:
         self._place: Final = view.localities.of_proxy(node)
         self._in_mesh: Final = node.role == "sidecar"
         self._bound: Final[dict[RouteKey, tuple[Route, ...]]] = {}
-        self._destinations: Final[dict[tuple[str, str, int], Destination]] = {}
+        self._destinations: Final[dict[tuple[str, str, int, str], Destination]] = {}
 
     def destination(self, service: Service, port: ServicePort) -> Destination:
         """A port of a service; its clusters are in the snapshot from now on."""
-        key = (service.metadata.namespace, service.metadata.name, port.port)
+        key = (service.metadata.namespace, service.metadata.name, port.port, port.protocol)
         known = self._destinations.get(key)
         if known is not None:
             return known

@@ -138,7 +138,7 @@ class Endpoints:
         found: list[Finding],
     ) -> None:
         """Add what a slice has. Args: known - each pod's address so far: one of two families is in two slices, and once here."""
-        number = next((own.port for own in piece.ports if own.name == (port.name or "") and own.protocol == "TCP"), None)
+        number = next((own.port for own in piece.ports if own.name == (port.name or "") and own.protocol == port.protocol), None)
         if number is None:
             return
         for index, endpoint in enumerate(piece.endpoints):

@@ -2,7 +2,7 @@
 
 Listeners of one HTTP port are one filter chain, told apart by Host; each HTTPS listener is a chain of its own, chosen by SNI. A
 request belongs to the most specific listener for its host, and only that listener's routes are asked for it. What
-passes as it is, at listeners of TCP and TLS, stands in `gateway_passages`.
+passes as it is, at listeners of TCP, TLS and UDP, stands in `gateway_passages`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from hauberk_control.gateways.listening import pod_port
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.edge import edge_of
 from hauberk_control.translate.finding import findings
-from hauberk_control.translate.gateway_listener import ListenerState
+from hauberk_control.translate.gateway_listener import ListenerState, port_of
 from hauberk_control.translate.gateway_passages import Passages, ending_tls
 from hauberk_control.translate.hostnames import most_specific
 from hauberk_control.translate.manual_gateways import is_unnamed
@@ -63,15 +63,20 @@ def build_gateway(build: Build) -> None:
         build.findings.extend(findings(gateway, wrong))
         edges.update(dict.fromkeys([state.name for state in states], edge))
     leads = view.manual_gateways.pod_ports(node)
-    taken: dict[int, int] = {}
-    for port in sorted({state.spec.port for state in served if state.serves}):
-        actual = leads.get(port, pod_port(port)) if node.pod else node.ports.get(port, port)
-        first = taken.setdefault(actual, port)
+    taken: dict[tuple[int, str], int] = {}
+    for port, protocol in sorted({port_of(state.spec) for state in served if state.serves}):
+        actual = leads.get((port, protocol), pod_port(port)) if node.pod else node.ports.get(port, port)
+        first = taken.setdefault((actual, protocol), port)
         if first != port:
             message = f"port {port} would be {actual} on this machine, which is port {first}'s already"
             build.warn_about_node(message, "give the two ports different ones")
             continue
-        serving = [state for state in served if state.serves and state.spec.port == port]
+        serving = [state for state in served if state.serves and port_of(state.spec) == (port, protocol)]
+        if protocol == "UDP":
+            # A Gateway's own never share a port; of several Gateways' the older goes first.
+            datagrams = passages.datagrams(serving[0])
+            build.listeners[f"udp-{port}"] = Listener(address=str(Address(node.address, actual)), datagrams=datagrams)
+            continue
         public = port if node.pod and actual != port else 0
         _add_port(build, parents, edges, serving, hosts, passages, Address(node.address, actual), public)
         # Whatever Gateway names them: who passes connections on to a port does so for all that share it.

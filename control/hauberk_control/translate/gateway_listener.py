@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from hauberk_control.store import Store
 from hauberk_control.translate.certificate import Found, Held, Unfound, find_certificate
@@ -13,7 +13,7 @@ from hauberk_control.translate.route_kinds import route_kinds, served_protocols
 from hauberk_control.translate.trouble import Trouble
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model.errors import quote
-from hauberk_core.resources import Gateway, ListenerSet, Secret
+from hauberk_core.resources import Gateway, ListenerSet, Secret, Service
 from hauberk_core.resources.gateway_api.gateway import GatewayListener
 from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP
 
@@ -25,8 +25,8 @@ MOST_LISTENERS: Final = 512
 make objects must not be able to make proxies work without end."""
 
 Owner = Gateway | ListenerSet
-# The number of a port, and TCP or UDP, which have ports of their own each.
-_Port = tuple[int, str]
+Port = tuple[int, Literal["TCP", "UDP"]]
+"""Its number, and whose port it is: TCP and UDP have ports of their own each."""
 
 
 class ListenerState(NamedTuple):
@@ -66,12 +66,12 @@ class _Taken:
     """The ports that listeners have taken, in the order of their precedence."""
 
     def __init__(self) -> None:
-        self._families: Final[dict[_Port, str]] = {}
-        self._hosts: Final[set[tuple[_Port, str | None]]] = set()
+        self._families: Final[dict[Port, str]] = {}
+        self._hosts: Final[set[tuple[Port, str | None]]] = set()
 
     def take(self, one: GatewayListener) -> Trouble | None:
         """Give a listener its port, or say who has it."""
-        port = _port(one)
+        port = port_of(one)
         if self._families.setdefault(port, _family(one)) != _family(one):
             message = f"a listener that goes before this one makes port {one.port} speak another protocol"
             return Trouble("Conflicted", "ProtocolConflict", message, "choose another port, or the same protocol")
@@ -133,18 +133,18 @@ def examine(
 
 def _conflicts(listeners: Sequence[GatewayListener]) -> list[Trouble | None]:
     """What is in the way of each of a Gateway's own listeners."""
-    families: dict[_Port, set[str]] = {}
+    families: dict[Port, set[str]] = {}
     for one in listeners:
-        families.setdefault(_port(one), set()).add(_family(one))
-    hosts = Counter([(_port(one), one.hostname) for one in listeners])
+        families.setdefault(port_of(one), set()).add(_family(one))
+    hosts = Counter([(port_of(one), one.hostname) for one in listeners])
     found: list[Trouble | None] = []
     for one in listeners:
         trouble: Trouble | None = None
-        if len(families[_port(one)]) > 1:
-            protocols = " and ".join(sorted({other.protocol for other in listeners if _port(other) == _port(one)}))
+        if len(families[port_of(one)]) > 1:
+            protocols = " and ".join(sorted({other.protocol for other in listeners if port_of(other) == port_of(one)}))
             message = f"port {one.port} cannot speak {protocols} at once"
             trouble = Trouble("Conflicted", "ProtocolConflict", message, "give one of them another port")
-        elif hosts[_port(one), one.hostname] > 1:
+        elif hosts[port_of(one), one.hostname] > 1:
             message = f"several listeners have port {one.port} and {_shown(one.hostname)}"
             trouble = Trouble("Conflicted", "HostnameConflict", message, "give each a port or host name of its own")
         found.append(trouble)
@@ -153,13 +153,13 @@ def _conflicts(listeners: Sequence[GatewayListener]) -> list[Trouble | None]:
 
 def _conflict_around(one: GatewayListener, around: Surroundings) -> Trouble | None:
     """What keeps a listener from its port, of a Gateway that pods of somebody's own serve."""
-    if around.services and not any(service.port(one.port) for service in around.services):
+    if around.services and not any(_has_port(service, one) for service in around.services):
         names = " and ".join([f"{service.metadata.namespace}/{service.metadata.name}" for service in around.services])
         message = f"the Service {names}, which leads to this Gateway, has no port {one.port}"
         return Trouble("Accepted", "PortUnavailable", message, "add the port to the Service, or listen on one that it has")
     for gateway in around.before:
         place = f"the Gateway {gateway.metadata.namespace}/{gateway.metadata.name}, which is older and served by the same pods,"
-        for theirs in [theirs for theirs in gateway.spec.listeners if _port(theirs) == _port(one)]:
+        for theirs in [theirs for theirs in gateway.spec.listeners if port_of(theirs) == port_of(one)]:
             if _family(theirs) != _family(one):
                 message = f"{place} makes port {one.port} speak another protocol"
                 return Trouble("Conflicted", "ProtocolConflict", message, "choose another port, or the same protocol")
@@ -173,11 +173,18 @@ def _shown(hostname: str | None) -> str:
     return quote(hostname) if hostname else "every host name"
 
 
+def _has_port(service: Service, listener: GatewayListener) -> bool:
+    number, protocol = port_of(listener)
+    port = service.port(number, protocol)
+    return port is not None and port.protocol == protocol
+
+
 def _family(listener: GatewayListener) -> str:
     return _FAMILIES.get(listener.protocol, listener.protocol)
 
 
-def _port(listener: GatewayListener) -> _Port:
+def port_of(listener: GatewayListener) -> Port:
+    """What a listener listens on."""
     return listener.port, "UDP" if listener.protocol == "UDP" else "TCP"
 
 

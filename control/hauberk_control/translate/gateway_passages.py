@@ -1,25 +1,30 @@
-"""What passes a gateway as it is: connections of TCP listeners, and of TLS listeners by the server name that they ask for.
+"""What passes a gateway as it is: connections of TCP listeners, and of TLS listeners by the server name that they ask for; and
+datagrams of UDP listeners.
 
-Of a TCP listener's routes the oldest counts. A TLS listener has a chain for each of its routes, with the names that the route and
-the listener have in common; of routes that share a name the oldest has it. A name that belongs to a listener without a route for
-it is nobody's: a less specific listener does not answer in its place (GEP-3567).
+Of a TCP or UDP listener's routes the oldest counts. A TLS listener has a chain for each of its routes, with the names that the
+route and the listener have in common; of routes that share a name the oldest has it. A name that belongs to a listener without a
+route for it is nobody's: a less specific listener does not answer in its place (GEP-3567).
 """
 
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from hauberk_control.store import key_of
 from hauberk_control.translate.backend import Unresolved, divided
 from hauberk_control.translate.build import Build
+from hauberk_control.translate.datagram_routes import datagram_settings
 from hauberk_control.translate.finding import findings
 from hauberk_control.translate.gateway_listener import ListenerState, ends_tls
 from hauberk_control.translate.hostnames import most_specific
 from hauberk_control.translate.precedence import seniority
+from hauberk_core.model.datagrams import Datagrams
 from hauberk_core.model.listener import FilterChain
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.route import WeightedCluster
 from hauberk_core.model.transport import TransportConfig
-from hauberk_core.resources import Gateway
+from hauberk_core.resources import Gateway, UDPRoute
 from hauberk_core.resources.gateway_api.connection_route import ConnectionRoute
 
 _EVERY_NAME: Final = "*"
@@ -46,6 +51,16 @@ class Passages:
         """What a TCP listener does; connections without a route are reset."""
         attached = self._attached.get(state.name, [])
         return FilterChain(protocol="tcp", backends=self._backends_of(attached[0][0]) if attached else ())
+
+    def datagrams(self, state: ListenerState) -> Datagrams:
+        """What a UDP listener does; datagrams without a route are dropped."""
+        for route, _ in self._attached.get(state.name, []):
+            if isinstance(route, UDPRoute):
+                settings, mistakes = datagram_settings(route)
+                if key_of(route) not in self._backends:
+                    self._build.findings.extend(findings(route, mistakes))
+                return msgspec.structs.replace(settings, backends=self._backends_of(route))
+        return Datagrams()
 
     def tls_chains(self, state: ListenerState, serving: Sequence[ListenerState]) -> list[FilterChain]:
         """What a TLS listener does, whether TLS ends here or passes. Args: serving - all listeners of its port."""
@@ -74,7 +89,8 @@ class Passages:
                 found = build.view.resolve(route, reference)
                 if isinstance(found, Unresolved):
                     path = ("spec", "rules", rule_index, "backendRefs", index)
-                    message = f"{found.message}; its share of connections is reset"
+                    fate = "datagrams is dropped" if isinstance(route, UDPRoute) else "connections is reset"
+                    message = f"{found.message}; its share of {fate}"
                     mistakes.append(Mistake(path, message, found.hint, "warning"))
         build.findings.extend(findings(route, mistakes))
         shares = divided(route.backends(), lambda reference: build.reach(route, reference))

@@ -74,14 +74,17 @@ class ManualGateways:
             found |= {key_of(one): one for one in several}
         return tuple(found.values())
 
-    def pod_ports(self, node: Node) -> dict[int, int]:
-        """Where the Services that select a pod lead their ports to; none for pods that were made for a Gateway."""
-        found: dict[int, int] = {}
+    def pod_ports(self, node: Node) -> dict[tuple[int, str], int]:
+        """Where the Services that select a pod lead their ports to; none for pods that were made for a Gateway.
+
+        By number and protocol.
+        """
+        found: dict[tuple[int, str], int] = {}
         for service in self._selecting(node):
             for port in service.spec.ports:
                 target = self._target(port, node)
                 if target:
-                    found.setdefault(port.port, target)
+                    found.setdefault((port.port, port.protocol), target)
         return found
 
     def _selecting(self, node: Node) -> Iterable[Service]:

@@ -31,7 +31,7 @@ def routes_to(build: Build, service: Service, port: ServicePort) -> tuple[Route,
             return routes
     plugins = build.view.plugins.at_callers(service, port)
     backends = shared_among(build.destination(service, port).shares)
-    return (Route(name=cluster_name(service, port.port), backends=backends, plugins=plugins),)
+    return (Route(name=cluster_name(service, port), backends=backends, plugins=plugins),)
 
 
 def shared_among(shares: Sequence[tuple[str, int]]) -> tuple[WeightedCluster, ...]:

@@ -87,9 +87,10 @@ def host_names(service: Service, namespace: str) -> tuple[str, ...]:
     return (name, *names) if own == namespace else names
 
 
-def cluster_name(service: Service, port: int, subset: str = "") -> str:
-    """Istio's form of a cluster's name."""
-    return f"outbound|{port}|{subset}|{host_name(service)}"
+def cluster_name(service: Service, port: ServicePort, subset: str = "") -> str:
+    """Istio's form of a cluster's name; one of UDP says so, because TCP may have the same number."""
+    number = f"{port.port}/udp" if port.protocol == "UDP" else str(port.port)
+    return f"outbound|{number}|{subset}|{host_name(service)}"
 
 
 def other_protocol(port: ServicePort) -> str:
@@ -141,7 +142,7 @@ def destination(
             clusters |= made
             weights.append((weight, _weighed(made)))
         return Destination(clusters, divided(weights), findings, counts, _policies(clusters, port, rule))
-    whole = cluster_name(service, port.port)
+    whole = cluster_name(service, port)
     shares = _weighed({name: clusters[name] for name in (whole, f"{whole}|plain") if name in clusters})
     # Without any endpoint the one cluster takes all requests, and answers them with 503.
     shared = tuple(shares) if len(shares) > 1 else ((whole, 1),)
@@ -168,8 +169,11 @@ def _clusters(
     secured: PolicyState | None,
 ) -> dict[str, Cluster]:
     """One cluster, or two where some endpoints take the mesh's TLS and some do not."""
-    name = cluster_name(service, port.port, subset)
+    name = cluster_name(service, port, subset)
     own = settings(rule, port.port, subset)
+    if port.protocol == "UDP":
+        # Nobody secures datagrams here, as in Istio.
+        return {name: _cluster(service, reached, TransportConfig(), own, source)}
     if secured is not None:
         # The service's owner says how it is reached; where that cannot be told, nobody reaches it in the clear instead.
         if secured.transport is None:

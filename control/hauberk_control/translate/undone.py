@@ -23,7 +23,6 @@ from hauberk_core.resources import (
     Resource,
     Service,
     Sidecar,
-    UDPRoute,
     WorkloadEntry,
 )
 
@@ -66,7 +65,6 @@ UNDONE: Final[dict[type[Resource], tuple[Undone, ...]]] = {
         Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),
     ),
     GRPCRoute: _whole("gRPC is not served yet"),
-    UDPRoute: _whole("UDP is not routed yet"),
     BackendTLSPolicy: (Undone(("spec", "options"), "no options of TLS are known here", "remove them"),),
     ListenerSet: (Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),),
     Service: (

@@ -96,7 +96,7 @@ class View:
         self.bound_routes.look_at(store)
         self.localities: Final = Localities(store)
         self._endpoints: Final = Endpoints(store, self.policies, self.localities)
-        self._reached: Final[dict[tuple[str, str, int], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}
+        self._reached: Final[dict[tuple[str, str, int, str], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}
         self._listeners: Final[dict[ObjectKey, tuple[ListenerState, ...]]] = {}
         self._owned_listeners: Final[dict[tuple[ObjectKey, tuple[str, str, str]], tuple[tuple[ListenerState, ...], _Shown]]] = {}
         self._gateway_routes: Final[dict[tuple[str, str], list[tuple[Route, ParentReference]]]] = {}
@@ -212,7 +212,7 @@ class View:
 
     def reached(self, service: Service, port: ServicePort) -> tuple[tuple[Reached, ...], tuple[Finding, ...]]:
         """The endpoints of a port, and what is wrong with others."""
-        key = (service.metadata.namespace, service.metadata.name, port.port)
+        key = (service.metadata.namespace, service.metadata.name, port.port, port.protocol)
         found = self._reached.get(key)
         if found is None:
             members = self._endpoints.of(service)
@@ -231,7 +231,7 @@ class View:
         if matters is not None:
             source = source._replace(place=own.only(matters))
         return self._memories.destinations.get(
-            (service.metadata.namespace, service.metadata.name, port.port, source),
+            (service.metadata.namespace, service.metadata.name, port.port, port.protocol, source),
             (service, reached, rule, found, versions, secured),
             lambda: destination(service, port, reached, rule, source, found, versions, secured),
         )

@@ -12,10 +12,18 @@ from hauberk_core.config import check_whole
 
 AUTHORITY = trustme.CA(key_type=trustme.KeyType.ECDSA)
 LEAF = AUTHORITY.issue_cert("redis.example.test", key_type=trustme.KeyType.ECDSA)
+DNS = """
+---
+apiVersion: v1
+kind: Service
+metadata: {name: dns}
+spec: {selector: {app: dns}, ports: [{name: dns, port: 53, protocol: UDP}]}
+"""
 WORLD = "".join(
     [
         service("redis", 6379) + workload("redis-v1", 20001, app="redis", port_name="http-6379"),
         service("redis-next", 6379) + workload("redis-next-v1", 20002, app="redis-next", port_name="http-6379"),
+        DNS,
         secret("shop", LEAF.cert_chain_pems[0].bytes(), LEAF.private_key_pem.bytes()),
     ]
 )
@@ -27,14 +35,17 @@ def examples(repository: Path) -> list[str]:
     return re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
 
 
-def test_each_example_leads_connections_to_redis(examples: list[str]) -> None:
-    assert len(examples) == 4
+def test_each_example_leads_somewhere(examples: list[str]) -> None:
+    assert len(examples) == 5
     for example in examples:
         found = re.search(r"metadata:(?: {|\n  )name: (\w+)", example)
         assert found is not None
         translation = translate(store_of(WORLD, f"---\n{example}"), gateway_node(f"default/{found[1]}"))
         check_whole(translation.snapshot, "")
         assert translation.problems == ()
-        chains = [chain for listener in translation.snapshot.listeners.values() for chain in listener.filter_chains]
+        listeners = translation.snapshot.listeners.values()
+        chains = [chain for listener in listeners for chain in listener.filter_chains]
         clusters = {backend.cluster for chain in chains for backend in chain.backends}
-        assert "outbound|6379||redis.default.svc.cluster.local" in clusters
+        clusters |= {one.cluster for listener in listeners if listener.datagrams for one in listener.datagrams.backends}
+        wanted = "53/udp||dns" if "kind: UDPRoute" in example else "6379||redis"
+        assert f"outbound|{wanted}.default.svc.cluster.local" in clusters

@@ -104,6 +104,7 @@ class Service(Resource, frozen=True, kw_only=True):
     def name_fault(name: str) -> Fault | None:
         return dns_label(name)
 
-    def port(self, number: int) -> ServicePort | None:
-        """The port of this number."""
-        return next((port for port in self.spec.ports if port.port == number), None)
+    def port(self, number: int, protocol: str = "TCP") -> ServicePort | None:
+        """The port of this number: that of the protocol, where several have it, else the one of another protocol."""
+        found = [port for port in self.spec.ports if port.port == number]
+        return next((port for port in found if port.protocol == protocol), found[0] if found else None)

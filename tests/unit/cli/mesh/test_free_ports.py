@@ -43,8 +43,9 @@ def test_the_wanted_port_is_taken_if_it_is_free() -> None:
     assert free_port(wanted) == wanted
 
 
-def test_another_is_taken_if_it_is_not() -> None:
-    with socket.socket() as taken:
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_another_is_taken_if_it_is_not(kind: socket.SocketKind) -> None:
+    with socket.socket(socket.AF_INET, kind) as taken:
         taken.bind((LOOPBACK, 0))
         wanted = taken.getsockname()[1]
         assert free_port(wanted) not in (0, wanted)

@@ -6,7 +6,7 @@ from resource_scenarios import gateway_node, secret, service, store_of, workload
 
 from hauberk_control.translate.translate import Translation, translate
 from hauberk_core.config import check_whole
-from hauberk_core.model import FilterChain
+from hauberk_core.model import Datagrams, Duration, FilterChain, WeightedCluster
 from hauberk_core.net.server_name import ServerNames
 
 AUTHORITY = trustme.CA(key_type=trustme.KeyType.ECDSA)
@@ -191,3 +191,94 @@ def test_of_proxies_written_wrongly_nobody_is_believed() -> None:
     translation = told(annotated(many))
     assert len(translation.snapshot.listeners["port-6379"].proxy_protocol_from) == 64
     assert "70 ranges" in translation.problems[0].message
+
+
+DNS = """
+---
+apiVersion: v1
+kind: Service
+metadata: {name: dns}
+spec:
+  selector: {app: dns}
+  ports:
+  - {name: dns-tcp, port: 53, protocol: TCP}
+  - {name: dns, port: 53, protocol: UDP}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: dns-a, labels: {kubernetes.io/service-name: dns}}
+addressType: IPv4
+endpoints: [{addresses: [10.1.0.1]}, {addresses: [10.1.0.2]}]
+ports: [{name: dns-tcp, port: 1053, protocol: TCP}, {name: dns, port: 2053, protocol: UDP}]
+"""
+OF_UDP = "outbound|53/udp||dns.default.svc.cluster.local"
+OF_TCP = "outbound|53||dns.default.svc.cluster.local"
+
+
+def with_settings(text: str, **annotations: str) -> str:
+    written = ", ".join([f"hauberk.dev/udp-{name.replace('_', '-')}: '{value}'" for name, value in annotations.items()])
+    return text.replace("metadata: {name: r", f"metadata: {{annotations: {{{written}}}, name: r")
+
+
+def test_tcp_and_udp_share_the_number_of_a_port() -> None:
+    translation = told(
+        DNS,
+        gateway("name: tcp, port: 53, protocol: TCP", "name: udp, port: 53, protocol: UDP"),
+        route("TCPRoute", "{name: dns, port: 53}", name="over-tcp", section="tcp"),
+        route("UDPRoute", "{name: dns, port: 53}", name="over-udp", section="udp"),
+    )
+    assert translation.problems == ()
+    [chain] = chains(translation, 53)
+    assert shares(chain) == [(OF_TCP, 1)]
+    udp = translation.snapshot.listeners["udp-53"]
+    assert udp.address == "127.0.0.1:53"
+    assert udp.datagrams == Datagrams(backends=(WeightedCluster(cluster=OF_UDP),))
+    clusters = translation.snapshot.clusters
+    assert [one.address for one in clusters[OF_UDP].endpoints] == ["10.1.0.1:2053", "10.1.0.2:2053"]
+    assert [one.address for one in clusters[OF_TCP].endpoints] == ["10.1.0.1:1053", "10.1.0.2:1053"]
+
+
+def test_datagrams_are_shared_by_weight_and_of_several_routes_the_oldest_has_them() -> None:
+    backends = "{name: dns, port: 53, weight: 7}, {name: nobody, port: 53, weight: 2}, {name: redis, port: 6379, weight: 1}"
+    translation = told(
+        DNS,
+        gateway("name: udp, port: 53, protocol: UDP"),
+        route("UDPRoute", "{name: dns, port: 53}", name="young", created="2026-02-02T00:00:00Z"),
+        route("UDPRoute", backends, name="old", created="2026-01-01T00:00:00Z"),
+    )
+    datagrams = translation.snapshot.listeners["udp-53"].datagrams
+    assert datagrams is not None
+    assert [(one.cluster, one.weight) for one in datagrams.backends] == [(OF_UDP, 7), ("", 2), ("", 1)]
+    assert [error.message.rpartition("; ")[2] for error in translation.problems] == ["its share of datagrams is dropped"] * 2
+    assert {error.severity for error in translation.problems} == {"warning"}
+
+
+def test_a_udp_listener_without_a_route_drops_what_comes() -> None:
+    translation = told(DNS, gateway("name: udp, port: 53, protocol: UDP"))
+    assert translation.snapshot.listeners["udp-53"].datagrams == Datagrams()
+
+
+def test_annotations_of_a_route_say_how_its_sessions_are() -> None:
+    plain = route("UDPRoute", "{name: dns, port: 53}")
+    listener = gateway("name: udp, port: 53, protocol: UDP")
+    translation = told(DNS, listener, with_settings(plain, balance="datagram", idle_timeout="5s"))
+    assert translation.problems == ()
+    datagrams = translation.snapshot.listeners["udp-53"].datagrams
+    assert datagrams is not None
+    assert (datagrams.balance, datagrams.idle_timeout) == ("datagram", Duration(5.0))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "words"),
+    [
+        ("balance", "packet", "'packet' is not what can be divided"),
+        ("idle_timeout", "soon", "soon"),
+        ("idle_timeout", "10ms", "too short a time"),
+    ],
+)
+def test_what_an_annotation_says_wrongly_is_told_and_left_out(annotation: str, value: str, words: str) -> None:
+    text = with_settings(route("UDPRoute", "{name: dns, port: 53}"), **{annotation: value})
+    translation = told(DNS, gateway("name: udp, port: 53, protocol: UDP"), text)
+    [error] = translation.problems
+    assert words in error.message
+    assert translation.snapshot.listeners["udp-53"].datagrams == Datagrams(backends=(WeightedCluster(cluster=OF_UDP),))

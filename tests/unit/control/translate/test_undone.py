@@ -93,7 +93,6 @@ BACKEND_TLS = (
     "{targetRefs: [{group: '', kind: Service, name: a}], options: {a.test/b: c}, "
     "validation: {hostname: a.test, wellKnownCACertificates: System}}"
 )
-TO_A = "rules: [{backendRefs: [{name: a, port: 1}]}]"
 LISTENERS = "{parentRef: {name: web}, listeners: [{name: a, port: 8443, protocol: HTTPS, tls: {options: {a.test/b: c}}}]}"
 
 FIELDS = [
@@ -103,7 +102,6 @@ FIELDS = [
     Written("HTTPRoute", "spec.rules.filters.externalAuth", "refused", route(AUTH)),
     Written("HTTPRoute", "spec.rules.filters.extensionRef", "refused", route(EXTENSION)),
     Written("GRPCRoute", "kind", "refused", other("GRPCRoute", "{}")),
-    Written("UDPRoute", "kind", "refused", other("UDPRoute", f"{{{TO_A}}}")),
     Written("BackendTLSPolicy", "spec.options", "warning", other("BackendTLSPolicy", BACKEND_TLS)),
     Written("ListenerSet", "spec.listeners.tls.options", "warning", other("ListenerSet", LISTENERS)),
     Written("DestinationRule", "spec.trafficPolicy.tunnel", "warning", rule("{tunnel: {targetHost: a, targetPort: 1}}")),
