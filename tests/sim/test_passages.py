@@ -12,6 +12,7 @@ from hauberk_core.model import (
     Duration,
     Endpoint,
     FilterChain,
+    HashBy,
     HttpTimeouts,
     Listener,
     Route,
@@ -21,6 +22,7 @@ from hauberk_core.model import (
     WeightedCluster,
 )
 from hauberk_core.model.check import check_snapshot
+from hauberk_core.net.wheel import MOMENT_SECONDS
 from hauberk_core.sim.network import Fate
 from hauberk_core.sim.peer import Peer
 from hauberk_core.sim.simulation import PROXY_HOST, Simulation
@@ -162,6 +164,52 @@ def test_an_endpoint_may_speak_first(begin: Begin) -> None:
     # What would be a request of HTTP elsewhere is none here.
     client.send(b"GET / HTTP/1.1\r\n")
     assert endpoint.connection().received() == b"GET / HTTP/1.1\r\n"
+
+
+def test_an_endpoint_is_dialled_as_soon_as_the_client_is_silent_for_a_moment(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    simulation.run()
+    assert endpoint.connections() == []
+    simulation.advance(MOMENT_SECONDS)
+    endpoint.connection().send(b"220 mail.test ESMTP\r\n")
+    # Nothing more is waited for: two proxies one after the other hold a greeting up by two moments.
+    assert client.received() == b"220 mail.test ESMTP\r\n"
+
+
+def test_a_client_that_speaks_within_that_moment_causes_no_connection_in_vain(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    simulation.advance(MOMENT_SECONDS / 2)
+    client.send(GET)
+    assert endpoint.connection().received().startswith(b"GET /a HTTP/1.1\r\n")
+    simulation.advance(1.0)
+    assert len(endpoint.connections()) == 1
+
+
+def test_connections_of_one_host_go_to_one_endpoint_where_its_address_is_hashed(begin: Begin) -> None:
+    other = "192.0.2.21:9080"
+    snapshot = make_snapshot("tcp")
+    books = Cluster(
+        endpoints=(Endpoint(address=BOOKS), Endpoint(address=other)),
+        load_balancing="maglev",
+        hash_by=HashBy(source_address=True),
+        hash_table_size=101,
+    )
+    simulation = begin(msgspec.structs.replace(snapshot, clusters={**snapshot.clusters, "books": books}))
+    endpoints = (simulation.endpoint(BOOKS), simulation.endpoint(other))
+    taken: set[int] = set()
+    for number in range(12):
+        before = [len(endpoint.connections()) for endpoint in endpoints]
+        simulation.network.capture(f"198.51.100.{number}", OUTBOUND)
+        for _ in range(3):
+            simulation.client(f"{SERVICE}:80", host=f"198.51.100.{number}")
+        grown = [len(endpoint.connections()) - count for endpoint, count in zip(endpoints, before, strict=True)]
+        assert sorted(grown) == [0, 3]
+        taken.add(grown.index(3))
+    assert taken == {0, 1}
 
 
 def test_where_nobody_looks_octets_pass_at_once(begin: Begin) -> None:

@@ -3,8 +3,12 @@
 A deadline is armed, moved and dropped for every request but seldom reached, so these three must cost next to nothing. Timers hang
 in doubly linked rings, one for each tick of a turn. Moving a deadline *later* only writes a number: the timer is found early, and
 hung again where it belongs. Precision is one tick.
+
+A moment is the one deadline that is finer. All moments are equally long, so that they end in the order in which they began, and a
+queue keeps them.
 """
 
+from collections import deque
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -17,6 +21,8 @@ SLOTS: Final = 4096
 _MASK: Final = SLOTS - 1
 _FAR: Final = SLOTS - 2
 NEVER: Final = 1e18
+# As long as a process on this machine needs at most to go on with what it has begun, and as the kernel lets a poller sleep.
+MOMENT_SECONDS: Final = 1 / 1024
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -46,12 +52,13 @@ class Timer:
 class Wheel:
     """All timers of one loop."""
 
-    __slots__ = ("_alarm", "_alarm_owner", "_armed", "_rings", "_tick")
+    __slots__ = ("_alarm", "_alarm_owner", "_armed", "_moments", "_rings", "_tick")
 
     def __init__(self, now: float) -> None:
         self._tick: int = int(now / TICK_SECONDS)
         self._armed: int = 0
         self._rings: Final[list[Timer | None]] = [None] * SLOTS
+        self._moments: Final[deque[Timer]] = deque()
         self._alarm: float = NEVER
         self._alarm_owner: AlarmOwner | None = None
 
@@ -74,6 +81,18 @@ class Wheel:
                 self._alarm = due
                 self._alarm_owner.due_earlier(due)
 
+    def arm_moment(self, timer: Timer, now: float) -> None:
+        """Make `timer` report a moment after `now`, which is not earlier than in any call before.
+
+        It is one that `arm` is never called with; after a moment was dropped or is over, it may be armed again.
+        """
+        due = now + MOMENT_SECONDS
+        timer.deadline = due
+        self._moments.append(timer)
+        if self._alarm_owner is not None and due < self._alarm:
+            self._alarm = due
+            self._alarm_owner.due_earlier(due)
+
     def disarm(self, timer: Timer) -> None:
         """Make `timer` report nothing. It stays in its ring until met, so that arming it again costs nothing."""
         timer.deadline = NEVER
@@ -94,6 +113,11 @@ class Wheel:
                 if self._rings[(self._tick + offset) & _MASK] is not None:
                     due = (self._tick + offset) * TICK_SECONDS
                     break
+        moments = self._moments
+        while moments and moments[0].deadline >= NEVER:
+            moments.popleft()
+        if moments and moments[0].deadline < due:
+            due = moments[0].deadline
         self._alarm = due
         return due
 
@@ -103,6 +127,14 @@ class Wheel:
         Raises: what an owner raised; calling again goes on with the timers behind it.
         """
         reported = 0
+        moments = self._moments
+        while moments and (moments[0].deadline <= now or moments[0].deadline >= NEVER):
+            moment = moments.popleft()
+            if moment.deadline <= now:
+                moment.deadline = NEVER
+                reported += 1
+                if moment.owner is not None:
+                    moment.owner.timed_out(moment)
         target = int(now / TICK_SECONDS)
         if target - self._tick >= SLOTS:
             # The machine slept for longer than a turn: every ring is due to be looked at once.

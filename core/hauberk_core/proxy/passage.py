@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from hauberk_core.http.events import Response
 from hauberk_core.http.headers import Headers
+from hauberk_core.model.cluster import HashBy
 from hauberk_core.model.reason import Reason
 from hauberk_core.observe.meters import PassageMeters
 from hauberk_core.observe.record import Record
@@ -11,6 +12,7 @@ from hauberk_core.proxy.chain import Chain, Target, Unreachable
 from hauberk_core.upstream.call import Call, Requester
 from hauberk_core.upstream.cluster import UpstreamCluster
 from hauberk_core.upstream.connection import ConnectionCall, UpstreamConnection
+from hauberk_core.upstream.hashing import NOTHING_TO_HASH, hash_of
 
 if TYPE_CHECKING:
     from hauberk_core.proxy.tcp import TcpConnection
@@ -26,6 +28,7 @@ class Passage(Requester):
         "_began",
         "_client",
         "_client_ended",
+        "_client_host",
         "_cluster",
         "_connection",
         "_decided",
@@ -49,6 +52,7 @@ class Passage(Requester):
         self.endpoint_spoke = False
         self._owner: Final = chain.owner
         self._loop: Final = client.loop
+        self._client_host: Final = client.peer_host
         self._began: Final[float] = client.loop.clock.now()
         self._client: TcpConnection | None = client
         """None once it is over."""
@@ -158,6 +162,10 @@ class Passage(Requester):
         self._report()
 
     # Requester: the endpoint's way.
+
+    def hash_by(self, by: HashBy) -> int:
+        """By the client's address; octets have nothing else in common."""
+        return hash_of(self._client_host) if by.source_address and self._client_host else NOTHING_TO_HASH
 
     def connecting(self, call: Call) -> None:
         # Whoever wants a fresh connection has the whole of it.

@@ -14,14 +14,14 @@ from hauberk_core.net.client_hello import name_asked_for
 from hauberk_core.net.connection import READ_BULK_BYTES
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
-from hauberk_core.net.wheel import NEVER, TICK_SECONDS
+from hauberk_core.net.wheel import NEVER, Timer, TimerOwner
 from hauberk_core.proxy.chain import Chain
 from hauberk_core.proxy.client_connection import ClientConnection, ConnectionListener
 from hauberk_core.proxy.passage import Passage
 
-# A client that speaks first does so within moments of its connect; dialling before would make a connection in vain for each of
-# HTTP. One tick of the wheel is as short as a deadline gets.
-SILENCE_SECONDS: Final = TICK_SECONDS
+# What comes through the network first, such as the beginning of TLS, takes longer than what a process
+# on this machine says.
+_MOMENTS_UNTIL_TLS: Final = 4
 # For the rest of a line that may be a request's. Slower clients are taken for what their first word looks like.
 SNIFF_SECONDS: Final = 5.0
 # After both sides have ended, the last octets may take this long to go out: as long as a listener lets a body stand still.
@@ -29,7 +29,11 @@ LAST_OCTETS_SECONDS: Final = 60.0
 
 
 class TcpConnection(ClientConnection):
-    """The client's side. Its passage leads to the endpoint."""
+    """The client's side. Its passage leads to the endpoint.
+
+    A client that speaks first does so within a moment of its connect; dialling before would make a connection in vain for each of
+    HTTP. Two proxies wait one after the other, so that a longer silence would be felt by clients that wait for the server.
+    """
 
     def __init__(
         self,
@@ -51,6 +55,8 @@ class TcpConnection(ClientConnection):
         self._dialled_in_vain = False
         self._waits = False
         """It passes, as soon as there is a connection to the endpoint."""
+        self._silence: Final = Timer(_Silence(self))
+        self._moments = 0
         self._deadline: float = NEVER
         """When whatever it waits for must have come, be it a handshake, a line or an end."""
         self._progress: float = loop.now
@@ -60,8 +66,10 @@ class TcpConnection(ClientConnection):
     def open(self) -> None:
         handshake = self.chain.handshake_timeout
         self._deadline = self.loop.now + handshake if handshake > 0 else NEVER
-        self._arm_silence()
+        self._arm()
         super().open()
+        if not self.established and not self.closed and self.stream.may_be_plain():
+            self._await_silence(_MOMENTS_UNTIL_TLS)
 
     def opened(self) -> None:
         self._deadline = NEVER
@@ -76,7 +84,8 @@ class TcpConnection(ClientConnection):
         elif not self.chain.detects or (self._passage is not None and self._passage.endpoint_spoke):
             self._pass_on()
         else:
-            self._arm_silence()
+            self._arm()
+            self._await_silence(1)
 
     def received(self, data: bytes) -> None:
         self._progress = self.loop.now
@@ -116,9 +125,7 @@ class TcpConnection(ClientConnection):
     def timed_out(self) -> None:
         now = self.loop.now
         if now < self._deadline:
-            if not self._passes and self._passage is None and not self._dialled_in_vain:
-                self._dial_beside()
-            elif self._passes and self._is_idle(now):
+            if self._passes and self._is_idle(now):
                 self._end(None, "")
                 return
             self._arm()
@@ -137,6 +144,7 @@ class TcpConnection(ClientConnection):
     def close(self) -> None:
         if not self.closed:
             super().close()
+            self.loop.wheel.drop(self._silence)
             passage = self._passage
             self._passage = None
             if passage is not None:
@@ -226,8 +234,14 @@ class TcpConnection(ClientConnection):
 
     # Inside.
 
-    def _dial_beside(self) -> None:
-        """The client is silent: see whether the endpoint is not."""
+    def silent(self) -> None:
+        """The client has said nothing for a moment: see whether the endpoint does."""
+        self._moments -= 1
+        if self._moments > 0:
+            self.loop.wheel.arm_moment(self._silence, self.loop.now)
+            return
+        if self._passes or self.closed or self._passage is not None or self._dialled_in_vain or self._client_ended:
+            return
         chain = self.chain
         if (self.established or self.stream.may_be_plain()) and chain.passes_octets and not self._early:
             self._passage = Passage(self, chain)
@@ -277,6 +291,7 @@ class TcpConnection(ClientConnection):
             passage.unwanted()
         early = self._early
         self._early = b""
+        self.loop.wheel.drop(self._silence)
         self.let_go()
         self.listener.speaks_http(self, early, self._client_ended)
 
@@ -295,8 +310,10 @@ class TcpConnection(ClientConnection):
         idle = self.chain.tcp_idle_timeout
         return idle > 0 and self._progress + idle <= now
 
-    def _arm_silence(self) -> None:
-        self.loop.wheel.arm(self.timer, min(self.loop.now + SILENCE_SECONDS, self._deadline))
+    def _await_silence(self, moments: int) -> None:
+        self._moments = moments
+        if self._silence.deadline >= NEVER:
+            self.loop.wheel.arm_moment(self._silence, self.loop.now)
 
     def _arm(self) -> None:
         if self.closed:
@@ -309,3 +326,11 @@ class TcpConnection(ClientConnection):
             self.loop.wheel.arm(self.timer, deadline)
         else:
             self.loop.wheel.disarm(self.timer)
+
+
+class _Silence(TimerOwner):
+    def __init__(self, connection: TcpConnection) -> None:
+        self._connection: Final = connection
+
+    def timed_out(self, timer: Timer) -> None:
+        self._connection.silent()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hauberk_core.net.wheel import NEVER, SLOTS, TICK_SECONDS, AlarmOwner, Timer, TimerOwner, Wheel
+from hauberk_core.net.wheel import MOMENT_SECONDS, NEVER, SLOTS, TICK_SECONDS, AlarmOwner, Timer, TimerOwner, Wheel
 
 TURN_SECONDS = SLOTS * TICK_SECONDS
 START = 1000.0
@@ -134,6 +134,41 @@ def test_a_deadline_armed_into_a_wheel_that_stood_still_is_in_time() -> None:
     wheel.arm(Timer(owner), late + 1)
     assert wheel.advance(late + 0.9) == 0
     assert wheel.advance(wheel.next_due(sleeper)) == 1
+
+
+def test_moments_are_finer_than_ticks_and_end_in_their_order() -> None:
+    wheel = Wheel(START)
+    sleeper = Sleeper()
+    wheel.next_due(sleeper)
+    first, dropped, last = Owner(), Owner(), Owner()
+    timers = [Timer(owner) for owner in (first, dropped, last)]
+    for number, timer in enumerate(timers):
+        wheel.arm_moment(timer, START + number * MOMENT_SECONDS / 4)
+    assert sleeper.heard == [START + MOMENT_SECONDS]
+    wheel.drop(timers[1])
+    assert wheel.advance(START + MOMENT_SECONDS / 2) == 0
+    assert wheel.advance(START + MOMENT_SECONDS) == 1
+    assert (first.reports, last.reports) == (1, 0)
+    assert wheel.next_due(sleeper) == START + 1.5 * MOMENT_SECONDS
+    wheel.arm_moment(timers[0], START + 1.25 * MOMENT_SECONDS)
+    assert wheel.advance(START + TICK_SECONDS) == 2
+    assert (first.reports, dropped.reports, last.reports) == (2, 0, 1)
+    assert wheel.next_due(sleeper) == NEVER
+
+
+def test_a_moment_s_owner_that_raises_holds_nobody_up() -> None:
+    class Failing(Owner):
+        def timed_out(self, timer: Timer) -> None:
+            raise ValueError("on purpose")
+
+    wheel = Wheel(START)
+    after = Owner()
+    wheel.arm_moment(Timer(Failing()), START)
+    wheel.arm_moment(Timer(after), START)
+    with pytest.raises(ValueError, match="on purpose"):
+        wheel.advance(START + TICK_SECONDS)
+    assert wheel.advance(START + TICK_SECONDS) == 1
+    assert after.reports == 1
 
 
 def test_moving_a_deadline_later_reports_only_the_later_one() -> None:
