@@ -1,5 +1,6 @@
 """Requests go farther away when what is near fails, and come back."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -60,3 +61,26 @@ def test_levels_come_and_go_with_the_configuration(build: "Build") -> None:
         scenario.books,
         scenario.other,
     }
+
+
+def test_what_ejection_takes_from_a_level_goes_to_the_next(build: "Build") -> None:
+    near = (Endpoint(address="192.0.2.20:9080"), Endpoint(address="192.0.2.21:9080"))
+    far = Endpoint(address="192.0.2.22:9080", priority=1)
+    breaker = use("circuitbreaker", '{"outliers": {"consecutive_5xx": 1, "base_ejection": "60s"}}', phase="admission")
+    scenario = build(cluster={"endpoints": (*near, far), "plugins": (breaker,)})
+    endpoints = {address: scenario.serve(address) for address in (near[0].address, near[1].address, far.address)}
+    client = scenario.browser()
+    asked: Counter[str] = Counter()
+    for number in range(301):
+        scenario.get(client)
+        scenario.run()
+        waiting = [(one.address(), peer) for one in endpoints.values() for peer in one.connections() if peer.received()]
+        [(address, peer)] = waiting
+        peer.send(FAILED if number == 0 else scenario.ok)
+        asked[address] += number > 0
+        # Who is out is looked at now and then.
+        scenario.advance(0.1 if number == 0 else 0)
+    scenario.run()
+    assert sorted(asked[one.address] > 0 for one in near) == [False, True]
+    # One of two in service counts for 70 percent.
+    assert 60 <= asked[far.address] <= 120

@@ -16,6 +16,7 @@ from hauberk_cli.mesh.local_proxies import LocalProxy, local_proxies
 from hauberk_cli.mesh.table import show_table
 from hauberk_cli.output import show_json
 from hauberk_core.model.circuit import Circuits, ClusterCircuit, EndpointCircuit, Trip
+from hauberk_core.model.health import EndpointHealth
 
 # A proxy of this machine answers at once, or is just starting or ending.
 _SECONDS: Final = 3.0
@@ -35,6 +36,8 @@ class ProxyCircuits(msgspec.Struct, frozen=True, kw_only=True):
     """Those with limits or outlier detection."""
     endpoints: tuple[EndpointCircuit, ...]
     """Of these clusters, those that were used."""
+    checks: tuple[EndpointHealth, ...]
+    """Endpoints with active health checks."""
 
 
 class MeshCircuits(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +72,24 @@ def show_circuits(mesh: Path | None, admins: Sequence[str], as_json: bool) -> in
         for endpoint in one.endpoints:
             if endpoint.tripped is not None:
                 click.echo(_tripped(one.proxy, f"{endpoint.cluster} {endpoint.endpoint}", endpoint.tripped))
+    _show_checks(answers)
     return OK
+
+
+def _show_checks(answers: Sequence[ProxyCircuits]) -> None:
+    """A table of its own for active health checks, where there are any, and why those that failed did."""
+    checks = [(one.proxy, check) for one in answers for check in one.checks]
+    if not checks:
+        return
+    click.echo()
+    rows: list[tuple[str, ...]] = [("PROXY", "CLUSTER", "ENDPOINT", "HEALTH", "FOR", "CHECK", "CHECKS", "FAILED")]
+    for proxy, check in checks:
+        counts = (str(check.checks), str(check.failures))
+        rows.append((proxy, check.cluster, check.endpoint, check.state, f"{check.seconds:.0f} s", check.check, *counts))
+    show_table(rows)
+    for proxy, check in checks:
+        if check.fault:
+            click.echo(f"{proxy}: {check.cluster} {check.endpoint}: {check.check}: {check.fault}")
 
 
 def _ask(known: LocalProxy) -> ProxyCircuits | None:
@@ -80,7 +100,13 @@ def _ask(known: LocalProxy) -> ProxyCircuits | None:
         if answer.status != 200:
             return None
         told = msgspec.json.decode(answer.read(_LARGEST_PAGE), type=Circuits)
-        return ProxyCircuits(role=known.role, proxy=known.full_name, clusters=told.clusters, endpoints=told.endpoints)
+        return ProxyCircuits(
+            role=known.role,
+            proxy=known.full_name,
+            clusters=told.clusters,
+            endpoints=told.endpoints,
+            checks=told.checks,
+        )
     except (OSError, http.client.HTTPException, msgspec.MsgspecError):
         # Its folder outlives a proxy; what listens on its port by now may be anything.
         return None

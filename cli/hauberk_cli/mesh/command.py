@@ -275,6 +275,7 @@ def circuits(mesh: Path | None, admins: tuple[str, ...], output: Literal["text",
 
     Only clusters whose DestinationRule has connectionPool limits or outlierDetection have circuits. FAILED counts failures in a
     row, EJECTED how often an endpoint was left out. The lines below the table tell what the last refusal or ejection was for.
+    A second table tells what active health checks say, where there are any, and why those that failed did.
 
     \b
     Examples:

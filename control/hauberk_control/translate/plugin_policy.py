@@ -46,6 +46,7 @@ class PluginPolicies:
         self._owners: Final[dict[int, tuple[PluginConfig, PluginPolicy]]] = {}
         """By the identity of what became of each policy, which is held, so that nothing else can have it."""
         self._at_callers: Final[dict[tuple[str, str, str | None], Plugins]] = {}
+        self._at_endpoints: Final[dict[tuple[str, str, str | None], Plugins]] = {}
         self._versions: Final[dict[tuple[str, str, str | None], Versions]] = {}
         self._read: Final = read
         self._memory: Final = Memory[PluginConfig]() if memory is None else memory
@@ -80,6 +81,9 @@ class PluginPolicies:
                     message = f"an older policy divides {target.kind} {policy.metadata.namespace}/{target.name} among versions"
                     hint = "merge the two; until then this one's versions have no effect"
                     mistakes.append(Mistake(("spec", "targetRefs", index), message, hint, "warning"))
+            if use.at_endpoints:
+                self._at_endpoints[place] = merged(self._at_endpoints.get(place, ()), (config,))
+                continue
             if use.at_callers:
                 self._at_callers[place] = merged(self._at_callers.get(place, ()), (config,))
                 continue
@@ -134,6 +138,20 @@ class PluginPolicies:
         namespace, name = service.metadata.namespace, service.metadata.name
         section = self._at_callers.get((namespace, name, port.name), ()) if port.name is not None else ()
         return merged(self._at_callers.get((namespace, name, None), ()), section)
+
+    def at_endpoints(self, service: Service, port: ServicePort) -> Plugins:
+        """Those that guard the endpoints of a port.
+
+        One of each plugin, because two would do the same work twice: the port's own goes before the service's, then the oldest.
+        """
+        if not self._at_endpoints:
+            return ()
+        namespace, name = service.metadata.namespace, service.metadata.name
+        section = self._at_endpoints.get((namespace, name, port.name), ()) if port.name is not None else ()
+        found: dict[str, PluginConfig] = {}
+        for config in (*section, *self._at_endpoints.get((namespace, name, None), ())):
+            found.setdefault(config.plugin, config)
+        return tuple(found.values())
 
     def versions(self, service: Service, port: ServicePort) -> Versions | None:
         """How the requests for a port are divided among versions, if they are: the port's own word goes before the service's."""

@@ -29,6 +29,7 @@ from hauberk_control.translate.versions import Versions, divided
 from hauberk_core.identity import SpiffeId
 from hauberk_core.model import syntax
 from hauberk_core.model.cluster import Cluster, Endpoint
+from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.resources import DestinationRule, Service
 from hauberk_core.resources.istio.destination_rule import TrafficPolicy
@@ -66,13 +67,15 @@ class Source(NamedTuple):
     """What it shows to backends that a BackendTLSPolicy is about, by its name in the snapshot; empty: nothing."""
     place: Place = Place()
     """Where it is, with those labels that make a difference."""
+    checked: bool = False
+    """Whether plugins notice when the endpoints in question fail."""
 
 
-def facts_that_matter(service: Service, rule: DestinationRule | None) -> set[str] | None:
+def facts_that_matter(service: Service, rule: DestinationRule | None, *, checked: bool) -> set[str] | None:
     """Labels of proxies by which they see a service's endpoints differently; None: not even where they are matters."""
     policies = policies_of(rule) if rule is not None else []
     settings = [one.load_balancer.locality_lb_setting for one in policies if one.load_balancer is not None]
-    return wanted_facts(service, settings, detects=any(one.outlier_detection is not None for one in policies))
+    return wanted_facts(service, settings, detects=checked or any(one.outlier_detection is not None for one in policies))
 
 
 def host_name(service: Service) -> str:
@@ -147,6 +150,14 @@ def destination(
     # Without any endpoint the one cluster takes all requests, and answers them with 503.
     shared = tuple(shares) if len(shares) > 1 else ((whole, 1),)
     return Destination(clusters, shared, findings, counts, _policies(clusters, port, rule))
+
+
+def guarded(found: Destination, guards: tuple[PluginConfig, ...]) -> Destination:
+    """The same port, with plugins that guard the endpoints of all its clusters."""
+    if not guards:
+        return found
+    clusters = {name: msgspec.structs.replace(cluster, plugins=guards) for name, cluster in found.clusters.items()}
+    return found._replace(clusters=clusters)
 
 
 def _policies(clusters: Iterable[str], port: ServicePort, rule: DestinationRule | None) -> dict[str, TrafficPolicy]:
@@ -227,7 +238,7 @@ def _cluster(service: Service, reached: Sequence[Reached], transport: TransportC
         labels |= _common([destination_labels(one.workload, one.namespace, one.labels) for one in reached])
     if len(transport.identities) == 1:
         labels["destination_principal"] = transport.identities[0]
-    near = spread(reached, service, own.locality, source.place, detects=own.detects)
+    near = spread(reached, service, own.locality, source.place, detects=own.detects or source.checked)
     endpoints = tuple(
         [
             Endpoint(address=one.address, weight=one.weight, priority=priority, locality=one.locality if near.shares else "")

@@ -26,7 +26,7 @@ from hauberk_control.translate.reference import Grants
 from hauberk_control.translate.route_kinds import ROUTE_KINDS
 from hauberk_control.translate.route_plan import RoutePlan, plan_route
 from hauberk_control.translate.security import Policies
-from hauberk_control.translate.service import Destination, Source, destination, facts_that_matter, host_name
+from hauberk_control.translate.service import Destination, Source, destination, facts_that_matter, guarded, host_name
 from hauberk_control.translate.undone import Fields, undone_findings
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.model.plugin import PluginConfig
@@ -227,13 +227,14 @@ class View:
         rule: DestinationRule | None = self.rules.find(host_name(service), service.metadata.namespace, caller)
         versions = self.plugins.versions(service, port)
         secured = self.backend_tls.find(service, port)
-        matters = facts_that_matter(service, rule)
+        guards = self.plugins.at_endpoints(service, port)
+        matters = facts_that_matter(service, rule, checked=bool(guards))
         if matters is not None:
-            source = source._replace(place=own.only(matters))
+            source = source._replace(place=own.only(matters), checked=bool(guards))
         return self._memories.destinations.get(
             (service.metadata.namespace, service.metadata.name, port.port, port.protocol, source),
-            (service, reached, rule, found, versions, secured),
-            lambda: destination(service, port, reached, rule, source, found, versions, secured),
+            (service, reached, rule, found, versions, secured, guards),
+            lambda: guarded(destination(service, port, reached, rule, source, found, versions, secured), guards),
         )
 
 

@@ -14,8 +14,9 @@ from hauberk_core.model.circuit import (
     read_cluster,
     read_endpoint,
 )
+from hauberk_core.model.health import EndpointHealth, decode_check, read_health
 from hauberk_core.observe.cells_reader import Reading, Series
-from hauberk_core.observe.metrics import CIRCUIT
+from hauberk_core.observe.metrics import CIRCUIT, HEALTH
 from hauberk_core.observe.shared_cells import SharedCells, create_shared_cells
 
 
@@ -43,9 +44,14 @@ class SharedMemory:
         now = int(time.monotonic() * NANOSECONDS)
         clusters: list[ClusterCircuit] = []
         endpoints: list[EndpointCircuit] = []
+        checks: list[EndpointHealth] = []
         for record in self._cells.in_use():
-            told = decode_told(record.text())
+            text = record.text()
+            told = decode_told(text)
             if told is None:
+                checked = decode_check(text)
+                if checked is not None:
+                    checks.append(read_health(checked, record.common.tolist(), now))
                 continue
             rows = [row.tolist() for row in (record.own, *record.others)]
             if told.endpoint:
@@ -54,7 +60,8 @@ class SharedMemory:
                 clusters.append(read_cluster(told, rows, record.folded.tolist()))
         clusters.sort(key=lambda circuit: circuit.cluster)
         endpoints.sort(key=lambda circuit: (circuit.cluster, circuit.endpoint))
-        return Circuits(clusters=tuple(clusters), endpoints=tuple(endpoints))
+        checks.sort(key=lambda check: (check.cluster, check.endpoint))
+        return Circuits(clusters=tuple(clusters), endpoints=tuple(endpoints), checks=tuple(checks))
 
     def reading(self) -> Reading:
         """The same as counters."""
@@ -62,7 +69,11 @@ class SharedMemory:
         of: dict[str, list[EndpointCircuit]] = {}
         for endpoint in circuits.endpoints:
             of.setdefault(endpoint.cluster, []).append(endpoint)
-        return Reading([_series(cluster, of.get(cluster.cluster, [])) for cluster in circuits.clusters], 0)
+        checks: dict[str, list[EndpointHealth]] = {}
+        for check in circuits.checks:
+            checks.setdefault(check.cluster, []).append(check)
+        series = [_series(cluster, of.get(cluster.cluster, [])) for cluster in circuits.clusters]
+        return Reading([*series, *[_health_series(cluster, found) for cluster, found in checks.items()]], 0)
 
 
 def _series(cluster: ClusterCircuit, endpoints: list[EndpointCircuit]) -> Series:
@@ -85,6 +96,20 @@ def _series(cluster: ClusterCircuit, endpoints: list[EndpointCircuit]) -> Series
         _is_open(cluster.retries, limits.retries),
     ]
     return Series(CIRCUIT, (cluster.cluster,), values)
+
+
+def _health_series(cluster: str, checks: list[EndpointHealth]) -> Series:
+    made = sum([check.checks for check in checks])
+    failed = sum([check.failures for check in checks])
+    values = [
+        made,
+        made - failed,
+        failed,
+        sum([check.changes for check in checks]),
+        sum([check.state == "healthy" for check in checks]),
+        sum([check.state == "unhealthy" for check in checks]),
+    ]
+    return Series(HEALTH, (cluster,), values)
 
 
 def _is_open(used: int, limit: int | None) -> int:

@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from hauberk_core.model.health import EndpointHealth
+
 # The rows' words of a cluster: gauges, then counts.
 REQUESTS: Final = 1
 CONNECTIONS: Final = 2
@@ -155,6 +157,8 @@ class Circuits(msgspec.Struct, frozen=True, kw_only=True):
 
     clusters: tuple[ClusterCircuit, ...] = ()
     endpoints: tuple[EndpointCircuit, ...] = ()
+    checks: tuple[EndpointHealth, ...] = ()
+    """What active health checks know of endpoints."""
 
 
 _text: Final = msgspec.json.Decoder(Told)

@@ -35,6 +35,7 @@ class Reason(enum.Enum):
     OVERFLOW = ("overflow", 503, "UO", "too many connections or waiting requests for this cluster")
     GUARD_REFUSED = ("guard_refused", 503, "UO", "a guard (a circuit breaker, for example) admits no attempt at any endpoint")
     CIRCUIT_OPEN = ("circuit_open", 503, "UH", "every endpoint of the cluster is left out for a while, because it has failed")
+    UNHEALTHY = ("unhealthy", 503, "UH", "every endpoint of the cluster fails its health check, or has not passed one yet")
     PLUGIN_ANSWERED = ("plugin_answered", 403, "-", "a plugin answered in the endpoint's place, with a status of its own")
     DIRECT_RESPONSE = ("direct_response", 200, "-", "the route's own answer, with a status of its own")
     FAULT_INJECTED = ("fault_injected", 500, "FI", "a fault was wanted here, with a status of its own")

@@ -355,6 +355,20 @@ CIRCUIT: Final = MetricGroup(
     ),
 )
 
+HEALTH: Final = MetricGroup(
+    "health",
+    ("cluster_name",),
+    "",
+    (
+        Metric("envoy_cluster_health_check_attempt", COUNTER, "Health checks of endpoints that are there now."),
+        Metric("envoy_cluster_health_check_success", COUNTER, "Of these, those that passed."),
+        Metric("envoy_cluster_health_check_failure", COUNTER, "Of these, those that failed."),
+        Metric("hauberk_cluster_health_check_changes", COUNTER, "How often these endpoints became healthy or unhealthy."),
+        Metric("envoy_cluster_health_check_healthy", GAUGE, "Endpoints whose health checks pass now."),
+        Metric("hauberk_cluster_health_check_unhealthy", GAUGE, "Endpoints that are left out for their health checks now."),
+    ),
+)
+
 GROUPS: Final = (
     HTTP,
     TCP,
@@ -372,4 +386,5 @@ GROUPS: Final = (
     PLUGIN_COUNT,
     PLUGIN_VALUE,
     CIRCUIT,
+    HEALTH,
 )

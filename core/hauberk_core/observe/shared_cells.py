@@ -219,9 +219,10 @@ class SharedCells:
         if self._descriptor >= 0:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
 
-    def record(self, key: str) -> SharedRecord | None:
+    def record(self, key: str, kept: bool = False) -> SharedRecord | None:
         """The record of a key, found or made, and used by this worker from now on.
 
+        Args: kept - one that nobody uses any more is found too, with what was in it, if nobody has taken its place.
         Returns: None where there is no room, or the lock could not be had.
         """
         high, low = struct.unpack("=qq", hashlib.blake2b(key.encode(), digest_size=16).digest())
@@ -234,7 +235,7 @@ class SharedCells:
             for step in range(min(_PROBES, self.records)):
                 found = self.at((start + step) % self.records)
                 used = found.is_used()
-                if used and found._head[0] == high and found._head[1] == low:
+                if (used or kept) and found._head[0] == high and found._head[1] == low:
                     found.own[0] = 1
                     return found
                 if not used and free is None:

@@ -100,6 +100,8 @@ class PolicyUse(msgspec.Struct, frozen=True, kw_only=True):
 
     at_callers: bool = False
     """On a Service: the plugin works at the proxies that call it, in the routes that lead there, and not at its workloads."""
+    at_endpoints: bool = False
+    """On a Service: the plugin guards its endpoints, at every proxy that calls it, and notices when they fail."""
     versions: dict[str, int] = {}
     """On a Service: the weights by which its requests are divided among the versions of its workloads; none: they are not."""
     version_label: str = "version"

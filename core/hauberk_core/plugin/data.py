@@ -34,6 +34,7 @@ from hauberk_core.plugin.services import Counter, Histogram, HttpAnswer, HttpCli
 from hauberk_core.plugin.wish import LEAVE_BODY, Pause, Whole, Wish
 from hauberk_core.upstream.endpoint import UpstreamEndpoint as Endpoint
 from hauberk_core.upstream.guard import Description, Guard, Outcome, Permit, Refusal, Subject
+from hauberk_core.upstream.probing import Alarm, ProbeListener, Prober, Question, Waker
 
 API: Final = "1"
 """The version of this face. It grows with every change that a plugin written for the version before would not survive."""
@@ -90,6 +91,7 @@ __all__ = [
     "API",
     "GROUP",
     "LEAVE_BODY",
+    "Alarm",
     "AsyncFilter",
     "Backend",
     "Counter",
@@ -111,6 +113,9 @@ __all__ = [
     "Permit",
     "Picker",
     "PluginLog",
+    "ProbeListener",
+    "Prober",
+    "Question",
     "Reason",
     "Record",
     "Refusal",
@@ -124,6 +129,7 @@ __all__ = [
     "Subject",
     "SyncFilter",
     "TransportConfig",
+    "Waker",
     "Whole",
     "Wish",
     "hookimpl",

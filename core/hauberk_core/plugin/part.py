@@ -13,6 +13,7 @@ from hauberk_core.plugin.filters import AsyncFilter, Backend, Observer, Picker, 
 from hauberk_core.plugin.running import Running
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.guard import Guard, Outcome, Permit, Refusal, Subject
+from hauberk_core.upstream.probing import Prober
 
 # One synchronous call in so many is timed: two looks at the clock cost as much as a small filter.
 TIMED_CALLS: Final = 64
@@ -182,6 +183,26 @@ class IsolatedGuard(Guard):
             part.failed("admit", error)
         part.hold()
         return IsolatedPermit(part, permit)
+
+    def attach(self, prober: Prober) -> None:
+        try:
+            self._guard.attach(prober)
+        except Exception as error:
+            self.part.failed("attach", error)
+
+    def is_out(self, endpoint: UpstreamEndpoint) -> bool:
+        try:
+            return bool(self._guard.is_out(endpoint))
+        except Exception as error:
+            self.part.failed("is_out", error)
+            return False
+
+    def steers(self) -> bool:
+        try:
+            return bool(self._guard.steers())
+        except Exception as error:
+            self.part.failed("steers", error)
+            return False
 
     def watch(self, endpoints: list[UpstreamEndpoint]) -> None:
         try:

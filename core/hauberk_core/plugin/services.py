@@ -117,10 +117,12 @@ class Services:
         """
         raise NotImplementedError
 
-    def shared(self, key: str) -> SharedRecord:
+    def shared(self, key: str, kept: bool = False) -> SharedRecord:
         """A small record that all workers of this proxy see under `key` of this plugin, for what must hold for the whole proxy.
 
         It is used until `release`, and counts against a bound that all plugins share, 8,192 records: give back what nobody needs.
+        Args: kept - what was in it when nobody used it any more is to be found there again, for example by the worker after this
+            one; it is not, once another key has taken its place.
         Where there is no room, the record is this worker's alone, and the log says so. To be called when a configuration is put
         together or endpoints change, not for a request.
         """

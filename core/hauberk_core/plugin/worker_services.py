@@ -72,10 +72,10 @@ class WorkerServices(Services):
         # Whoever chose the key chose the type.
         return cast("State", self._states[key])
 
-    def shared(self, key: str) -> SharedRecord:
+    def shared(self, key: str, kept: bool = False) -> SharedRecord:
         name = f"{self._plugin}/{key}"
         if self._shared is not None:
-            record = self._shared.record(name)
+            record = self._shared.record(name, kept)
             if record is not None:
                 return record
             self._log.warning(f"there is no room to share {key!r} with the other workers: each goes by what it sees itself")

@@ -409,10 +409,10 @@ class ClusterRuntime(NameWatcher):
         if given is not None:
             self.given = given
             self._factory.security = given
-            self.cluster.security = given
+            self.cluster.set_security(given)
             if self.destinations is not None:
                 for cluster in self.destinations.clusters():
-                    cluster.security = given
+                    cluster.set_security(given)
 
     def retire(self) -> None:
         """Nothing names the cluster any more."""

@@ -23,6 +23,7 @@ from hauberk_core.upstream.guards import Guards
 from hauberk_core.upstream.hashing import NOTHING_TO_HASH, hash_of
 from hauberk_core.upstream.levels import Levels
 from hauberk_core.upstream.meters import UpstreamMeters
+from hauberk_core.upstream.prober import ClusterProber
 from hauberk_core.upstream.settings import ClusterSettings
 
 # Where workers share the right to connections, each looks this often whether it may have one that a request waits for; that is
@@ -72,6 +73,7 @@ class UpstreamCluster(ConnectionOwner):
         self._retired = False
         self._serving = False
         self._guards: Guards | None = None
+        self._prober: ClusterProber | None = None
         self._levels: Levels | None = None
         """What chooses in place of the balancer, where some endpoints are preferred to others."""
         self._look: Final = Timer(_Look(self))
@@ -114,6 +116,12 @@ class UpstreamCluster(ConnectionOwner):
         self._levels = levels
         self._teach()
 
+    def set_security(self, security: Security) -> None:
+        """Make the connections to come with this."""
+        self.security = security
+        if self._prober is not None:
+            self._prober.security = security
+
     def set_guards(self, guards: tuple[Guard, ...]) -> None:
         """Have all of these permit each attempt from now on."""
         before = self._guards
@@ -122,6 +130,9 @@ class UpstreamCluster(ConnectionOwner):
         self._guards = Guards(guards) if guards else None
         self._held_off = False
         if self._guards is not None:
+            if self._prober is None:
+                self._prober = ClusterProber(self.loop, self._transport, self.security)
+            self._guards.attach(self._prober)
             self._guards.watch(self._endpoints)
             self._guards.count(self._open, len(self._waiting))
             self._look_again()
@@ -144,6 +155,8 @@ class UpstreamCluster(ConnectionOwner):
         self._retired = True
         self.loop.wheel.drop(self._look)
         self.loop.wheel.drop(self._learning)
+        if self._prober is not None:
+            self._prober.retire()
         for endpoint in self._endpoints:
             self._retire_endpoint(endpoint)
         while self._waiting:

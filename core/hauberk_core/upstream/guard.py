@@ -9,6 +9,7 @@ from mypy_extensions import mypyc_attr
 
 from hauberk_core.model.reason import Reason
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
+from hauberk_core.upstream.probing import Prober
 
 
 class Description:
@@ -93,6 +94,9 @@ class Guard:
         Args: is_retry - an attempt for the same request has failed before; subject - the request.
         """
         raise NotImplementedError
+
+    def attach(self, prober: Prober) -> None:
+        """From now on endpoints may be reached by this, until another one is attached. Called before `watch`."""
 
     def is_out(self, endpoint: UpstreamEndpoint) -> bool:
         """Whether the endpoint is left out for now, so that its share of requests goes elsewhere. Must not wait.

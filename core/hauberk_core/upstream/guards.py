@@ -4,6 +4,7 @@ from typing import Final
 
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.guard import Admission, Guard, Permit, Refusal, Subject
+from hauberk_core.upstream.probing import Prober
 
 
 class Guards:
@@ -33,6 +34,11 @@ class Guards:
                 return answer
             permits.append(answer)
         return Admission(permits, now, subject)
+
+    def attach(self, prober: Prober) -> None:
+        """By this they may reach endpoints themselves."""
+        for guard in self._guards:
+            guard.attach(prober)
 
     def is_out(self, endpoint: UpstreamEndpoint) -> bool:
         """Whether any of them leaves it out for now."""

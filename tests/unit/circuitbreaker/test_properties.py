@@ -32,7 +32,7 @@ class SharingServices(KeepingServices):
     def now(self) -> float:
         return self.moment
 
-    def shared(self, key: str) -> SharedRecord:
+    def shared(self, key: str, kept: bool = False) -> SharedRecord:
         record = self._cells.record(key)
         assert record is not None
         return record

@@ -11,6 +11,7 @@ from hauberk_cli.exit_codes import NOT_STARTED, OK
 from hauberk_cli.main import main
 from hauberk_control.local.client import MESH_VARIABLE
 from hauberk_core.model.circuit import Circuits, ClusterCircuit, EndpointCircuit, Limits, Trip
+from hauberk_core.model.health import EndpointHealth
 
 TRIP = Trip(
     at=0.0, why="3 of 502, 503 and 504 in a row", method="GET", path="/ratings/1", status=504, request_id="abc", trace_id="def"
@@ -76,6 +77,28 @@ def test_the_table_has_states_counts_and_the_request_that_tripped(mesh: Path, ca
         "3",
     ]
     assert "GET /ratings/1: 504: 3 of 502, 503 and 504 in a row (request abc, trace def)" in lines[3]
+
+
+def test_health_has_a_table_of_its_own_with_the_cause(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fault = "it answered with the status 503"
+    check = EndpointHealth(
+        cluster=CLUSTER.cluster,
+        endpoint="127.0.0.1:4712",
+        state="unhealthy",
+        seconds=7.2,
+        check="HTTP GET /healthz",
+        fault=fault,
+        checks=9,
+        failures=4,
+        changes=2,
+    )
+    with admin_server({"/circuits": msgspec.json.encode(Circuits(checks=(check,)))}) as address:
+        write_proxy(mesh, "reviews-v2", address)
+        assert main(["circuits", "--mesh", str(mesh)]) == OK
+    lines = capsys.readouterr().out.splitlines()
+    row = ["default/reviews-v2", CLUSTER.cluster, "127.0.0.1:4712", "unhealthy", "7", "s", "HTTP", "GET", "/healthz", "9", "4"]
+    assert lines[3].split() == row
+    assert lines[4].endswith(f"127.0.0.1:4712: HTTP GET /healthz: {fault}")
 
 
 def test_as_json_it_is_what_the_proxies_tell(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:

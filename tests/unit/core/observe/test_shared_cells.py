@@ -102,6 +102,24 @@ def test_a_record_that_nobody_uses_goes_to_another_key_clean(file: int) -> None:
         assert (fresh.total(GAUGE), fresh.common[COMMON_WORDS - 1], fresh.folded[0], fresh.text()) == (0, 0, 0, b"")
 
 
+def test_what_is_to_be_kept_is_found_again_by_whoever_comes_next(file: int) -> None:
+    first = SharedCells(file, 0).record("check", kept=True)
+    assert first is not None
+    assert first.try_lock()
+    first.common[0] = 7
+    first.write_text(b"cause")
+    first.unlock()
+    first.release()
+    assert not first.is_used()
+    again = SharedCells(file, 1).record("check", kept=True)
+    assert again is not None
+    assert (again.common[0], again.text(), again.is_used()) == (7, b"cause", True)
+    again.release()
+    fresh = SharedCells(file, 1).record("check")
+    assert fresh is not None
+    assert (fresh.common[0], fresh.text()) == (0, b"")
+
+
 def test_a_text_is_bounded(file: int) -> None:
     one = record(file, 0)
     one.write_text(b"x" * TEXT_OCTETS)
