@@ -26,8 +26,9 @@ from hauberk_core.plugin.data import Endpoint, SharedRecord
 from hauberk_healthcheck.rules import Rules
 
 NANOSECONDS: Final = 1_000_000_000
-# What was found out by a worker long dead says nothing any more after so many intervals.
+# What was found out by a worker long dead says nothing any more after so many intervals; but a new one takes its time to start.
 _STALE_INTERVALS: Final = 5
+_STALE_SECONDS: Final = 60.0
 # A record has room for two names and this.
 _LONGEST_FAULT: Final = 200
 
@@ -57,7 +58,8 @@ class CheckedEndpoint:
         if not record.try_lock():
             return
         common = self.common
-        if common[CHECKED_AT] and now - common[CHECKED_AT] > _STALE_INTERVALS * int(rules.interval * NANOSECONDS):
+        stale = max(_STALE_INTERVALS * rules.interval, _STALE_SECONDS)
+        if common[CHECKED_AT] and now - common[CHECKED_AT] > int(stale * NANOSECONDS):
             common[STATE] = UNKNOWN
             common[IN_A_ROW] = 0
         record.write_text(self._told(rules, self.fault()))
