@@ -51,11 +51,14 @@ class LiveProxy:
         workers: int = 1,
         options: tuple[str, ...] = (),
         environment: Mapping[str, str] = MappingProxyType({}),
+        before: tuple[str, ...] = (),
     ) -> None:
+        """Start it. Args: before - words of a command that runs the proxy's, in the same process."""
         self.config: Final = folder / "proxy.json"
         self.configure(snapshot)
         self._log: Final = folder / "stderr"
         command = [
+            *before,
             sys.executable,
             "-m",
             "hauberk_cli",
@@ -144,11 +147,18 @@ class LiveProxy:
 
 @contextlib.contextmanager
 def live_proxy(
-    snapshot: JsonObject, workers: int = 1, options: tuple[str, ...] = (), environment: Mapping[str, str] = MappingProxyType({})
+    snapshot: JsonObject,
+    workers: int = 1,
+    options: tuple[str, ...] = (),
+    environment: Mapping[str, str] = MappingProxyType({}),
+    before: tuple[str, ...] = (),
 ) -> Iterator[LiveProxy]:
-    """A proxy with this configuration, these options of the command and variables, for as long as the context lasts."""
+    """A proxy with this configuration, these options of the command and variables, for as long as the context lasts.
+
+    Args: before - as of `LiveProxy`.
+    """
     with tempfile.TemporaryDirectory(prefix="hauberk-test-") as folder:
-        proxy = LiveProxy(Path(folder), snapshot, workers, options, environment)
+        proxy = LiveProxy(Path(folder), snapshot, workers, options, environment, before)
         try:
             yield proxy
         finally:

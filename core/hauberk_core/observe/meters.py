@@ -204,6 +204,10 @@ class ClusterMeters:
         """A request was refused because pool and queue were full."""
         self._view[4] += 1
 
+    def sent_again(self) -> None:
+        """A request was sent once more, because a kept connection had just ended."""
+        self._view[5] += 1
+
     def _with_peer(self, principal: str) -> dict[str, str]:
         """The labels of what is exchanged with a peer. Args: principal - its identity, or empty."""
         labels = dict(self._http_labels)

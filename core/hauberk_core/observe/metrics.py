@@ -204,6 +204,11 @@ CLUSTER: Final = MetricGroup(
         Metric("hauberk_upstream_connect_failures_total", COUNTER, "Connects to an endpoint that failed or timed out."),
         Metric("hauberk_pool_requests_waiting", GAUGE, "Requests that wait for a connection."),
         Metric("hauberk_pool_overflows_total", COUNTER, "Requests refused because the pool and its queue were full."),
+        Metric(
+            "hauberk_upstream_sent_again_total",
+            COUNTER,
+            "Requests sent once more because their endpoint had closed a kept connection just when they went out.",
+        ),
     ),
 )
 

@@ -26,6 +26,8 @@ from hauberk_core.upstream.guard import Description
 from hauberk_core.upstream.hashing import NOTHING_TO_HASH, hash_of
 
 SWITCHING_PROTOCOLS: Final = 101
+# Methods whose requests may be sent twice (RFC 9110 section 9.2.2).
+IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 # Octets of a request's body that are kept until another proxy has answered: Envoy's default for what a retry needs, a few reads.
 REPLAY_BYTES: Final = 64 * 1024
 
@@ -82,7 +84,8 @@ class Exchange(Requester):
         self._call: Call | None = None
         self._sending = False
         self._replay: list[bytes] | None = None
-        """What was sent of the body to another proxy, while all of it is kept: that proxy may say that it sent nothing on."""
+        """What was sent of the body, while all of it is kept for another attempt: another proxy may say that it sent nothing on,
+        and a kept connection may end meanwhile."""
         self._replay_octets = 0
         self._held: list[bytes] = []
         self._held_end = False
@@ -180,7 +183,12 @@ class Exchange(Requester):
             call.set_deadline(decision.backend_timeout)
         call.send_request(self.request)
         self._sending = True
-        if record.upstream_identity or (self.extras is not None and self.extras.retrying is not None):
+        has_body = self.request.framing != NO_BODY
+        if (
+            (has_body and call.is_on_kept_connection())
+            or record.upstream_identity
+            or (self.extras is not None and self.extras.retrying is not None)
+        ):
             self._replay = []
             self._replay_octets = 0
         if self._held:
@@ -398,6 +406,8 @@ class Exchange(Requester):
             call.pause_reading()
 
     def upstream_failed(self, reason: Reason, detail: str) -> None:
+        if reason is Reason.UPSTREAM_RESET and self._sends_again(detail):
+            return
         if self.admission is not None:
             self._attempt_over(reason)
         if self.extras is not None and self._retries_after(reason, detail):
@@ -410,6 +420,43 @@ class Exchange(Requester):
             self._client.cut_response(self)
         else:
             self._client.answer_error(self, reason, detail)
+
+    def _sends_again(self, detail: str) -> bool:
+        """A connection has ended before any answer: where it was a kept one, its endpoint had probably closed it for being
+        unused, and the request crossed that on its way. Send it once more, on a new connection, if doing it twice would do no
+        harm, or if nothing of it had gone out.
+
+        Returns: whether that is under way.
+        Source: RFC 9110 section 9.2.2, RFC 9112 section 9.3.1.
+        """
+        call = self._call
+        cluster = self._cluster
+        if call is None or cluster is None or self.response_started or self.fresh or not call.is_on_kept_connection():
+            return False
+        request = self.request
+        if request.method not in IDEMPOTENT and not call.nothing_went_out():
+            return False
+        if request.framing != NO_BODY and self._replay is None:
+            return False
+        admission = self.admission
+        if admission is not None:
+            # It tells nothing of how the endpoint is.
+            self.admission = None
+            admission.unused()
+        if self._replay is not None:
+            self._held = self._replay
+            self._replay = None
+        self._call = None
+        self._sending = False
+        self.fresh = True
+        self.record.upstream_failure = detail
+        if self._meters is not None:
+            self._meters.sent_again()
+        again = cluster.acquire(self)
+        if again is not None:
+            self._call = again
+            self.assigned()
+        return True
 
     def upstream_write_ready(self) -> None:
         self._client.resume_request()

@@ -41,6 +41,10 @@ class Call:
         """Whether the connection was there before, for another request."""
         raise NotImplementedError
 
+    def nothing_went_out(self) -> bool:
+        """Whether no octet of the request has left this process: known for sure, or False."""
+        return False
+
     # The request.
 
     def set_deadline(self, seconds: float) -> None:

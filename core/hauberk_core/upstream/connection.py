@@ -227,11 +227,12 @@ class UpstreamConnection(Connection):
 class ConnectionCall(Call):
     """A whole connection, for the length of one exchange."""
 
-    __slots__ = ("connection",)
+    __slots__ = ("_written", "connection")
 
     def __init__(self, connection: UpstreamConnection) -> None:
         super().__init__(connection.endpoint)
         self.connection: Final = connection
+        self._written: Final[int] = connection.bytes_written
 
     def local_address(self) -> str:
         return self.connection.stream.local_address()
@@ -241,6 +242,9 @@ class ConnectionCall(Call):
 
     def is_on_kept_connection(self) -> bool:
         return self.connection.exchanges > 1
+
+    def nothing_went_out(self) -> bool:
+        return self.connection.bytes_written == self._written
 
     def set_deadline(self, seconds: float) -> None:
         connection = self.connection
