@@ -1,8 +1,9 @@
 """A server that writes down every octet it is sent, and lets llhttp's strict mode judge them.
 
 One thread, one poller. It answers each request that the judge takes with 200, no body, and the request's number in
-`x-request-number`. What the judge refuses is kept, and the connection closed. It answers only when nothing more waits to be read,
-so that whoever has an answer knows: all that was sent to the server before that request is in the record.
+`x-request-number`, unless it is told what to answer. What the judge refuses is kept, and the connection closed. It answers only
+when nothing more waits to be read, so that whoever has an answer knows: all that was sent to the server before that request is in
+the record.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import itertools
 import selectors
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,8 +30,25 @@ class Recorded:
     method: str
     target: str
     fields: list[tuple[str, str]]
-    """Names in lower case, in the order they came."""
+    """Names in lower case, in the order they came; those of trailers behind those of the head."""
     body: bytes
+    octets: bytes = b""
+    """All of it, as it came."""
+
+
+@dataclass(frozen=True)
+class ScriptedAnswer:
+    """What is sent back."""
+
+    octets: bytes
+    """Empty: nothing is, ever."""
+    closes: bool = False
+    """The connection is closed behind it."""
+
+
+def answer_with_number(request: Recorded) -> ScriptedAnswer:
+    """200 without a body, and which request this is for."""
+    return ScriptedAnswer(f"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx-request-number: {request.number}\r\n\r\n".encode())
 
 
 @dataclass(eq=False)
@@ -104,8 +122,9 @@ def _is_known(method: bytes) -> bool:
 class RecordingBackend:
     """The server. Runs from its making to `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Callable[[Recorded], ScriptedAnswer] = answer_with_number) -> None:
         self.connections: Final[list[Connection]] = []
+        self._answer: Final = answer
         self._numbers: Final = itertools.count(1)
         self._listener: Final = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._listener.setblocking(False)
@@ -116,7 +135,7 @@ class RecordingBackend:
         self._selector.register(woken, selectors.EVENT_READ)
         self._woken: Final = woken
         self._streams: Final[dict[socket.socket, tuple[Connection, _Message]]] = {}
-        self._answers: Final[list[tuple[socket.socket, bytes]]] = []
+        self._answers: Final[list[tuple[socket.socket, ScriptedAnswer]]] = []
         self._thread: Final = threading.Thread(target=self._serve)
         self._thread.start()
 
@@ -140,7 +159,9 @@ class RecordingBackend:
                 self._answers.clear()
                 for asking, answer in answers:
                     with contextlib.suppress(OSError):  # the proxy no longer wants it
-                        asking.sendall(answer)
+                        asking.sendall(answer.octets)
+                        if answer.closes:
+                            asking.shutdown(socket.SHUT_RDWR)
             for key, _ in ready:
                 assert isinstance(key.fileobj, socket.socket)
                 stream = key.fileobj
@@ -174,7 +195,8 @@ class RecordingBackend:
                 octets = b""
                 break
             if message.is_complete:
-                self._recorded(stream, connection, message)
+                end = len(connection.octets) - len(octets) + place + 1
+                self._recorded(stream, connection, message, bytes(connection.octets[end - connection.pending : end]))
                 message = _Message()
         self._streams[stream] = (connection, message)
         if not octets:
@@ -183,20 +205,20 @@ class RecordingBackend:
             del self._streams[stream]
             stream.close()
 
-    def _recorded(self, stream: socket.socket, connection: Connection, message: _Message) -> None:
-        number = next(self._numbers)
+    def _recorded(self, stream: socket.socket, connection: Connection, message: _Message, octets: bytes) -> None:
         target = message.target.decode("latin-1")
-        connection.requests.append(Recorded(number, message.method.decode("latin-1"), target, message.fields, message.body))
+        method = message.method.decode("latin-1")
+        request = Recorded(next(self._numbers), method, target, message.fields, message.body, octets)
+        connection.requests.append(request)
         connection.pending = 0
         connection.said_last = message.is_last
-        head = f"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx-request-number: {number}\r\n\r\n"
-        self._answers.append((stream, head.encode()))
+        self._answers.append((stream, self._answer(request)))
 
 
 @contextlib.contextmanager
-def recording_backend() -> Iterator[RecordingBackend]:
+def recording_backend(answer: Callable[[Recorded], ScriptedAnswer] = answer_with_number) -> Iterator[RecordingBackend]:
     """A recording backend, for as long as the context lasts."""
-    backend = RecordingBackend()
+    backend = RecordingBackend(answer)
     try:
         yield backend
     finally:
