@@ -284,3 +284,46 @@ def test_the_windows_hold_what_a_whole_connection_may_make_us_keep(build: "Build
     client.talk()
     kept = sum(len(BODY) - client.machine.pending(1 + 2 * number) for number in range(8))
     assert kept <= CONNECTION_WINDOW + 8 * (STREAM_WINDOW * 4), "what endpoints' sockets hold, and one window"
+
+
+# More than a stream's window, and little enough that the endpoint can end its answer all the same.
+_BEYOND_THE_WINDOW = bytes(STREAM_WINDOW + 10_000)
+
+
+def test_an_answer_ahead_of_the_request_waits_for_the_window(proxy: "Scenario") -> None:
+    endpoint = proxy.serve()
+    client = Browser(proxy)
+    client.reads = False
+    stream = client.ask("POST", body=b"the beginning")
+    head = f"HTTP/1.1 413 Too Much\r\nContent-Length: {len(_BEYOND_THE_WINDOW)}\r\n\r\n".encode()
+    endpoint.connection().send(head + _BEYOND_THE_WINDOW)
+    status, _, part, ending = client.answer(stream)
+    assert (status, len(part), ending) == (413, STREAM_WINDOW, "")
+    _read_on(client)
+    assert client.answer(stream)[2:] == (_BEYOND_THE_WINDOW, "reset 0"), "all of it, and no more of the request is wanted"
+    assert proxy.record().status == 413
+
+
+def test_draining_waits_for_the_window(proxy: "Scenario") -> None:
+    endpoint = proxy.serve()
+    client = Browser(proxy, H2Client(HttpLimits()))  # to h2 a connection is over when it is said that it will be
+    client.reads = False
+    stream = client.ask()
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(_BEYOND_THE_WINDOW)}\r\n\r\n".encode()
+    endpoint.connection().send(head + _BEYOND_THE_WINDOW)
+    proxy.core.drain()
+    proxy.advance(1.5)
+    assert len(client.answer(stream)[2]) == STREAM_WINDOW
+    _read_on(client)
+    assert client.answer(stream)[2:] == (_BEYOND_THE_WINDOW, "end")
+    proxy.advance(0.1)
+    client.talk()
+    assert client.peer.saw_end()
+
+
+def _read_on(client: Browser) -> None:
+    """Read from now on, beginning with what has come."""
+    client.reads = True
+    for stream, events in client.events.items():
+        client.machine.consume(stream, sum(len(event.data) for event in events if isinstance(event, Data)))
+    client.talk()

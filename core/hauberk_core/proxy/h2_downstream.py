@@ -6,7 +6,6 @@ What all of them have to send goes out together at the end of the loop's batch.
 from typing import Final
 
 from hauberk_core.http.events import CLOSED, DATA, END, FAULT, REQUEST, RESET, WRITABLE, Data, End, Event, Fault, Request
-from hauberk_core.http.h2.codes import NO_ERROR
 from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.connection import READ_BULK_BYTES
@@ -127,6 +126,8 @@ class H2DownstreamConnection(ClientConnection):
                 stream.flush_request()
         finally:
             self._pumping = False
+        if self._drawn and not self.streams and not self.closed:
+            self._end_when_taken()
         self.flush_soon()
 
     def _act(self, event: Event, number: int, touched: list[H2StreamClient]) -> None:
@@ -189,7 +190,7 @@ class H2DownstreamConnection(ClientConnection):
             machine.send_response(number, own_response(self, fault.reason.status, explaining_headers(fault.reason), body))
             machine.send_data(number, body)
             machine.send_end(number, None)
-            machine.reset(number, NO_ERROR)
+            machine.overtake(number)
 
     def _stream_lost(self, stream: H2StreamClient | None, reason: Reason, detail: str) -> None:
         if stream is not None:
@@ -233,7 +234,7 @@ class H2DownstreamConnection(ClientConnection):
         if self.streams or self.closed:
             return
         if self._drawn:
-            self._end()
+            self._end_when_taken()
         elif not self._draining:
             self._arm_idle()
 
@@ -292,6 +293,13 @@ class H2DownstreamConnection(ClientConnection):
         self.machine.go_away(False)
         if self.streams:
             self.flush_soon()
+        else:
+            self._end_when_taken()
+
+    def _end_when_taken(self) -> None:
+        """End once the client's windows have let the last answers out, or it has taken nothing for too long."""
+        if self.machine.open_streams():
+            self._arm(self.chain.stall_timeout)
         else:
             self._end()
 

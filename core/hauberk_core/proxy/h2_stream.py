@@ -116,7 +116,9 @@ class H2StreamClient(ServingClient):
     def response_overtook(self, exchange: Exchange) -> None:
         # RFC 9113 section 8.1: the answer is complete, and the rest of the request is not wanted.
         exchange.end_record()
-        self._reset(NO_ERROR)
+        self._connection.machine.overtake(self.stream)
+        self._connection.flush_soon()
+        self.over()
 
     def cut_response(self, exchange: Exchange) -> None:
         record = exchange.record

@@ -38,7 +38,7 @@ _ODD_FIELDS: Final = (
     ("Content-Length", "+5"), ("Content-Length", "5, 5"), ("Transfer-Encoding", "chunked"),
     ("Transfer-Encoding", "gzip, chunked"), ("Transfer-Encoding", "identity"), ("Host", "b.test"), ("Host", "a.test"),
     ("content_length", "5"), ("X Space", "1"), ("X-Nul", "a\x00b"), ("X-Tab\t", "1"), ("X-Original-URL", "/any"),
-    ("Content-Type", "application/json"),
+    ("Content-Type", "application/grpc"), ("x-envoy-max-retries", "9"), ("X-Envoy-Upstream-Rq-Timeout-Ms", "1"),
 )  # fmt: skip
 _ODD_TARGETS: Final = ("*", "http://a.test/any?x", "http://b.test/any", "HTTP://A.TEST/any", "a.test:80", "any")
 _ANSWERS_TO_RETRIED: Final = ("five", "unavailable", "recovers", "dies", "not-found")

@@ -237,6 +237,8 @@ class ControlMachine(MultiplexedMachine):
             floods.resets.give(1)
             if stream.peer_ended:
                 self._remove(stream)
+            elif stream.overtaken:
+                self._reset(stream, NO_ERROR)
         ended.clear()
 
     # Windows of ours.
@@ -251,7 +253,7 @@ class ControlMachine(MultiplexedMachine):
 
     def _consume(self, stream: Stream, octets: int) -> None:
         stream.consumed += octets
-        if stream.consumed * 2 >= STREAM_WINDOW and not stream.peer_ended:
+        if stream.consumed * 2 >= STREAM_WINDOW and not stream.peer_ended and not stream.overtaken:
             self._sender.frame(WINDOW_UPDATE_FRAME, 0, stream.id, stream.consumed.to_bytes(4, "big"))
             stream.receive_window += stream.consumed
             stream.consumed = 0
@@ -293,6 +295,14 @@ class ControlMachine(MultiplexedMachine):
         known = self._streams.get(stream)
         if known is not None:
             self._reset(known, code)
+
+    def overtake(self, stream: int) -> None:
+        known = self._streams.get(stream)
+        if known is not None:
+            known.overtaken = True
+            if known.we_ended:
+                self._note_ended()
+                self.reset(stream, NO_ERROR)
 
     def go_away(self, last_call: bool) -> None:
         if self._last_served < LARGEST_STREAM or (last_call and self._going_away):

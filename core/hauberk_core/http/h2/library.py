@@ -62,6 +62,7 @@ class _Waiting:
     def __init__(self) -> None:
         self.octets = b""
         self.ending = False
+        self.overtaken = False
         self.trailers: Headers | None = None
 
 
@@ -255,6 +256,8 @@ class LibraryMachine(MultiplexedMachine):
                 self._h2.send_headers(stream, _octets(kept), end_stream=True)
             else:
                 self._h2.end_stream(stream)
+            if waiting.overtaken:
+                self.reset(stream, NO_ERROR)
 
     def _forget(self, stream: int) -> None:
         self._open.pop(stream, None)
@@ -266,6 +269,13 @@ class LibraryMachine(MultiplexedMachine):
             self._forget(stream)
             with contextlib.suppress(StreamClosedError):  # both sides have ended it
                 self._h2.reset_stream(stream, code)
+
+    def overtake(self, stream: int) -> None:
+        waiting = self._waiting.get(stream)
+        if waiting is None:
+            self.reset(stream, NO_ERROR)
+        else:
+            waiting.overtaken = True
 
     def go_away(self, last_call: bool) -> None:
         # To h2 a connection is closed by this: it is said when no stream is open any more, and until then streams are refused.

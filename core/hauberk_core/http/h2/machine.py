@@ -63,6 +63,13 @@ class MultiplexedMachine:
         """Give the stream up; nothing more is reported of it."""
         raise NotImplementedError
 
+    def overtake(self, stream: int) -> None:
+        """Want no more of the request: behind the answer, which has been given in full, the stream is given up without an error.
+
+        Nothing more is reported of it. Source: RFC 9113 section 8.1.
+        """
+        raise NotImplementedError
+
     def go_away(self, last_call: bool) -> None:
         """Take no further streams (RFC 9113 section 6.8).
 

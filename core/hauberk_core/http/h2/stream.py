@@ -21,6 +21,7 @@ class Stream:
         "id",
         "interims",
         "method",
+        "overtaken",
         "peer_ended",
         "pending",
         "pending_octets",
@@ -46,6 +47,8 @@ class Stream:
         """Octets used and not yet given back to the peer's window."""
         self.peer_ended = False
         self.we_ended = False
+        self.overtaken = False
+        """The answer needs no more of the request: the stream ends with it."""
         self.responded = False
         """The final response's head has come, or gone."""
         self.has_body = True
