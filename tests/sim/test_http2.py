@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from h2_browser import Browser
 
-from hauberk_core.http.events import End, GoingAway, Reset, Response
+from hauberk_core.http.events import Data, End, GoingAway, Reset, Response
 from hauberk_core.http.h2.client import H2Client
 from hauberk_core.http.h2.codes import CANCEL, INTERNAL_ERROR
 from hauberk_core.http.h2.control import STREAM_WINDOW
@@ -292,7 +292,7 @@ _BEYOND_THE_WINDOW = bytes(STREAM_WINDOW + 10_000)
 
 def test_an_answer_ahead_of_the_request_waits_for_the_window(proxy: "Scenario") -> None:
     endpoint = proxy.serve()
-    client = Browser(proxy)
+    client = Browser(proxy.browser())
     client.reads = False
     stream = client.ask("POST", body=b"the beginning")
     head = f"HTTP/1.1 413 Too Much\r\nContent-Length: {len(_BEYOND_THE_WINDOW)}\r\n\r\n".encode()
@@ -306,7 +306,7 @@ def test_an_answer_ahead_of_the_request_waits_for_the_window(proxy: "Scenario") 
 
 def test_draining_waits_for_the_window(proxy: "Scenario") -> None:
     endpoint = proxy.serve()
-    client = Browser(proxy, H2Client(HttpLimits()))  # to h2 a connection is over when it is said that it will be
+    client = Browser(proxy.browser(), H2Client(HttpLimits()))  # to h2 a connection is over when it is said that it will be
     client.reads = False
     stream = client.ask()
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(_BEYOND_THE_WINDOW)}\r\n\r\n".encode()

@@ -1,8 +1,7 @@
 """hauberk beside Envoy: with the same routes, the same requests get the same answers, and backends receive the same.
 
 Both are real processes, each in front of a recording backend of its own. Requests are made up from a seed, so that every run asks
-the same ones; HAUBERK_DIFFERENTIAL names how many sequences of them there shall be (four times as many seconds and more are well
-spent after a change to how messages are read or written), and HAUBERK_DIFFERENTIAL_SEED where to begin.
+the same ones; HAUBERK_DIFFERENTIAL says how many sequences of them there shall be, and HAUBERK_DIFFERENTIAL_SEED where to begin.
 Each discrepancy has to be in the table of allowed differences, and each row of the table has to be needed still.
 """
 

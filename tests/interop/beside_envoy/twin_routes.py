@@ -224,7 +224,7 @@ def hauberk_snapshot(port: int) -> JsonObject:
     return {
         # What Envoy goes by where a redirect names no port is the client's Host, which has none of port 80.
         "listeners": {
-            "web": {"address": "127.0.0.1:0", "public_port": 80, "edge": {}, "filter_chains": [{"route_table": "all"}]}
+            "web": {"address": "127.0.0.1:0", "public_port": 80, "filter_chains": [{"route_table": "all", "edge": {}}]}
         },
         "route_tables": {"all": {"virtual_hosts": hosts}},
         "clusters": {BACKEND: cluster, OTHER: cluster},
