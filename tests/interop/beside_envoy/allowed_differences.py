@@ -298,6 +298,12 @@ ALLOWED: Final = (
         _one(Asked(answer="hop")),
         lambda case: case.found.ours is None,
     ),
+    Difference(
+        "attempts",
+        "A request that may be repeated, and meets the end of a kept connection, is sent again (RFC 9112 section 9.3.1).",
+        Sequence((Asked(), Asked(answer="dies"))),
+        lambda case: case.asked.answer == "dies" and case.found.ours == str(int(case.found.theirs or 0) + 1),
+    ),
     # Requests that one of them refuses.
     Difference(
         "verdict",
