@@ -74,12 +74,14 @@ def _file_octets(workers: int, records: int) -> int:
 class SharedRecord:
     """One record, as one worker sees it."""
 
-    __slots__ = ("_cells", "_head", "_text", "common", "folded", "others", "own")
+    __slots__ = ("_cells", "_head", "_start", "_text", "common", "folded", "others", "own")
 
-    def __init__(self, cells: "SharedCells", words: memoryview, text: memoryview, worker: int, workers: int) -> None:
+    def __init__(self, cells: "SharedCells", start: int, words: memoryview, text: memoryview, worker: int, workers: int) -> None:
+        """Args: start - where it begins in the file, in octets."""
         first = _HEAD_WORDS + COMMON_WORDS + COUNTS
         rows = [words[first + number * ROW_WORDS : first + (number + 1) * ROW_WORDS] for number in range(workers)]
         self._cells: Final = cells
+        self._start: Final = start
         self._head: Final = words[:_HEAD_WORDS]
         self._text: Final = text
         self.common: Final[memoryview] = words[_HEAD_WORDS : _HEAD_WORDS + COMMON_WORDS]
@@ -136,6 +138,21 @@ class SharedRecord:
         """Give the lock back."""
         self._cells.unlock()
 
+    @property
+    def words(self) -> memoryview:
+        """The room of the text as words, for a record that has no text: 0 at first, to be written between `try_lock_own` and
+        `unlock_own`. A new view each time."""
+        return self._text.cast("q")
+
+    def try_lock_own(self) -> bool:
+        """Take the lock for this record alone, which others may have of other records. Costs two calls of the system where there
+        are several workers. Returns: False if another worker has it, or that for all records, just now."""
+        return self._cells.try_lock_record(self._start)
+
+    def unlock_own(self) -> None:
+        """Give that back."""
+        self._cells.unlock_record(self._start)
+
     def write_text(self, text: bytes) -> None:
         """Replace the text; one that is too long is left out. To be called with the lock."""
         size = len(text) if len(text) <= TEXT_OCTETS else 0
@@ -143,6 +160,10 @@ class SharedRecord:
         self._head[2] = 0
         self._text[:size] = text[:size]
         self._head[2] = size
+
+    def clear_text(self) -> None:
+        """Leave nothing of what was there."""
+        self._text[:] = bytes(TEXT_OCTETS)
 
     def text(self) -> bytes:
         """The text; cut or mixed if it is being written just now."""
@@ -219,6 +240,21 @@ class SharedCells:
         if self._descriptor >= 0:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
 
+    def try_lock_record(self, start: int) -> bool:
+        """Take the lock of the record that begins at `start`, if nobody else has it."""
+        if self._descriptor < 0 or self.workers == 1:
+            return True
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, self._record_octets, start)
+        except OSError:
+            return False
+        return True
+
+    def unlock_record(self, start: int) -> None:
+        """Give that back."""
+        if self._descriptor >= 0 and self.workers > 1:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, self._record_octets, start)
+
     def record(self, key: str, kept: bool = False) -> SharedRecord | None:
         """The record of a key, found or made, and used by this worker from now on.
 
@@ -255,7 +291,7 @@ class SharedCells:
         words_end = start + self._record_octets - TEXT_OCTETS
         words = self._whole[start:words_end].cast("q")
         text = self._whole[words_end : words_end + TEXT_OCTETS]
-        return SharedRecord(self, words, text, self.worker, self.workers)
+        return SharedRecord(self, start, words, text, self.worker, self.workers)
 
     def in_use(self) -> list[SharedRecord]:
         """Every record that some worker uses."""
@@ -294,6 +330,7 @@ class SharedCells:
 
 def _clear(record: SharedRecord) -> None:
     record.write_text(b"")
+    record.clear_text()
     for words in (record.common, record.folded):
         for index in range(len(words)):
             words[index] = 0

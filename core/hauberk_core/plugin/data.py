@@ -58,10 +58,13 @@ class DataHooks:
         """
 
     @hookspec
-    def hauberk_request_filter(self, config: dict[str, object], services: Services) -> SyncFilter | AsyncFilter | None:
+    def hauberk_request_filter(
+        self, config: dict[str, object], services: Services, place: str
+    ) -> SyncFilter | AsyncFilter | None:
         """A filter for the requests of a filter chain (asked before routing) or of a route (after it).
 
-        Args: config - what the configuration gives this plugin at this place.
+        Args: config - what the configuration gives this plugin at this place; place - `listener/NAME` or `route/NAME`, the same
+            in each worker and configuration.
         Fails as declared there: `"failure": "open"` goes on as if there were no filter, `"closed"` answers 503.
         """
 

@@ -46,6 +46,12 @@ class Exchange:
         """Which endpoint answered; None while there is no response of one."""
 
     @property
+    def client_address(self) -> str:
+        """The numeric address of the client, as the listener's `edge` says who that is; empty: nobody knows."""
+        host = self.record.downstream_remote.rpartition(":")[0]
+        return host[1:-1] if host.startswith("[") else host
+
+    @property
     def method(self) -> str:
         """The request's method."""
         return self._request.method

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from hauberk_core.http.cookies import cookie_value
 from hauberk_core.http.fields import NAME_LIMIT, TOKEN, acted_on
 from hauberk_core.http.headers import Headers
 
@@ -43,6 +44,10 @@ class Fields:
     def items(self) -> list[tuple[str, str]]:
         """Name and value of each field, in order."""
         return self._headers.items()
+
+    def cookie(self, name: str) -> str | None:
+        """The value of the first cookie called `name` in a request (browsers put the longest path first), or None."""
+        return cookie_value(self._headers, name)
 
     def __len__(self) -> int:
         """How many fields there are."""

@@ -215,7 +215,7 @@ class _Builder:
             key = (place or path, config, number)
             use = self._known.get(key)
             if use is None:
-                use = self._make(config, (*path, "plugins", index), hooks)
+                use = self._make(config, (*path, "plugins", index), hooks, _place_name(place or path))
                 if use is None:
                     continue
             parts = use.parts()
@@ -228,7 +228,7 @@ class _Builder:
             uses.append(use)
         return uses
 
-    def _make(self, config: PluginConfig, path: Path, hooks: tuple[str, ...]) -> PluginUse | None:
+    def _make(self, config: PluginConfig, path: Path, hooks: tuple[str, ...], place: str) -> PluginUse | None:
         """Have one plugin make what it offers for a place. Returns: None if it could not; the mistake is noted then."""
         made: list[object] = []
         name = config.plugin
@@ -240,6 +240,8 @@ class _Builder:
             offered = [hook for hook in hooks if hook in host.hooks(name)]
             for hook in offered:
                 arguments: dict[str, object] = {"config": config.config.decode(), "services": self._pool.services(name)}
+                if hook == "hauberk_request_filter":
+                    arguments["place"] = place
                 if hook in _GUARD_HOOKS:
                     arguments["cluster"] = path[1]
                 thing = host.call(name, hook, **arguments)
@@ -298,6 +300,11 @@ def _check_class(hook: str, made: object) -> None:
         for method in _FILTER_METHODS:
             if inspect.iscoroutinefunction(getattr(made, method)):
                 raise TypeError(f"{type(made).__name__}.{method} is a coroutine function; derive the class from AsyncFilter")
+
+
+def _place_name(place: Path) -> str:
+    """What a plugin is told of where it is used."""
+    return f"route/{place[-1]}" if place[0] == "route_tables" else f"listener/{place[1]}"
 
 
 def _turn(numbered: tuple[int, PluginConfig]) -> tuple[int, int, int]:

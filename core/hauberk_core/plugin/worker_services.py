@@ -80,7 +80,7 @@ class WorkerServices(Services):
                 return record
             self._log.warning(f"there is no room to share {key!r} with the other workers: each goes by what it sees itself")
         for cells in self._unshared:
-            record = cells.record(name)
+            record = cells.record(name, kept)
             if record is not None:
                 return record
         self._unshared.append(SharedCells(-1, 0))

@@ -22,6 +22,7 @@ CONFIGS = {
     "directresponse": "DirectResponseConfig",
     "fault": "FaultConfig",
     "limits": "LimitsConfig",
+    "ratelimit": "RateLimitConfig",
 }
 WORLD = service("reviews") + workload("reviews-v1", 20001, app="reviews")
 ROUTES = """

@@ -92,6 +92,7 @@ def test_a_record_that_nobody_uses_goes_to_another_key_clean(file: int) -> None:
         one.common[COMMON_WORDS - 1] = 1
         one.own[FIRST_COUNT] = 1
         one.write_text(b"somebody's")
+        one.words[TEXT_OCTETS // 8 - 1] = 1
     assert None in [cells.record(f"more {number}") for number in range(200)]
     for one in cells.in_use():
         one.release()
@@ -100,6 +101,7 @@ def test_a_record_that_nobody_uses_goes_to_another_key_clean(file: int) -> None:
         fresh = cells.record(f"fresh {number}")
         assert fresh is not None
         assert (fresh.total(GAUGE), fresh.common[COMMON_WORDS - 1], fresh.folded[0], fresh.text()) == (0, 0, 0, b"")
+        assert not any(fresh.words)
 
 
 def test_what_is_to_be_kept_is_found_again_by_whoever_comes_next(file: int) -> None:
@@ -156,6 +158,43 @@ def test_the_lock_is_one_processs_at_a_time_and_ends_with_it(file: int) -> None:
     process.join(PATIENCE)
     assert cells.try_lock()
     cells.unlock()
+
+
+def _hold_record(descriptor: int, taken: Barrier, over: Barrier) -> None:
+    held = record(descriptor, 1)
+    assert held.try_lock_own()
+    taken.wait(PATIENCE)
+    over.wait(PATIENCE)
+    os._exit(0)
+
+
+def test_a_record_s_own_lock_leaves_other_records_alone(file: int) -> None:
+    context = multiprocessing.get_context("fork")
+    taken, over = context.Barrier(2), context.Barrier(2)
+    process = context.Process(target=_hold_record, args=(file, taken, over))
+    process.start()
+    taken.wait(PATIENCE)
+    cells = SharedCells(file, 0)
+    same, other = cells.at(0), cells.at(1)
+    # Which record the key got: the one that is in use.
+    for number in range(128):
+        if cells.at(number).is_used():
+            same, other = cells.at(number), cells.at((number + 1) % 128)
+    assert not same.try_lock_own()
+    assert not cells.try_lock()
+    assert other.try_lock_own()
+    other.unlock_own()
+    over.wait(PATIENCE)
+    process.join(PATIENCE)
+    assert same.try_lock_own()
+    same.unlock_own()
+
+
+def test_who_is_alone_has_every_record_s_lock() -> None:
+    found = SharedCells(-1, 0).record("books")
+    assert found is not None
+    assert found.try_lock_own()
+    found.unlock_own()
 
 
 def _compete(descriptor: int, worker: int, limit: int, start: Barrier, passed: "multiprocessing.SimpleQueue[int]") -> None:
