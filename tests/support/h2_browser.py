@@ -20,14 +20,23 @@ class Browser:
         self.events: dict[int, list[Event]] = {}
         self.reads = True
 
-    def ask(self, method: str = "GET", path: str = "/", fields: Sequence[tuple[str, str]] = (), body: bytes | None = None) -> int:
+    def ask(
+        self,
+        method: str = "GET",
+        path: str = "/",
+        fields: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+        authority: str = "a.test",
+        upgrade: str = "",
+    ) -> int:
         """Send a request's head, and its end unless a body is to follow. Returns: its stream."""
         headers = Headers()
-        headers.add("host", "a.test")
+        headers.add("host", authority)
         for name, value in fields:
             headers.add(name, value)
-        request = Request(method, "a.test", path, "", 11, headers)
+        request = Request(method, authority, path, "", 11, headers)
         request.framing = NO_BODY if body is None else CHUNKED
+        request.upgrade = upgrade
         stream = self.machine.send_request(request)
         if not body:
             if body is None:

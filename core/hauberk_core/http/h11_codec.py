@@ -190,7 +190,7 @@ class H11Server(ServerMachine):
             framing = CHUNKED
         if response.status == 204 or framing == CHUNKED:
             headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
-        if close or self._connection.they_are_waiting_for_100_continue:
+        if close or self._connection.they_are_waiting_for_100_continue or self._method == "CONNECT":
             headers.append((b"Connection", b"close"))
         self._sender.framing = framing
         return self._sender.send(h11.Response(status_code=response.status, headers=headers, reason=reason))

@@ -132,8 +132,9 @@ class H1Server(ServerMachine):
         status = response.status
         if status == 101 or (status < 300 and self._method == "CONNECT"):
             return self._send_switch(response)
-        if close or self._client_waits:
+        if close or self._client_waits or self._method == "CONNECT":
             # A client that still waits may send its body or not; only a new connection is unambiguous (RFC 9110 section 10.1.1).
+            # Likewise one that did not wait for its tunnel: what it has sent must not pass for requests.
             self._keep_alive = False
         framing = response.framing
         length = 0

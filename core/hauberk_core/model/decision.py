@@ -39,3 +39,5 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     backend_timeout: float = 0.0
     """Seconds for one attempt; 0: no limit."""
     extras: Extras | None = None
+    takes_connect: bool = False
+    """Its route names the method CONNECT: without that no tunnel is made for it."""

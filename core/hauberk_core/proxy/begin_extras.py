@@ -15,8 +15,8 @@ def begin_extras(extras: Extras, request: Request, chain: Chain, loop: Loop) -> 
     if extras.retry is not None:
         retrying = Retrying(extras.retry, loop, chain.chance)
     mirrors: list[MirroredRequest] = []
-    # A connection that changes its protocol cannot be copied.
-    if not request.upgrade:
+    # A tunnel cannot be copied.
+    if not request.upgrade and request.method != "CONNECT":
         for mirror in extras.mirrors:
             target = chain.owner.target(mirror.cluster)
             if target is None or not target.is_ordinary or (mirror.share < 1.0 and chain.chance.next() >= mirror.share):

@@ -52,8 +52,12 @@ class Client:
         """Send on what is queued. Returns whether the client is congested: `client_write_ready` follows."""
         raise NotImplementedError
 
+    def switch_fault(self, exchange: "Exchange", response: Response) -> str:
+        """What is wrong with the answer to a request for an upgrade, or with a 101; empty: nothing."""
+        raise NotImplementedError
+
     def become_tunnel(self, exchange: "Exchange") -> None:
-        """The 101 is queued: from now on octets pass as they are."""
+        """The answer that begins a tunnel is queued: from now on octets pass as they are."""
         raise NotImplementedError
 
     def response_overtook(self, exchange: "Exchange") -> None:

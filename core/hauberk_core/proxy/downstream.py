@@ -10,7 +10,6 @@ from hauberk_core.http.events import (
     FAULT,
     NO_BODY,
     REQUEST,
-    TUNNEL,
     Data,
     End,
     Fault,
@@ -484,8 +483,6 @@ class DownstreamClient(ServingClient):
         exchange.record.status = response.status
         if "date" not in response.headers.names:
             response.headers.add("date", connection.chain.owner.http_date())
-        if response.status == 101:
-            response.framing = TUNNEL
         connection.queue(connection.machine.send_response(response, connection.is_parting()))
 
     def forward_data(self, exchange: Exchange, data: bytes) -> None:

@@ -6,7 +6,7 @@ and the response are complete, or when either side failed; it then reports one r
 
 from typing import Final
 
-from hauberk_core.http.events import COUNTED, NO_BODY, Request, Response
+from hauberk_core.http.events import COUNTED, NO_BODY, TUNNEL, Request, Response
 from hauberk_core.http.grpc.status import NOT_KNOWN, http_of_status, read_status, status_of_http, status_of_reason
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.cluster import HashBy
@@ -142,7 +142,7 @@ class Exchange(Requester):
             self._client.pause_request()
 
     def tunnel_data(self, data: bytes) -> None:
-        """After a 101: octets from the client; `b""`: it ended its side."""
+        """In a tunnel: octets from the client; `b""`: it ended its side."""
         call = self._call
         if call is None:
             return
@@ -345,10 +345,12 @@ class Exchange(Requester):
         call = self._call
         if call is None:
             return
-        if status == SWITCHING_PROTOCOLS and not self.request.upgrade:
-            call.abandon()
-            self.upstream_failed(Reason.UPSTREAM_PROTOCOL, "the endpoint switched protocols unasked")
-            return
+        if self.request.upgrade or status == SWITCHING_PROTOCOLS:
+            fault = self._client.switch_fault(self, response)
+            if fault:
+                call.abandon()
+                self.upstream_failed(Reason.UPSTREAM_PROTOCOL, fault)
+                return
         if self.is_repeatable(status) and self.tries_again(call, response):
             return
         if self.record.grpc_type:
@@ -364,7 +366,7 @@ class Exchange(Requester):
         self.response_started = True
         self.record.upstream_duration = self._client.now() - self.started
         self._client.forward_response(self, response)
-        if status == SWITCHING_PROTOCOLS:
+        if response.framing == TUNNEL:
             self.is_tunnel = True
             self.request_complete = False
             # The switch was the answer; from now on it is `timeouts.stall` that counts.

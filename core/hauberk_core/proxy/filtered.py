@@ -9,7 +9,7 @@ The road of a request: filters of the chain, routing, the picker, filters of the
 
 from typing import Final
 
-from hauberk_core.http.events import CHUNKED, COUNTED, NO_BODY, Request, Response
+from hauberk_core.http.events import CHUNKED, COUNTED, NO_BODY, TUNNEL, Request, Response
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.decision import Decision
 from hauberk_core.model.reason import Reason
@@ -366,9 +366,9 @@ class FilteredExchange(Exchange):
     def has_response_body(self) -> bool:
         """Whether the response's head announced a body."""
         response = self._response
-        if response is None or response.status == SWITCHING_PROTOCOLS:
+        if response is None:
             return False
-        return response.framing != NO_BODY and self.request.method != "HEAD"
+        return response.framing not in (NO_BODY, TUNNEL) and self.request.method != "HEAD"
 
     def replied(self, step: Step, reply: Reply) -> None:
         """A filter answered, or failed and is to refuse."""

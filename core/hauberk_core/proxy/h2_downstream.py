@@ -139,7 +139,10 @@ class H2DownstreamConnection(ClientConnection):
             self.chain.owner.pressure.stream_opened()
             client.touched = True
             touched.append(client)
-            client.begin(event)
+            if event.upgrade or event.method == "CONNECT":
+                client.ask_for_tunnel(event)
+            else:
+                client.begin(event)
             return
         stream = self.streams.get(number)
         if kind == DATA:
@@ -151,7 +154,10 @@ class H2DownstreamConnection(ClientConnection):
             if not stream.touched:
                 stream.touched = True
                 touched.append(stream)
-            exchange.request_data(event.data)
+            if stream.asks_for_tunnel:
+                stream.tunnel_data(event.data)
+            else:
+                exchange.request_data(event.data)
             stream.took(len(event.data))
         elif kind == END:
             assert isinstance(event, End)
@@ -160,7 +166,10 @@ class H2DownstreamConnection(ClientConnection):
                 if not stream.touched:
                     stream.touched = True
                     touched.append(stream)
-                exchange.request_end(event.trailers)
+                if stream.asks_for_tunnel:
+                    stream.tunnel_data(b"")
+                else:
+                    exchange.request_end(event.trailers)
         elif kind == WRITABLE:
             if stream is not None:
                 stream.write_ready()

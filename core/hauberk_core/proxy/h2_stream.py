@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Final
 
-from hauberk_core.http.events import COUNTED, Response
+from hauberk_core.http.events import COUNTED, TUNNEL, Request, Response
 from hauberk_core.http.grpc.status import status_of_reason
-from hauberk_core.http.h2.codes import INTERNAL_ERROR, NO_ERROR
+from hauberk_core.http.h2.codes import CANCEL, CONNECT_ERROR, INTERNAL_ERROR, NO_ERROR
 from hauberk_core.http.h2.sender import DRAINED_OCTETS
+from hauberk_core.http.h2.switch import ACCEPT, KEY, WEBSOCKET, accept_of, new_key
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.wheel import NEVER
@@ -28,6 +29,10 @@ class H2StreamClient(ServingClient):
         """When something last moved on it."""
         self.touched = False
         """Octets of the request were passed on in this batch."""
+        self.asks_for_tunnel = False
+        """Its request is its head alone; what follows is for the tunnel, if there will be one."""
+        self._early: list[bytes] = []
+        """What has come for the tunnel before it was there; `b""`: its end."""
         self._connection: Final = connection
         self._paused = False
         self._unread = 0
@@ -65,6 +70,51 @@ class H2StreamClient(ServingClient):
             self._unread = 0
             self._connection.machine.consume(self.stream, unread)
             self._connection.flush_soon()
+
+    # A tunnel's.
+
+    def ask_for_tunnel(self, request: Request) -> None:
+        """A request's head has come that asks for one: CONNECT, or extended CONNECT (RFC 8441)."""
+        self.asks_for_tunnel = True
+        # The window of one stream bounds what may come before the answer.
+        self._paused = True
+        if request.upgrade.lower() == WEBSOCKET:
+            request.headers.set(KEY, new_key(self._connection.chain.owner.request_ids.next()))
+        self.begin(request)
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.request_end(None)
+
+    def tunnel_data(self, data: bytes) -> None:
+        """Octets for the tunnel; `b""`: the client ended its side."""
+        exchange = self.exchange
+        if exchange is not None and exchange.is_tunnel and not self._early:
+            exchange.tunnel_data(data)
+        else:
+            self._early.append(data)
+
+    def switch_fault(self, exchange: Exchange, response: Response) -> str:
+        request = exchange.request
+        if not request.upgrade:
+            return super().switch_fault(exchange, response)
+        if response.status < 300 and response.framing != TUNNEL:
+            # To the client any 2xx is the tunnel.
+            return f"the endpoint answered {response.status} where it was asked to switch to {request.upgrade[:64]}"
+        if response.framing == TUNNEL and request.upgrade.lower() == WEBSOCKET:
+            key = request.headers.get(KEY)
+            if key is not None and response.headers.get(ACCEPT) != accept_of(key):
+                return "the endpoint's Sec-WebSocket-Accept is not the answer to the key that it was sent"
+        return ""
+
+    def become_tunnel(self, exchange: Exchange) -> None:
+        self._connection.flush_soon()
+        early = self._early
+        self._early = []
+        self._paused = False
+        for data in early:
+            exchange.tunnel_data(data)
+        if not self._paused:
+            self._give_back()
 
     # The response's way.
 
@@ -131,11 +181,7 @@ class H2StreamClient(ServingClient):
             self._reset(NO_ERROR)
             return
         exchange.end_record()
-        self._reset(INTERNAL_ERROR)
-
-    def become_tunnel(self, exchange: Exchange) -> None:
-        # No request of HTTP/2 asks for an upgrade, and an endpoint that makes one unasked is refused before.
-        self._reset(INTERNAL_ERROR)
+        self._reset(_code_of(exchange))
 
     def _reset(self, code: int) -> None:
         connection = self._connection
@@ -169,6 +215,8 @@ class H2StreamClient(ServingClient):
             exchange.time_out(Reason.UPSTREAM_TIMEOUT, "the exchange took longer than the route's timeout")
         elif self._backlog_moves(exchange):
             self.progress = now
+        elif exchange.is_tunnel:
+            self.lost(Reason.CLIENT_GONE, "the tunnel stood still longer than timeouts.stall")
         elif self._connection.machine.pending(self.stream) or self._connection.unsent():
             self.lost(Reason.CLIENT_GONE, "the client took nothing of the answer within timeouts.stall")
         elif exchange.request_complete or self._paused:
@@ -191,16 +239,27 @@ class H2StreamClient(ServingClient):
         exchange = self.exchange
         if exchange is not None:
             exchange.client_gone(reason, detail)
-        self._reset(INTERNAL_ERROR)
+        self._reset(INTERNAL_ERROR if exchange is None else _code_of(exchange))
 
     def give_up(self, exchange: Exchange, error: Exception) -> None:
         if not exchange.over:
             self._connection.loop.give_up(self._connection, error)
 
     def exchange_over(self, exchange: Exchange) -> None:
-        self.over()
+        if self.asks_for_tunnel and not exchange.is_tunnel:
+            # There is no tunnel, and nothing that still comes for it is wanted.
+            self._reset(NO_ERROR)
+        else:
+            self.over()
 
     def over(self) -> None:
         """Nothing more happens on the stream."""
         self.exchange = None
         self._connection.stream_over(self.stream)
+
+
+def _code_of(exchange: Exchange) -> int:
+    """By which the client learns that its answer, or its tunnel, broke (RFC 9113 section 8.5, RFC 8441 section 5)."""
+    if not exchange.is_tunnel:
+        return INTERNAL_ERROR
+    return CANCEL if exchange.request.upgrade else CONNECT_ERROR

@@ -124,8 +124,8 @@ class ServingClient(Client):
         elif timeout > 0:
             exchange.deadline = exchange.started + timeout
         self.decided(exchange)
-        if request.method == "CONNECT":
-            self.answer(exchange, Reason.NOT_IMPLEMENTED, "CONNECT is not served")
+        if request.method == "CONNECT" and not decision.takes_connect:
+            self.answer(exchange, Reason.NOT_IMPLEMENTED, "CONNECT is served only where a route names that method")
             return
         extras = decision.extras
         if extras is not None and extras.cors is not None and is_preflight(request):
@@ -167,6 +167,9 @@ class ServingClient(Client):
         if request.version == HTTP2:
             note_call(request, record)
         fill_connection(record, self._served)
+
+    def switch_fault(self, exchange: Exchange, response: Response) -> str:
+        return "" if exchange.request.upgrade else "the endpoint switched protocols unasked"
 
     # Answers of our own.
 
@@ -235,6 +238,10 @@ class ServingClient(Client):
         self._send(exchange, redirect.status, headers, b"")
 
     def _send(self, exchange: Exchange, status: int, headers: Headers, body: bytes) -> None:
+        request = exchange.request
+        if status < 300 and (request.method == "CONNECT" or (request.upgrade and request.version == 20)):
+            # It would begin a tunnel, to nowhere.
+            status = 501
         exchange.record.status = status
         self.send_own(exchange, own_response(self._served, status, headers, body), body)
 

@@ -27,10 +27,10 @@ def modify(headers: Headers, modifier: HeaderModifier) -> None:
 def rewrite(request: Request, decision: Decision) -> None:
     """Give `request` the host and the path that the backend is to see, in place. The query stays.
 
-    A target without a path (`*`, or CONNECT's) keeps it.
+    A target without a path (`*`) keeps it, and CONNECT's, which is whom to reach, stays as it is.
     """
     change = decision.rewrite
-    if change is None:
+    if change is None or request.method == "CONNECT":
         return
     if change.host:
         request.authority = change.host

@@ -167,6 +167,7 @@ class _RouteCompiler:
             timeout=route.timeout.seconds,
             backend_timeout=route.backend_timeout.seconds,
             extras=self._extras,
+            takes_connect=any(match.method == "CONNECT" for match in route.matches),
         )
 
 

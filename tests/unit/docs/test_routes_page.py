@@ -67,7 +67,7 @@ def snapshots(*texts: str) -> list[Snapshot]:
 
 
 def test_each_example_is_taken_and_changes_what_some_proxy_does(examples: list[str]) -> None:
-    assert len(examples) == 6
+    assert len(examples) == 7
     without = snapshots()
     for example in examples:
         assert snapshots(f"---\n{example}") != without, example

@@ -21,6 +21,7 @@ from hauberk_core.http.h2.control import STREAM_WINDOW
 from hauberk_core.http.h2.field import Field
 from hauberk_core.http.h2.message import read_response, too_large
 from hauberk_core.http.h2.stream import Stream
+from hauberk_core.http.h2.switch import KEY, read
 from hauberk_core.http.head import Limits
 from hauberk_core.model.listener import HttpLimits
 from hauberk_core.model.reason import Reason
@@ -64,13 +65,23 @@ class H2Client(H2Connection):
             stream.send_left = request.length
         elif request.framing == CHUNKED:
             headers.remove("content-length")
+        upgrade = request.upgrade
+        if upgrade or request.method == "CONNECT":
+            stream.has_body = True
+            stream.awaits_switch = True
+            if upgrade:
+                stream.method = "CONNECT"
+                stream.upgrade = upgrade
+                stream.key = headers.get(KEY) or ""
         self._streams[number] = stream
         floods = self._floods
         floods.resets.give(1)
         encoder = self._encoder
         block = encoder.begin()
-        encoder.add(block, ":method", ":method: " + request.method)
+        encoder.add(block, ":method", ":method: " + stream.method)
         encoder.add(block, ":authority", ":authority: " + request.authority)
+        if upgrade:
+            encoder.add(block, ":protocol", ":protocol: " + upgrade)
         if request.method != "CONNECT":
             encoder.add(block, ":scheme", ":scheme: " + request.scheme)
             encoder.add_path(block, request.path + request.query)
@@ -78,10 +89,13 @@ class H2Client(H2Connection):
         lines = headers.lines
         for index in range(len(names)):
             name = names[index]
-            if name != "host":
+            if name != "host" and (not upgrade or name != KEY):
                 encoder.add(block, name, lines[index])
         self._sender.head(stream, bytes(block))
         return number
+
+    def takes_upgrades(self) -> bool:
+        return self._peer_connects
 
     def _read_first(self, number: int, ends: bool, fields: list[Field]) -> Event | None:
         self._not_idle(number, "HEADERS")
@@ -105,6 +119,10 @@ class H2Client(H2Connection):
                 return self._fault(stream, PROTOCOL_ERROR, "more than " + str(INTERIM_LIMIT) + " interim responses")
             return response
         stream.responded = True
+        if stream.awaits_switch:
+            stream.awaits_switch = response.status >= 300
+            if stream.upgrade:
+                read(response, stream.upgrade, stream.key)
         if ends:
             stream.peer_ended = True
             self._due = self._ended(stream, None)

@@ -30,6 +30,8 @@ MAX_CONCURRENT_STREAMS: Final = 3
 INITIAL_WINDOW_SIZE: Final = 4
 MAX_FRAME_SIZE: Final = 5
 MAX_HEADER_LIST_SIZE: Final = 6
+# RFC 8441 section 3.
+ENABLE_CONNECT_PROTOCOL: Final = 8
 
 # Error codes.
 NO_ERROR: Final = 0
@@ -41,6 +43,7 @@ FRAME_SIZE_ERROR: Final = 6
 REFUSED_STREAM: Final = 7
 CANCEL: Final = 8
 COMPRESSION_ERROR: Final = 9
+CONNECT_ERROR: Final = 10
 ENHANCE_YOUR_CALM: Final = 11
 
 # What holds until a peer's SETTINGS say otherwise; also the smallest that a peer may ask for (section 6.5.2).

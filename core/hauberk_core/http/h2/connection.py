@@ -390,6 +390,8 @@ class H2Connection(ControlMachine):
 
     def send_end(self, stream: int, trailers: Headers | None) -> None:
         known = self._sendable(stream)
+        if known.awaits_switch:
+            return
         if known.send_left > 0:
             raise LocalProtocolError("the body is shorter than its Content-Length")
         self._sender.end(known, trailers)

@@ -12,6 +12,7 @@ from hauberk_core.http.h2.codes import (
     ACK,
     DEFAULT_FRAME_SIZE,
     DEFAULT_WINDOW,
+    ENABLE_CONNECT_PROTOCOL,
     ENABLE_PUSH,
     FLOW_CONTROL_ERROR,
     FRAME_SIZE_ERROR,
@@ -68,6 +69,8 @@ class ControlMachine(MultiplexedMachine):
         self._last_served = LARGEST_STREAM
         self._peer_last = LARGEST_STREAM
         """Up to which stream the peer serves ours."""
+        self._peer_connects = False
+        """The server takes extended CONNECT (RFC 8441)."""
         self._pongs = 0
         self._pings = 0
 
@@ -111,6 +114,10 @@ class ControlMachine(MultiplexedMachine):
                 raise ConnectionFault(PROTOCOL_ERROR, "SETTINGS_ENABLE_PUSH is neither 0 nor 1")
         elif name == MAX_CONCURRENT_STREAMS:
             self._peer_streams = value
+        elif name == ENABLE_CONNECT_PROTOCOL:
+            if value > 1 or (self._peer_connects and not value):
+                raise ConnectionFault(PROTOCOL_ERROR, "SETTINGS_ENABLE_CONNECT_PROTOCOL is neither 0 nor 1, or is taken back")
+            self._peer_connects = value == 1
 
     def _read_ping(self, flags: int, stream: int, payload: bytes) -> None:
         """RFC 9113 section 6.7."""

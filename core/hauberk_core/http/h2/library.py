@@ -50,6 +50,7 @@ from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.http.h2.message import read_request, read_response, read_trailers
 from hauberk_core.http.h2.sender import DRAINED_OCTETS
 from hauberk_core.http.h2.server import CONCURRENT_STREAMS, CONNECTION_WINDOW
+from hauberk_core.http.h2.switch import KEY, read, written
 from hauberk_core.http.head import Limits
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.listener import HttpLimits
@@ -84,11 +85,16 @@ class LibraryMachine(MultiplexedMachine):
         }
         if is_client:
             settings[SettingCodes.ENABLE_PUSH] = 0
+        else:
+            settings[SettingCodes.ENABLE_CONNECT_PROTOCOL] = 1
         self._h2.local_settings = Settings(client=is_client, initial_values=settings)
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(CONNECTION_WINDOW - 65535)
         self._events: Final[list[tuple[int, Event]]] = []
         self._methods: Final[dict[int, str]] = {}
+        self._upgrades: Final[dict[int, tuple[str, str]]] = {}
+        """Of extended CONNECT: the protocol, and its key."""
+        self._awaits_switch: Final[set[int]] = set()
         self._open: Final[dict[int, bool]] = {}
         """Streams that we may send on."""
         self._waiting: Final[dict[int, _Waiting]] = {}
@@ -186,6 +192,10 @@ class LibraryMachine(MultiplexedMachine):
         ends = isinstance(event, ResponseReceived) and event.stream_ended is not None
         try:
             response = read_response(self._fields(event.headers), ends, self._methods.get(stream, ""), self._limits)
+            if 200 <= response.status < 300:
+                self._awaits_switch.discard(stream)
+            if stream in self._upgrades and response.status >= 200:
+                read(response, *self._upgrades[stream])
         except Violation as fault:
             self.reset(stream, ErrorCodes.PROTOCOL_ERROR)
             self._events.append((stream, Fault(self._blame, fault.detail)))
@@ -229,6 +239,8 @@ class LibraryMachine(MultiplexedMachine):
     def send_end(self, stream: int, trailers: Headers | None) -> None:
         if stream not in self._open:
             raise LocalProtocolError("there is no stream that this could be sent on")
+        if stream in self._awaits_switch:
+            return
         waiting = self._waiting.setdefault(stream, _Waiting())
         waiting.ending = True
         waiting.trailers = trailers
@@ -263,6 +275,8 @@ class LibraryMachine(MultiplexedMachine):
         self._open.pop(stream, None)
         self._waiting.pop(stream, None)
         self._methods.pop(stream, None)
+        self._upgrades.pop(stream, None)
+        self._awaits_switch.discard(stream)
 
     def reset(self, stream: int, code: int) -> None:
         if not self._dead and stream <= self._highest:
@@ -299,27 +313,35 @@ class LibraryMachine(MultiplexedMachine):
         self._send_head(stream, response)
 
     def _send_head(self, stream: int, response: Response) -> None:
-        fields = [(":status", str(response.status)), *((name.lower(), value) for name, value in response.headers.items())]
+        fields = [(":status", str(written(response))), *((name.lower(), value) for name, value in response.headers.items())]
         self._h2.send_headers(stream, _octets(fields))
 
     def send_request(self, request: Request) -> int:
         stream = self._h2.get_next_available_stream_id()
-        fields = [
-            (":method", request.method),
-            (":authority", request.authority),
-            (":scheme", request.scheme),
-            (":path", request.path + request.query),
-        ]
+        method = request.method
+        unwanted = {"host", KEY} if request.upgrade else {"host"}
+        fields = [(":method", method), (":authority", request.authority)]
+        if request.upgrade:
+            method = "CONNECT"
+            fields = [(":method", method), (":authority", request.authority), (":protocol", request.upgrade)]
+            self._upgrades[stream] = request.upgrade, request.headers.get(KEY) or ""
+        if request.method != "CONNECT":
+            fields += [(":scheme", request.scheme), (":path", request.path + request.query)]
+        if method == "CONNECT":
+            self._awaits_switch.add(stream)
         if request.framing == COUNTED and "content-length" not in request.headers.names:
             request.headers.add("content-length", str(request.length))
         if request.framing == CHUNKED:
             request.headers.remove("content-length")
-        fields += [(name.lower(), value) for name, value in request.headers.items() if name.lower() != "host"]
+        fields += [(name.lower(), value) for name, value in request.headers.items() if name.lower() not in unwanted]
         self._h2.send_headers(stream, _octets(fields))
         self._open[stream] = True
-        self._methods[stream] = request.method
+        self._methods[stream] = method
         self._highest = stream
         return stream
+
+    def takes_upgrades(self) -> bool:
+        return bool(self._h2.remote_settings.enable_connect_protocol)
 
     def room(self) -> int:
         if self._dead or self._peer_gone:

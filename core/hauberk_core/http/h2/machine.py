@@ -56,7 +56,10 @@ class MultiplexedMachine:
         raise NotImplementedError
 
     def send_end(self, stream: int, trailers: Headers | None) -> None:
-        """The end of what we send on the stream. Raises: LocalProtocolError short of the announced length."""
+        """The end of what we send on the stream. Raises: LocalProtocolError short of the announced length.
+
+        The end of a request that asks for a tunnel (an upgrade, or CONNECT) is in its head, and sends nothing.
+        """
         raise NotImplementedError
 
     def reset(self, stream: int, code: int) -> None:
@@ -99,6 +102,10 @@ class MultiplexedMachine:
 
     def send_request(self, request: Request) -> int:
         """A request's head. Returns: its stream. Raises: LocalProtocolError while `room` is 0."""
+        raise NotImplementedError
+
+    def takes_upgrades(self) -> bool:
+        """Whether the server has said that it takes extended CONNECT (RFC 8441), as which a request with `upgrade` is sent."""
         raise NotImplementedError
 
     def room(self) -> int:

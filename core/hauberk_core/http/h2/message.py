@@ -8,7 +8,7 @@ from typing import Final
 
 from hauberk_core.http.authority import AUTHORITIES
 from hauberk_core.http.errors import Violation
-from hauberk_core.http.events import CHUNKED, COUNTED, NO_BODY, Request, Response
+from hauberk_core.http.events import CHUNKED, COUNTED, NO_BODY, TUNNEL, Request, Response
 from hauberk_core.http.fields import CONTENT_LENGTH, EXPECT, HOST, NOT_IN_TRAILERS, TE, TOKEN
 from hauberk_core.http.h2.field import (
     AUTHORITY,
@@ -17,6 +17,7 @@ from hauberk_core.http.h2.field import (
     MALFORMED,
     METHOD,
     PATH,
+    PROTOCOL,
     SCHEME,
     STATUS,
     Field,
@@ -34,7 +35,19 @@ VERSION: Final = 20
 class HeaderList:
     """A header list, its pseudo-headers apart."""
 
-    __slots__ = ("authority", "content_length", "cookies", "expect", "headers", "host", "method", "path", "scheme", "status")
+    __slots__ = (
+        "authority",
+        "content_length",
+        "cookies",
+        "expect",
+        "headers",
+        "host",
+        "method",
+        "path",
+        "protocol",
+        "scheme",
+        "status",
+    )
 
     def __init__(self) -> None:
         self.headers: Final = Headers()
@@ -42,6 +55,7 @@ class HeaderList:
         self.scheme = ""
         self.authority = ""
         self.path = ""
+        self.protocol = ""
         self.status = ""
         self.host = ""
         self.content_length = -1
@@ -98,6 +112,8 @@ def _read_pseudo(found: HeaderList, field: Field, is_request: bool) -> None:
         found.authority = value
     elif is_request and code == PATH:
         found.path = value
+    elif is_request and code == PROTOCOL:
+        found.protocol = value
     elif not is_request and code == STATUS:
         found.status = value
     else:
@@ -179,6 +195,9 @@ def read_request(fields: list[Field], ends: bool, scheme: str, limits: Limits) -
         raise Violation(Reason.BAD_REQUEST, ":authority " + repr(authority[:64]) + " is not a host with or without a port")
     path = found.path
     query = ""
+    protocol = found.protocol
+    if protocol:
+        method = _upgrading(method, protocol)
     if method == "CONNECT":
         if path or found.scheme or ":" not in authority:
             raise Violation(Reason.BAD_REQUEST, "a CONNECT request has :method and :authority, with a port, and nothing else")
@@ -189,7 +208,12 @@ def read_request(fields: list[Field], ends: bool, scheme: str, limits: Limits) -
     headers.lines[0] = "host: " + authority
     request = Request(method, authority, path, query, VERSION, headers)
     request.scheme = scheme
-    if found.content_length >= 0:
+    if protocol or method == "CONNECT":
+        if found.content_length >= 0:
+            raise Violation(Reason.BAD_REQUEST, "a CONNECT request has a body")
+        # What follows is the tunnel's.
+        request.upgrade = protocol
+    elif found.content_length >= 0:
         if ends and found.content_length:
             raise Violation(Reason.BAD_REQUEST, "less DATA than Content-Length says")
         request.framing = COUNTED
@@ -206,6 +230,16 @@ def read_request(fields: list[Field], ends: bool, scheme: str, limits: Limits) -
         if ends:
             headers.remove("expect")
     return request
+
+
+def _upgrading(method: str, protocol: str) -> str:
+    """The method of a request with `:protocol` (RFC 8441 section 4), as HTTP/1.1 has it. Raises: Violation."""
+    if method != "CONNECT":
+        raise Violation(Reason.BAD_REQUEST, ":protocol belongs to CONNECT")
+    # Not another version of HTTP, which would carry requests past us that no rule has seen.
+    if TOKEN.fullmatch(protocol) is None or protocol.lower().startswith(("h2", "h3", "http")):
+        raise Violation(Reason.NOT_IMPLEMENTED, "the protocol " + repr(protocol[:64]) + " is not passed on")
+    return "GET"
 
 
 def _split_path(method: str, target: str) -> tuple[str, str]:
@@ -228,6 +262,10 @@ def read_response(fields: list[Field], ends: bool, method: str, limits: Limits) 
     headers = found.headers
     _check_count(headers, "response", limits)
     response = Response(int(status), "", VERSION, headers)
+    if method == "CONNECT" and 200 <= response.status < 300:
+        headers.remove("content-length")
+        response.framing = TUNNEL
+        return response
     if response.status < 200:
         if ends:
             raise Violation(Reason.UPSTREAM_PROTOCOL, "an interim response ends its stream")

@@ -5,8 +5,9 @@ from typing import Final
 from hauberk_core.http.body import END_WITHOUT_TRAILERS, settle_length
 from hauberk_core.http.chunks import body_too_large
 from hauberk_core.http.errors import LocalProtocolError, Violation
-from hauberk_core.http.events import COUNTED, Event, Fault, Response
+from hauberk_core.http.events import COUNTED, TUNNEL, Event, Fault, Response
 from hauberk_core.http.h2.codes import (
+    ENABLE_CONNECT_PROTOCOL,
     INITIAL_WINDOW_SIZE,
     MAX_CONCURRENT_STREAMS,
     MAX_HEADER_LIST_SIZE,
@@ -21,6 +22,7 @@ from hauberk_core.http.h2.control import STREAM_WINDOW
 from hauberk_core.http.h2.field import Field
 from hauberk_core.http.h2.message import read_request, too_large
 from hauberk_core.http.h2.stream import Stream
+from hauberk_core.http.h2.switch import written
 from hauberk_core.http.head import Limits
 from hauberk_core.model.listener import HttpLimits
 from hauberk_core.model.reason import Reason
@@ -45,6 +47,7 @@ class H2Server(H2Connection):
                 (MAX_CONCURRENT_STREAMS, CONCURRENT_STREAMS),
                 (INITIAL_WINDOW_SIZE, STREAM_WINDOW),
                 (MAX_HEADER_LIST_SIZE, self._limits.head_bytes),
+                (ENABLE_CONNECT_PROTOCOL, 1),
             )
         )
 
@@ -88,6 +91,7 @@ class H2Server(H2Connection):
                 return self._fault(stream, PROTOCOL_ERROR, fault.detail)
             return self._answerable(stream, ends, fault)
         stream.method = request.method
+        stream.upgrade = request.upgrade
         limit = self._limits.body_bytes
         if limit and request.length > limit:
             return self._answerable(stream, ends, body_too_large(limit))
@@ -96,7 +100,7 @@ class H2Server(H2Connection):
             self._due = END_WITHOUT_TRAILERS
         elif request.framing == COUNTED:
             stream.body_left = request.length
-        elif limit:
+        elif limit and not request.upgrade and request.method != "CONNECT":
             stream.body_limit = limit
         return request
 
@@ -123,7 +127,9 @@ class H2Server(H2Connection):
             raise LocalProtocolError("a response was already begun")
         known.responded = True
         status = response.status
-        if status == 204:
+        if response.framing == TUNNEL:
+            response.headers.remove("content-length")
+        elif status == 204:
             response.headers.remove("content-length")
             known.has_body = False
         elif status == 304 or known.method == "HEAD":
@@ -139,7 +145,7 @@ class H2Server(H2Connection):
     def _send_head(self, stream: Stream, response: Response) -> None:
         encoder = self._encoder
         block = encoder.begin()
-        encoder.add(block, ":status", ":status: " + str(response.status))
+        encoder.add(block, ":status", ":status: " + str(written(response)))
         headers = response.headers
         lines = headers.lines
         names = headers.names

@@ -13,6 +13,7 @@ class Stream:
     """Which sides are open, what flow control allows (section 5.2), and what waits for it."""
 
     __slots__ = (
+        "awaits_switch",
         "body_left",
         "body_limit",
         "consumed",
@@ -20,6 +21,7 @@ class Stream:
         "has_body",
         "id",
         "interims",
+        "key",
         "method",
         "overtaken",
         "peer_ended",
@@ -32,12 +34,19 @@ class Stream:
         "send_window",
         "trailers",
         "unconsumed",
+        "upgrade",
         "we_ended",
     )
 
     def __init__(self, number: int, send_window: int, receive_window: int) -> None:
         self.id: Final = number
         self.method = ""
+        self.upgrade = ""
+        """The protocol that an extended CONNECT asks for (RFC 8441); empty: it is none."""
+        self.key = ""
+        """Of the WebSocket that is asked for, where its request came by HTTP/1.1."""
+        self.awaits_switch = False
+        """Our request is complete and yet its stream open: what follows belongs to a tunnel."""
         self.send_window = send_window
         """May become less than 0 (section 6.9.2)."""
         self.receive_window = receive_window

@@ -79,11 +79,11 @@ def test_a_decision_without_rewrite_changes_nothing() -> None:
     assert (request.authority, request.path) == ("shop.test", "/a")
 
 
-@pytest.mark.parametrize(("method", "path"), [("OPTIONS", "*"), ("CONNECT", "")])
-def test_a_target_without_a_path_keeps_it(method: str, path: str) -> None:
+@pytest.mark.parametrize(("method", "path", "host"), [("OPTIONS", "*", "other.test"), ("CONNECT", "", "shop.test")])
+def test_a_target_without_a_path_keeps_it(method: str, path: str, host: str) -> None:
     request = _request(path, method=method)
     rewrite(request, Decision(rewrite=Rewrite(host="other.test", prefix="/xyz")))
-    assert (request.authority, request.path) == ("other.test", path)
+    assert (request.authority, request.path) == (host, path)
     assert (
         redirect_location(_request(path, method=method), Decision(redirect=Redirect(scheme="https")), 80) == "https://shop.test/"
     )
