@@ -85,6 +85,8 @@ class StubProxy:
                 server_securities={},
                 client_securities={},
                 datagram_listeners={},
+                shared_contexts={},
+                shared_securities={},
             )
         )
         pool.keep(step)

@@ -327,6 +327,11 @@ class LibraryCodecs(OtherCodecs):
 
         return LibraryMachine(False, scheme, limits)
 
+    def multiplexed_client(self, limits: HttpLimits) -> MultiplexedMachine:
+        from hauberk_core.http.h2.library import LibraryMachine
+
+        return LibraryMachine(True, "", limits)
+
 
 class LoggedFaults(FaultLog):
     """Writes faults of our own code to the log, with their traces, at a bounded rate."""

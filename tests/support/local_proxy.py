@@ -153,6 +153,8 @@ class Proxy:
                 server_securities=securities,
                 client_securities={},
                 datagram_listeners={},
+                shared_contexts={},
+                shared_securities={},
             )
         )
 

@@ -229,12 +229,17 @@ def _make_update(state: State, version: str, plugins: PluginStep, pool: PluginPo
                 context = _context(state, contexts, (True, materials))
                 server_contexts.update(dict.fromkeys([(name, index) for index in secure], context))
     client_contexts: dict[str, ssl.SSLContext] = {}
+    shared_contexts: dict[str, ssl.SSLContext] = {}
     for name, cluster in state.clusters.items():
         if cluster.transport.security == "tls":
             client_contexts[name] = _context(state, contexts, (False, (_material(state, (), cluster.transport),)))
+            if cluster.protocol != "http1":
+                shared = cluster.shared_transport()
+                shared_contexts[name] = _context(state, contexts, (False, (_material(state, (), shared),)))
     # Only those in use are kept for the next time.
     state.contexts = contexts
     client_securities: dict[str, Security] = {}
+    shared_securities: dict[str, Security] = {}
     for name, listener in state.listeners.items():
         for index, chain in enumerate(listener.filter_chains):
             if chain.transport.security not in OWN_SECURITIES:
@@ -244,6 +249,9 @@ def _make_update(state: State, version: str, plugins: PluginStep, pool: PluginPo
         if cluster.transport.security not in OWN_SECURITIES:
             key = (False, (_material(state, (), cluster.transport),))
             client_securities[name] = _security(state, securities, key, pool)
+            if cluster.protocol != "http1":
+                key = (False, (_material(state, (), cluster.shared_transport()),))
+                shared_securities[name] = _security(state, securities, key, pool)
     state.securities = securities
     return ProxyUpdate(
         version=version,
@@ -258,6 +266,8 @@ def _make_update(state: State, version: str, plugins: PluginStep, pool: PluginPo
         server_securities=server_securities,
         client_securities=client_securities,
         datagram_listeners=state.bound_datagrams(),
+        shared_contexts=shared_contexts,
+        shared_securities=shared_securities,
     )
 
 

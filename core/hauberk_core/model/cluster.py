@@ -97,6 +97,19 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How its connections are secured."""
     codec: Literal["strict", "h11"] = "strict"
     """The HTTP/1.1 machine: ours, or h11 behind the same seam (more lenient)."""
+    http2_codec: Literal["strict", "h2"] = "strict"
+    """The HTTP/2 machine: ours, or h2 behind the same seam."""
+    protocol: Literal["http1", "http2", "alpn", "client"] = "http1"
+    """What is spoken to endpoints: HTTP/1.1; HTTP/2, which they are known to speak; what they choose in TLS (HTTP/1.1 in
+    the clear); or with `client` HTTP/2 for requests that came by it, and HTTP/1.1 for others."""
+    max_concurrent_streams: Annotated[int, msgspec.Meta(ge=1, le=1 << 31)] = 128
+    """Requests at a time on one connection of HTTP/2, of those that the endpoint allows; never more than 128."""
+    ping_interval: Duration = Duration(0.0)
+    """When nothing has come for so long on a connection of HTTP/2 in use, its endpoint is asked whether it is there. `0s`: it is
+    asked once, behind a request that waited in vain. Servers of gRPC close connections on which they are asked oftener than every
+    five minutes."""
+    ping_timeout: Duration = Duration(10.0)
+    """An endpoint that says nothing for so long behind that question is given up, with all requests on the connection."""
     connect_timeout: Duration = Duration(5.0)
     """Until a TCP (and TLS) connection stands. Envoy's default."""
     idle_timeout: Duration = Duration(60.0)
@@ -108,7 +121,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     connect_attempts: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
     """Endpoints tried for one request while nothing of it has been sent."""
     max_requests_per_connection: Annotated[int, msgspec.Meta(ge=0, le=1 << 29)] = 0
-    """A connection is closed behind so many; 1: none is kept, 0: no limit."""
+    """A connection is closed behind so many; 1: none is kept, 0: no limit. One of HTTP/2 takes no further ones."""
     max_connection_duration: Duration = Duration(0.0)
     """A connection this old takes no further request; `0s`: no limit."""
     tcp_keepalive: TcpKeepalive | None = None
@@ -117,3 +130,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Labels of the destination in metrics, for example `destination_service_name`."""
     plugins: tuple[PluginConfig, ...] = ()
     """Guards of the attempts at these endpoints: circuit breakers and their kind."""
+
+    def shared_transport(self) -> TransportConfig:
+        """`transport` of the connections that several requests share: of those that are, or may turn out to be, HTTP/2's."""
+        offered = ("h2", "http/1.1") if self.protocol == "alpn" else ("h2",)
+        return msgspec.structs.replace(self.transport, alpn=offered)

@@ -44,6 +44,12 @@ class Reason(enum.Enum):
     OVERLOADED = ("overloaded", 503, "OM", "the proxy is at one of its own limits: connections, streams, memory, loop delay")
     DRAINING = ("draining", 503, "UO", "the proxy is shutting down")
     UPSTREAM_RESET = ("upstream_reset", 502, "UC", "the endpoint closed the connection before it answered")
+    UPSTREAM_REFUSED = (
+        "upstream_refused",
+        503,
+        "UR",
+        "every endpoint tried turned the request away before it looked at it (HTTP/2)",
+    )
     UPSTREAM_PROTOCOL = ("upstream_protocol", 502, "UPE", "the endpoint's answer breaks HTTP's rules")
     UPSTREAM_TIMEOUT = ("upstream_timeout", 504, "UT", "the endpoint did not answer in time")
     CLIENT_GONE = ("client_gone", 499, "DC", "the client closed the connection before the answer was complete")

@@ -143,9 +143,13 @@ class Loop:
             self._running = True
             self._end_batch()
 
+    def report(self, where: str, error: Exception) -> None:
+        """A fault of our own, of which the loop itself knows nothing. Args: where - what was going on, for a person."""
+        self._faults.fault(where, error)
+
     def give_up(self, handler: Handler, error: Exception) -> None:
         """A callback of `handler` (`ready`, its timer, what it gave to `call_soon`) raised `error`: report that, and end it."""
-        self._faults.fault("a connection", error)
+        self.report("a connection", error)
         try:
             handler.give_up(error)
         except Exception as second:

@@ -9,6 +9,8 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from hauberk_core.http.h1_client import H1Client
+from hauberk_core.http.h2.client import H2Client
+from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.http.machine import ClientMachine
 from hauberk_core.model.address import Address, parse_address
 from hauberk_core.model.cluster import Cluster
@@ -43,13 +45,15 @@ from hauberk_core.route.table import compile_table
 from hauberk_core.upstream.balance import Balancer, LeastRequest, WeightedLeastRequest, WeightedRoundRobin
 from hauberk_core.upstream.balancers import ConfiguredBalancers
 from hauberk_core.upstream.cluster import UpstreamCluster
+from hauberk_core.upstream.connector import Connector
 from hauberk_core.upstream.destinations import ClusterFactory, OriginalDestinations, source_for
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.levels import Levels
 from hauberk_core.upstream.meters import UpstreamMeters
-from hauberk_core.upstream.settings import ClusterSettings
+from hauberk_core.upstream.settings import AS_CLIENT, BY_ALPN, HTTP1, HTTP2, ClusterSettings
 from hauberk_core.upstream.slow_start import SlowStart
 
+_PROTOCOLS: Final = {"http1": HTTP1, "http2": HTTP2, "alpn": BY_ALPN, "client": AS_CLIENT}
 # Of a chain that routes nothing.
 _NO_TABLE: Final = compile_table(RouteTable())
 
@@ -211,11 +215,11 @@ class ProxyCore(ChainOwner):
                 and _same_transport(old.config, config)
             ):
                 runtime = old
-                runtime.secure(given)
+                runtime.secure(given, update.shared_securities.get(name))
                 if old.config is not config:
                     runtime.configure(config)
             else:
-                runtime = self._new_cluster(name, config, context, given)
+                runtime = self._new_cluster(name, config, update)
                 runtime.configure(config)
             runtime.cluster.set_guards(update.guards.get(name, ()))
             runtime.prefer()
@@ -225,18 +229,21 @@ class ProxyCore(ChainOwner):
         self._clusters = clusters
         self._targets = targets
 
-    def _new_cluster(
-        self, name: str, config: Cluster, context: ssl.SSLContext | None, given: Security | None
-    ) -> "ClusterRuntime":
-        security = given
-        if context is not None:
-            security = _client_security(context, config.transport)
+    def _new_cluster(self, name: str, config: Cluster, update: ProxyUpdate) -> "ClusterRuntime":
+        context = update.client_contexts.get(name)
+        given = update.client_securities.get(name)
+        machines = _ClientMachines(
+            self._other_codecs if config.codec == "h11" else None,
+            self._other_codecs if config.http2_codec == "h2" else None,
+        )
+        connector = Connector(self.loop, self._transport, machines.new, machines.new_multiplexed)
+        connector.secure(
+            _client_security(context, given, config.transport),
+            _client_security(update.shared_contexts.get(name), update.shared_securities.get(name), config.transport),
+        )
         factory = _Clusters(
             name,
-            self.loop,
-            self._transport,
-            security,
-            _ClientMachines(self._other_codecs if config.codec == "h11" else None),
+            connector,
             LeastRequest(self._random),
             _ClusterConnectionMeters(self.meters.cluster_meters(name, config.labels)),
         )
@@ -323,7 +330,10 @@ def _goes_by_name(config: Listener) -> bool:
     return False
 
 
-def _client_security(context: ssl.SSLContext, transport: TransportConfig) -> Security:
+def _client_security(context: ssl.SSLContext | None, given: Security | None, transport: TransportConfig) -> Security | None:
+    """What connections are made with. Args: given - by a plugin."""
+    if context is None:
+        return given
     if transport.subject_alt_names:
         return NamedPeerSecurity(context, transport.server_name, transport.subject_alt_names)
     return TlsSecurity(context, False, transport.server_name)
@@ -372,6 +382,11 @@ class ClusterRuntime(NameWatcher):
         settings.max_pending = config.max_pending
         settings.connect_attempts = config.connect_attempts
         settings.max_requests = config.max_requests_per_connection
+        in_the_clear = config.transport.security == "plain"
+        settings.protocol = HTTP1 if config.protocol == "alpn" and in_the_clear else _PROTOCOLS[config.protocol]
+        settings.max_streams = config.max_concurrent_streams
+        settings.ping_interval = config.ping_interval.seconds
+        settings.ping_timeout = config.ping_timeout.seconds
         settings.max_seconds = config.max_connection_duration.seconds
         probes = config.tcp_keepalive
         if probes is not None:
@@ -404,15 +419,11 @@ class ClusterRuntime(NameWatcher):
         names = [address.host for address in self._addresses if not _is_numeric(address.host)]
         return [name for name in names if not self._hosts.get(name)]
 
-    def secure(self, given: Security | None) -> None:
+    def secure(self, given: Security | None, shared: Security | None) -> None:
         """Make the connections to come with another security of a plugin, whose connections may serve beside the open ones."""
         if given is not None:
             self.given = given
-            self._factory.security = given
-            self.cluster.set_security(given)
-            if self.destinations is not None:
-                for cluster in self.destinations.clusters():
-                    cluster.set_security(given)
+            self.cluster.connector.secure(given, shared)
 
     def retire(self) -> None:
         """Nothing names the cluster any more."""
@@ -506,29 +517,20 @@ class _Clusters(ClusterFactory):
     def __init__(
         self,
         name: str,
-        loop: Loop,
-        transport: Transport,
-        security: Security | None,
-        machines: "_ClientMachines",
+        connector: Connector,
         balancer: Balancer,
         meters: UpstreamMeters,
     ) -> None:
-        self.security: Security | None = security
         self.settings: ClusterSettings = ClusterSettings()
         self._name: Final = name
-        self._loop: Final = loop
-        self._transport: Final = transport
-        self._machines: Final = machines
+        self._connector: Final = connector
         self._balancer: Final = balancer
         self._meters: Final = meters
 
     def new_cluster(self) -> UpstreamCluster:
         return UpstreamCluster(
             self._name,
-            self._loop,
-            self._transport,
-            self.security,
-            self._machines.new,
+            self._connector,
             self.settings,
             self._balancer,
             self._meters,
@@ -559,15 +561,18 @@ class _ClusterConnectionMeters(UpstreamMeters):
 
 
 class _ClientMachines:
-    def __init__(self, other: OtherCodecs | None) -> None:
-        self._other: Final = other
+    def __init__(self, others: OtherCodecs | None, multiplexed: OtherCodecs | None) -> None:
+        """Args: others - make machines of HTTP/1.1 in place of ours; multiplexed - of HTTP/2."""
+        self._others: Final = others
+        self._multiplexed: Final = multiplexed
         # Responses are held to the same bounds as requests; a trusted endpoint has no reason to send larger heads.
         self._limits: Final = HttpLimits()
 
     def new(self) -> ClientMachine:
-        if self._other is not None:
-            return self._other.client(self._limits)
-        return H1Client(self._limits)
+        return H1Client(self._limits) if self._others is None else self._others.client(self._limits)
+
+    def new_multiplexed(self) -> MultiplexedMachine:
+        return H2Client(self._limits) if self._multiplexed is None else self._multiplexed.multiplexed_client(self._limits)
 
 
 def new_access_log(config: AccessLog | None, descriptor: int) -> AccessLogWriter | None:
@@ -584,7 +589,12 @@ def _drain_connections(listener: ListenerRuntime) -> None:
 
 def _same_transport(one: Cluster, other: Cluster) -> bool:
     """Whether connections made for the one may serve the other."""
-    return one.codec == other.codec and one.transport == other.transport
+    return (
+        one.codec == other.codec
+        and one.http2_codec == other.http2_codec
+        and one.protocol == other.protocol
+        and one.transport == other.transport
+    )
 
 
 def _share_connections(one: Security | None, other: Security | None) -> bool:

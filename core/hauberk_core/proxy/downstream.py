@@ -481,6 +481,9 @@ class DownstreamClient(ServingClient):
         connection = self._connection
         connection.progressed()
         exchange.record.status = response.status
+        if not response.reason:
+            # HTTP/2 has none.
+            response.reason = PHRASES.get(response.status, "")
         if "date" not in response.headers.names:
             response.headers.add("date", connection.chain.owner.http_date())
         connection.queue(connection.machine.send_response(response, connection.is_parting()))

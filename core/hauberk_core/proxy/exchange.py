@@ -8,6 +8,7 @@ from typing import Final
 
 from hauberk_core.http.events import COUNTED, NO_BODY, TUNNEL, Request, Response
 from hauberk_core.http.grpc.status import NOT_KNOWN, http_of_status, read_status, status_of_http, status_of_reason
+from hauberk_core.http.h2.message import VERSION as HTTP2_VERSION
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.cluster import HashBy
 from hauberk_core.model.decision import Decision
@@ -28,7 +29,8 @@ from hauberk_core.upstream.hashing import NOTHING_TO_HASH, hash_of
 SWITCHING_PROTOCOLS: Final = 101
 # Methods whose requests may be sent twice (RFC 9110 section 9.2.2).
 IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
-# Octets of a request's body that are kept until another proxy has answered: Envoy's default for what a retry needs, a few reads.
+# Octets of a request's body that are kept until another proxy, or an endpoint of HTTP/2, has answered: Envoy's default for what a
+# retry needs, a few reads.
 REPLAY_BYTES: Final = 64 * 1024
 
 
@@ -84,8 +86,8 @@ class Exchange(Requester):
         self._call: Call | None = None
         self._sending = False
         self._replay: list[bytes] | None = None
-        """What was sent of the body, while all of it is kept for another attempt: another proxy may say that it sent nothing on,
-        and a kept connection may end meanwhile."""
+        """What was sent of the body, while all of it is kept for another attempt: the endpoint may say that nobody has looked at
+        the request, and a kept connection may end meanwhile."""
         self._replay_octets = 0
         self._held: list[bytes] = []
         self._held_end = False
@@ -185,7 +187,7 @@ class Exchange(Requester):
         self._sending = True
         has_body = self.request.framing != NO_BODY
         if (
-            (has_body and call.is_on_kept_connection())
+            (has_body and (call.is_shared or call.is_on_kept_connection()))
             or record.upstream_identity
             or (self.extras is not None and self.extras.retrying is not None)
         ):
@@ -313,6 +315,9 @@ class Exchange(Requester):
         cluster.try_again(self, call.endpoint, reason, f"its proxy sent nothing on ({said})")
         return True
 
+    def came_by_http2(self) -> bool:
+        return self.request.version == HTTP2_VERSION
+
     def hash_by(self, by: HashBy) -> int:
         part = common_part(by, self.request, self.record)
         if part is None and by.cookie_lifetime is not None:
@@ -364,6 +369,7 @@ class Exchange(Requester):
         if self.extras is not None:
             self.extras.response(response.headers)
         self.response_started = True
+        self._replay = None
         self.record.upstream_duration = self._client.now() - self.started
         self._client.forward_response(self, response)
         if response.framing == TUNNEL:
@@ -459,6 +465,23 @@ class Exchange(Requester):
             self._call = again
             self.assigned()
         return True
+
+    def turned_away(self, detail: str) -> None:
+        call = self._call
+        cluster = self._cluster
+        if call is None or cluster is None:
+            return
+        if self._sending and self._replay is None and self.request.framing != NO_BODY:
+            self.upstream_failed(Reason.UPSTREAM_REFUSED, detail)
+            return
+        if self._replay is not None:
+            self._held = self._replay
+            self._replay = None
+        if call.is_on_kept_connection():
+            self.attempts += 1
+        self._call = None
+        self._sending = False
+        cluster.try_again(self, call.endpoint, Reason.UPSTREAM_REFUSED, detail)
 
     def upstream_write_ready(self) -> None:
         self._client.resume_request()

@@ -6,6 +6,7 @@ The exchange that it is a copy of never waits for it either: where the copy's en
 from typing import Final
 
 from hauberk_core.http.events import Request, Response
+from hauberk_core.http.h2.message import VERSION as HTTP2_VERSION
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.connection import READ_BULK_BYTES
@@ -25,6 +26,7 @@ class MirroredRequest(Requester):
     """One copy."""
 
     __slots__ = (
+        "_body_began",
         "_call",
         "_cluster",
         "_complete",
@@ -53,6 +55,8 @@ class MirroredRequest(Requester):
         self._call: Call | None = None
         self._held: list[bytes] = []
         self._waiting: int = 0
+        self._body_began = False
+        """Octets of the body were sent."""
         self._trailers: Headers | None = None
         self._ended = False
         self._sending = False
@@ -77,6 +81,7 @@ class MirroredRequest(Requester):
             else:
                 self._held.append(data)
             return
+        self._body_began = True
         call.send_data(data)
         self._flush(call)
 
@@ -114,6 +119,7 @@ class MirroredRequest(Requester):
         held = self._held
         self._held = []
         for data in held:
+            self._body_began = True
             call.send_data(data)
         if self._ended:
             call.send_end(self._trailers)
@@ -138,6 +144,9 @@ class MirroredRequest(Requester):
     def describe(self) -> Description:
         request = self._request
         return Description(request.method, request.path + request.query, request.headers.get("x-request-id") or "", "")
+
+    def came_by_http2(self) -> bool:
+        return self._request.version == HTTP2_VERSION
 
     def connecting(self, call: Call) -> None:
         self._call = call
@@ -187,6 +196,20 @@ class MirroredRequest(Requester):
         self._call = None
         if not self._over:
             self._finish(0, reason)
+
+    def turned_away(self, detail: str) -> None:
+        call = self._call
+        self._call = None
+        if self._over or call is None:
+            return
+        if self._body_began:
+            # Nobody waits for a copy, so that nothing of it is kept.
+            self._finish(0, Reason.UPSTREAM_REFUSED)
+            return
+        if call.is_on_kept_connection():
+            self.attempts += 1
+        self._sending = False
+        self._cluster.try_again(self, call.endpoint, Reason.UPSTREAM_REFUSED, detail)
 
     def upstream_write_ready(self) -> None:
         pass

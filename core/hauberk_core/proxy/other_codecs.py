@@ -22,3 +22,7 @@ class OtherCodecs:
     def multiplexed_server(self, scheme: str, limits: HttpLimits) -> MultiplexedMachine:
         """A server machine of HTTP/2."""
         raise NotImplementedError
+
+    def multiplexed_client(self, limits: HttpLimits) -> MultiplexedMachine:
+        """A client machine of HTTP/2."""
+        raise NotImplementedError

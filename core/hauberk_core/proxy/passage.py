@@ -48,6 +48,7 @@ class Passage(Requester):
     def __init__(self, client: "TcpConnection", chain: Chain) -> None:
         super().__init__()
         self.fresh = True
+        self.is_raw = True
         self.record: Final = Record()
         self.endpoint_spoke = False
         self._owner: Final = chain.owner

@@ -16,6 +16,7 @@ _WITHOUT_ANSWER: Final = (
     Reason.CONNECT_FAILED,
     Reason.CONNECT_TIMEOUT,
     Reason.UPSTREAM_RESET,
+    Reason.UPSTREAM_REFUSED,
     Reason.UPSTREAM_PROTOCOL,
     Reason.UPSTREAM_TIMEOUT,
 )

@@ -44,3 +44,7 @@ class ProxyUpdate(NamedTuple):
     """For each cluster that a plugin secures."""
     datagram_listeners: dict[str, tuple[Datagrams, DatagramListening]]
     """Listeners of UDP, by name: the configuration, and what datagrams are received from."""
+    shared_contexts: dict[str, ssl.SSLContext]
+    """For each cluster that may be spoken to in HTTP/2 over TLS, by its name: what those connections are made with."""
+    shared_securities: dict[str, Security]
+    """The same for each cluster that a plugin secures."""

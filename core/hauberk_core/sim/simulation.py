@@ -158,6 +158,8 @@ class Simulation:
                 datagram_listeners={
                     name: (config.datagrams, bound) for name, (config, bound) in datagrams.items() if config.datagrams is not None
                 },
+                shared_contexts={},
+                shared_securities={},
             )
         )
         self.plugins.keep(step)
@@ -318,6 +320,9 @@ class _LibraryCodecs(OtherCodecs):
 
     def multiplexed_server(self, scheme: str, limits: HttpLimits) -> MultiplexedMachine:
         return LibraryMachine(False, scheme, limits)
+
+    def multiplexed_client(self, limits: HttpLimits) -> MultiplexedMachine:
+        return LibraryMachine(True, "", limits)
 
 
 def _new_cells() -> Cells:

@@ -3,7 +3,7 @@
 Whoever asks a cluster is its `Requester`; what it is given to send the request on, and to be called back from, is a `Call`.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mypy_extensions import mypyc_attr
 
@@ -15,6 +15,9 @@ from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.guard import Admission, Subject
 from hauberk_core.upstream.hashing import NOTHING_TO_HASH
 
+if TYPE_CHECKING:
+    from hauberk_core.upstream.pool import Pool
+
 
 class Call:
     """Belongs to its requester until `give_back`, `abandon`, `close_tunnel` or `reset`; of no effect from then on.
@@ -22,10 +25,12 @@ class Call:
     What is sent is collected, and goes out with `flush`.
     """
 
-    __slots__ = ("endpoint",)
+    __slots__ = ("endpoint", "is_shared")
 
-    def __init__(self, endpoint: UpstreamEndpoint) -> None:
+    def __init__(self, endpoint: UpstreamEndpoint, is_shared: bool) -> None:
         self.endpoint: Final = endpoint
+        self.is_shared: Final = is_shared
+        """Others use its connection too: the endpoint may turn a request away, which should be kept until it is answered."""
 
     # What it goes over.
 
@@ -134,7 +139,7 @@ class Call:
 class Requester(Subject):
     """Whoever asks a cluster for a call, and then hears what comes back on it."""
 
-    __slots__ = ("admission", "attempts", "fresh", "preferred", "tried")
+    __slots__ = ("admission", "attempts", "fresh", "is_raw", "joined", "preferred", "tried")
 
     def __init__(self) -> None:
         self.attempts: int = 0
@@ -143,10 +148,18 @@ class Requester(Subject):
         """Endpoints that could not be reached for it."""
         self.fresh = False
         """Whether it wants a connection that nobody has used."""
+        self.is_raw = False
+        """Whether octets pass as they are, so that nobody may share its connection, whatever else is spoken to the endpoint."""
         self.preferred: UpstreamEndpoint | None = None
         """The endpoint that its session belongs to: taken in place of the balancer's choice while it can be."""
         self.admission: Admission | None = None
         """What the cluster's guards permitted for the attempt under way; None where there are none."""
+        self.joined: Pool | None = None
+        """Where it waits, with others, for a connection that they are to share."""
+
+    def came_by_http2(self) -> bool:
+        """Whether the request came by HTTP/2, for clusters that speak to their endpoints as clients speak to us."""
+        return False
 
     def hash_by(self, by: HashBy) -> int:
         """The number of this request among those that are told apart by `by`; NOTHING_TO_HASH where it lacks that."""
@@ -183,6 +196,13 @@ class Requester(Subject):
     def upstream_failed(self, reason: Reason, detail: str) -> None:
         """The call broke after the request had been given to it; it is over."""
         raise NotImplementedError
+
+    def turned_away(self, detail: str) -> None:
+        """The endpoint has not looked at the request, and will not: it may be made elsewhere. The call is over.
+
+        Only for a call that `is_shared`.
+        """
+        self.upstream_failed(Reason.UPSTREAM_REFUSED, detail)
 
     def upstream_write_ready(self) -> None:
         """The endpoint was congested and takes octets again."""

@@ -1,30 +1,30 @@
 """A cluster at work: its endpoints, its connections, and the requests that wait for one.
 
-Decide first, then do: `acquire` chooses an endpoint, then either hands over an idle connection, opens a new one, queues the
-request, or refuses it with a reason. A connection belongs to the endpoint's address, to the cluster's TLS and identity, and is
-never handed to a request of another.
+Decide first, then do: `acquire` chooses an endpoint, then makes a call on a connection, opens one, queues the request, or refuses
+it with a reason. A connection belongs to the endpoint's address, to the cluster's TLS and identity, and is never handed to a
+request of another.
 """
 
 from collections import deque
-from collections.abc import Callable
 from typing import Final
 
-from hauberk_core.http.machine import ClientMachine
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.loop import Loop
-from hauberk_core.net.transport import Security, Transport
 from hauberk_core.net.wheel import NEVER, Timer, TimerOwner
 from hauberk_core.upstream.balance import Balancer
 from hauberk_core.upstream.call import Call, Requester
 from hauberk_core.upstream.connection import ConnectionOwner, UpstreamConnection
+from hauberk_core.upstream.connector import Connector
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.guard import Guard, Refusal
 from hauberk_core.upstream.guards import Guards
 from hauberk_core.upstream.hashing import NOTHING_TO_HASH, hash_of
 from hauberk_core.upstream.levels import Levels
 from hauberk_core.upstream.meters import UpstreamMeters
+from hauberk_core.upstream.pool import Pool
 from hauberk_core.upstream.prober import ClusterProber
-from hauberk_core.upstream.settings import ClusterSettings
+from hauberk_core.upstream.settings import HTTP1, ClusterSettings
+from hauberk_core.upstream.sharing import Sharing
 
 # Where workers share the right to connections, each looks this often whether it may have one that a request waits for; that is
 # what a change of hands costs.
@@ -35,39 +35,27 @@ LOOK_IDLE_SECONDS: Final = 1 / 4
 MOST_REFUSALS: Final = 16
 
 
-class Pool:
-    """Idle connections of one endpoint, the most recently used first: the others may grow old and be closed."""
-
-    def __init__(self) -> None:
-        self.idle: Final[list[UpstreamConnection]] = []
-
-
 class UpstreamCluster(ConnectionOwner):
     """The runtime of one cluster in one worker. Survives snapshots that do not change its transport."""
 
     def __init__(
         self,
         name: str,
-        loop: Loop,
-        transport: Transport,
-        security: Security | None,
-        new_machine: Callable[[], ClientMachine],
+        connector: Connector,
         settings: ClusterSettings,
         balancer: Balancer,
         meters: UpstreamMeters,
     ) -> None:
         self.name: Final = name
-        self.loop: Final = loop
+        self.loop: Final[Loop] = connector.loop
+        self.connector: Final = connector
         self.settings: ClusterSettings = settings
         self.balancer: Balancer = balancer
-        self.security: Security | None = security
-        """What connections are made with from now on. Open ones go on, so that another must have the same `pool_key`."""
-        self._transport: Final = transport
-        self._new_machine: Final = new_machine
         self._meters: Final = meters
         self._endpoints: list[UpstreamEndpoint] = []
         self._pools: Final[dict[str, Pool]] = {}
         self._waiting: Final[deque[Requester]] = deque()
+        self._sharing: Final = Sharing(self)
         self._open: int = 0
         self._resolving = False
         self._retired = False
@@ -101,7 +89,7 @@ class UpstreamCluster(ConnectionOwner):
         for endpoint in endpoints:
             endpoint.retired = False
             if endpoint.address not in self._pools:
-                self._pools[endpoint.address] = Pool()
+                self._pools[endpoint.address] = Pool(endpoint)
         if self._guards is not None:
             self._guards.watch(endpoints)
         self._serve_waiting()
@@ -116,12 +104,6 @@ class UpstreamCluster(ConnectionOwner):
         self._levels = levels
         self._teach()
 
-    def set_security(self, security: Security) -> None:
-        """Make the connections to come with this."""
-        self.security = security
-        if self._prober is not None:
-            self._prober.security = security
-
     def set_guards(self, guards: tuple[Guard, ...]) -> None:
         """Have all of these permit each attempt from now on."""
         before = self._guards
@@ -131,11 +113,11 @@ class UpstreamCluster(ConnectionOwner):
         self._held_off = False
         if self._guards is not None:
             if self._prober is None:
-                self._prober = ClusterProber(self.loop, self._transport, self.security)
+                self._prober = ClusterProber(self.connector)
             self._guards.attach(self._prober)
             self._guards.watch(self._endpoints)
-            self._guards.count(self._open, len(self._waiting))
-            self._look_again()
+            self._guards.count(self._open, self.waiting())
+            self.look_again()
         self._serve_waiting()
 
     def is_steered(self) -> bool:
@@ -165,15 +147,15 @@ class UpstreamCluster(ConnectionOwner):
     def idle_connections(self, endpoint: UpstreamEndpoint) -> int:
         """Connections to one of its endpoints that wait for a request."""
         pool = self._pools.get(endpoint.address)
-        return 0 if pool is None else len(pool.idle)
+        return 0 if pool is None else pool.unused()
 
     def open_connections(self) -> int:
         """Connections that are open or being opened."""
         return self._open
 
     def waiting(self) -> int:
-        """Requests that wait for a connection."""
-        return len(self._waiting)
+        """Requests that wait for a connection, without those that one is being opened for."""
+        return len(self._waiting) + self._sharing.waiting()
 
     # Requests.
 
@@ -186,7 +168,7 @@ class UpstreamCluster(ConnectionOwner):
         endpoints = self._endpoints
         if not endpoints:
             if self._resolving:
-                self._wait(requester)
+                self.wait(requester)
             else:
                 requester.refused(Reason.NO_ENDPOINT, f"cluster {self.name} has no endpoint")
             return None
@@ -210,13 +192,15 @@ class UpstreamCluster(ConnectionOwner):
             if admitted is None:
                 return None
             endpoint = admitted
-        idle = self._pools[endpoint.address].idle
+        pool = self._pools[endpoint.address]
+        if self.settings.protocol != HTTP1 and self._sharing.applies_to(requester, pool):
+            return self._sharing.acquire(requester, pool)
+        idle = pool.idle
         if idle and not requester.fresh:
             endpoint.active += 1
             return idle.pop().use(requester)
-        if not self._may_open():
-            self._withdraw_admission(requester)
-            self._wait(requester)
+        if not self.may_open():
+            self.wait(requester)
             return None
         self._connect(endpoint, requester)
         return None
@@ -240,8 +224,9 @@ class UpstreamCluster(ConnectionOwner):
         """`requester` no longer waits (its client is gone)."""
         if requester in self._waiting:
             self._waiting.remove(requester)
-            self._meters.wait_ended()
-            self._tell_guards()
+            self.wait_ended()
+        else:
+            self._sharing.withdraw(requester)
 
     def try_again(self, requester: Requester, endpoint: UpstreamEndpoint, reason: Reason, detail: str) -> None:
         """An attempt has failed, and proved that nothing was sent: make another for the request, if there is one left.
@@ -260,25 +245,26 @@ class UpstreamCluster(ConnectionOwner):
         requester.tried.append(endpoint)
         call = self.acquire(requester)
         if call is not None:
-            self._hand_over(call, requester)
+            self.hand_over(call, requester)
 
     # ConnectionOwner.
 
     def connect_failed(self, connection: UpstreamConnection, reason: Reason, detail: str) -> None:
         self._open -= 1
         self._tell_guards()
-        connection.endpoint.active -= 1
         self._meters.connect_failed()
-        requester = connection.requester
-        connection.requester = None
-        if requester is not None:
-            self.try_again(requester, connection.endpoint, reason, detail)
+        if not self._sharing.failed(connection, reason, detail):
+            connection.endpoint.active -= 1
+            requester = connection.requester
+            connection.requester = None
+            if requester is not None:
+                self.try_again(requester, connection.endpoint, reason, detail)
         self._serve_waiting()
 
     def returned(self, connection: UpstreamConnection) -> None:
         endpoint = connection.endpoint
         endpoint.active -= 1
-        if endpoint.retired or self._is_spent(connection) or self._is_surplus():
+        if endpoint.retired or self._is_spent(connection) or self.is_surplus():
             connection.is_idle = True
             connection.abandon()
             return
@@ -296,57 +282,72 @@ class UpstreamCluster(ConnectionOwner):
             refusal = self._ask_guards(self._guards, requester, endpoint) if self._guards is not None else None
             if refusal is None:
                 endpoint.active += 1
-                self._hand_over(connection.use(requester), requester)
+                self.hand_over(connection.use(requester), requester)
                 return
             if refusal.whole:
                 requester.refused(refusal.reason, refusal.detail)
             elif not connection.is_idle:
                 # Another endpoint may still take it, for which this connection may have to make room.
                 self._keep(connection)
-                self._acquire_for(requester)
+                self.acquire_anew(requester)
             else:
-                self._acquire_for(requester)
+                self.acquire_anew(requester)
         if not connection.is_idle and not connection.closed:
             self._keep(connection)
 
     def gone(self, connection: UpstreamConnection) -> None:
-        self._open -= 1
-        self._tell_guards()
-        self._meters.connection_closed()
         if connection.is_idle:
             pool = self._pools.get(connection.endpoint.address)
             if pool is not None and connection in pool.idle:
                 pool.idle.remove(connection)
         else:
             connection.endpoint.active -= 1
-        self._serve_waiting()
+        self.one_gone()
 
-    def established(self) -> None:
+    def established(self, connection: UpstreamConnection) -> bool:
         self._meters.connection_opened()
+        return self._sharing.stands(connection)
 
-    # Inside.
+    # For connections that are shared, too.
 
-    def _connect(self, endpoint: UpstreamEndpoint, requester: Requester) -> None:
+    def pool_of(self, endpoint: UpstreamEndpoint) -> Pool | None:
+        """The connections to one of its endpoints; None: it is not any more."""
+        return self._pools.get(endpoint.address)
+
+    def dial(self, endpoint: UpstreamEndpoint, requester: Requester, is_shared: bool) -> UpstreamConnection | None:
+        """A connection that is to be opened; None, and the requester tries again, if it failed at once."""
         requester.attempts += 1
         try:
-            stream = self._transport.connect(endpoint.host, endpoint.port, endpoint.source)
+            stream = self.connector.stream(endpoint, is_shared, self.settings.keep_alive)
         except OSError as error:
             self._meters.connect_failed()
             self._tell_guards()
             self.try_again(requester, endpoint, Reason.CONNECT_FAILED, f"connecting failed: {error}")
-            return
-        keep_alive = self.settings.keep_alive
-        if keep_alive is not None:
-            stream.keep_alive(keep_alive[0], keep_alive[1], keep_alive[2])
-        if self.security is not None:
-            stream = self.security.wrap(stream, endpoint.name)
-        connection = UpstreamConnection(self.loop, stream, endpoint, self._new_machine(), self)
+            return None
         self._open += 1
         self._tell_guards()
-        endpoint.active += 1
-        requester.connecting(connection.use(requester))
+        return UpstreamConnection(self.loop, stream, endpoint, self.connector.new_machine(), self)
+
+    def open(self, connection: UpstreamConnection) -> None:
+        """Open it within the time that connecting may take."""
         self.loop.wheel.arm(connection.timer, self.loop.now + self.settings.connect_timeout)
         connection.open()
+
+    def one_gone(self) -> None:
+        """An established connection was closed."""
+        self._open -= 1
+        self._tell_guards()
+        self._meters.connection_closed()
+        self._serve_waiting()
+
+    # Inside.
+
+    def _connect(self, endpoint: UpstreamEndpoint, requester: Requester) -> None:
+        connection = self.dial(endpoint, requester, False)
+        if connection is not None:
+            endpoint.active += 1
+            requester.connecting(connection.use(requester))
+            self.open(connection)
 
     def _admitted(self, guards: Guards, requester: Requester, endpoint: UpstreamEndpoint) -> UpstreamEndpoint | None:
         """`endpoint`, or another one, for which all guards permit an attempt; None, and the requester is refused, if there is
@@ -383,7 +384,7 @@ class UpstreamCluster(ConnectionOwner):
             requester.admission = None
             admission.unused()
 
-    def _hand_over(self, call: Call, requester: Requester) -> None:
+    def hand_over(self, call: Call, requester: Requester) -> None:
         """Give a call to a requester on whose behalf nobody is calling: its faults must not be another's."""
         requester.connecting(call)
         try:
@@ -391,41 +392,85 @@ class UpstreamCluster(ConnectionOwner):
         except Exception as error:
             call.give_up(error)
 
-    def _acquire_for(self, requester: Requester) -> None:
+    def acquire_anew(self, requester: Requester) -> None:
         """Go on with a requester that has waited."""
+        self._withdraw_admission(requester)
         call = self.acquire(requester)
         if call is not None:
-            self._hand_over(call, requester)
+            self.hand_over(call, requester)
 
-    def _wait(self, requester: Requester) -> None:
-        if len(self._waiting) >= self.settings.max_pending:
-            self._meters.overflowed()
-            requester.refused(
-                Reason.OVERFLOW,
-                f"cluster {self.name} has {self._open} connections open and {len(self._waiting)} requests waiting; "
-                "the limits are max_connections and max_pending",
+    def wait(self, requester: Requester) -> None:
+        """Have a request wait until a connection may be opened, or comes free; nothing is permitted for it until then."""
+        self._withdraw_admission(requester)
+        if self.may_wait(requester):
+            self._waiting.append(requester)
+            self.wait_began()
+            self.look_again()
+
+    def may_wait(self, requester: Requester) -> bool:
+        """Whether one more request may wait. If not, it is refused."""
+        waiting = self.waiting()
+        if waiting >= self.settings.max_pending:
+            reason = Reason.OVERFLOW
+            detail = (
+                f"cluster {self.name} has {self._open} connections open and {waiting} requests waiting; "
+                "the limits are max_connections and max_pending"
             )
-            return
-        if self._guards is not None:
-            refusal = self._guards.may_wait(len(self._waiting), requester)
-            if refusal is not None:
-                self._meters.overflowed()
-                requester.refused(refusal.reason, refusal.detail)
-                return
-        self._waiting.append(requester)
+        else:
+            refusal = None if self._guards is None else self._guards.may_wait(waiting, requester)
+            if refusal is None:
+                return True
+            reason = refusal.reason
+            detail = refusal.detail
+        self._withdraw_admission(requester)
+        self._meters.overflowed()
+        requester.refused(reason, detail)
+        return False
+
+    def wait_began(self) -> None:
+        """One more waits."""
         self._meters.wait_began()
         self._tell_guards()
-        self._look_again()
+
+    def wait_ended(self) -> None:
+        """One fewer."""
+        self._meters.wait_ended()
+        self._tell_guards()
+
+    def someone_waits(self) -> bool:
+        """Whether requests wait that no connection is being opened for."""
+        return bool(self._waiting)
+
+    def next_for(self, pool: Pool, sharing: Sharing) -> Requester | None:
+        """Of those, the first that a shared connection of this pool may serve; it waits no more."""
+        for requester in self._waiting:
+            preferred = requester.preferred
+            elsewhere = preferred is not None and preferred is not pool.endpoint and self._can_have(requester, preferred)
+            if not elsewhere and sharing.applies_to(requester, pool):
+                self._waiting.remove(requester)
+                self.wait_ended()
+                return requester
+        return None
+
+    def admits(self, requester: Requester, endpoint: UpstreamEndpoint) -> bool:
+        """Whether guards permit an attempt at an endpoint for a request that has waited. If not, it asks elsewhere."""
+        refusal = self._ask_guards(self._guards, requester, endpoint) if self._guards is not None else None
+        if refusal is None:
+            return True
+        if refusal.whole:
+            requester.refused(refusal.reason, refusal.detail)
+        else:
+            self.acquire_anew(requester)
+        return False
 
     def _next_waiting(self) -> Requester:
-        self._meters.wait_ended()
         requester = self._waiting.popleft()
-        self._tell_guards()
+        self.wait_ended()
         return requester
 
     def _tell_guards(self) -> None:
         if self._guards is not None:
-            self._guards.count(self._open, len(self._waiting))
+            self._guards.count(self._open, self.waiting())
 
     def _serve_waiting(self) -> None:
         # A connect that fails at once leads here again; the turn under way goes on, or a long queue would be as many calls deep.
@@ -440,22 +485,27 @@ class UpstreamCluster(ConnectionOwner):
         while self._waiting and (not self._resolving or self._endpoints):
             if self._endpoints and not self._has_room():
                 return
-            self._acquire_for(self._next_waiting())
+            self.acquire_anew(self._next_waiting())
         self._tell_guards()
 
     def _keep(self, connection: UpstreamConnection) -> None:
         """Hold a connection that nobody uses for the next request."""
         connection.is_idle = True
-        now = self.loop.now
-        deadline = now + self.settings.idle_timeout if self.settings.idle_timeout > 0 else NEVER
-        if self.settings.max_seconds > 0 and connection.since + self.settings.max_seconds < deadline:
-            deadline = connection.since + self.settings.max_seconds
+        deadline = self.rest_until(connection.since)
         if deadline < NEVER:
             self.loop.wheel.arm(connection.timer, deadline)
         else:
             self.loop.wheel.disarm(connection.timer)
         self._pools[connection.endpoint.address].idle.append(connection)
-        self._look_again()
+        self.look_again()
+
+    def rest_until(self, since: float) -> float:
+        """When a connection of that age, which nobody uses from now on, is closed."""
+        settings = self.settings
+        deadline = self.loop.now + settings.idle_timeout if settings.idle_timeout > 0 else NEVER
+        if settings.max_seconds > 0 and since + settings.max_seconds < deadline:
+            deadline = since + settings.max_seconds
+        return deadline
 
     def _is_spent(self, connection: UpstreamConnection) -> bool:
         """Whether a connection has had all the requests, or all the time, that one may have."""
@@ -464,7 +514,7 @@ class UpstreamCluster(ConnectionOwner):
             return True
         return settings.max_seconds > 0 and connection.since + settings.max_seconds <= self.loop.now
 
-    def _may_open(self) -> bool:
+    def may_open(self) -> bool:
         """Whether a connection may be opened now, if need be in place of one that nobody uses."""
         return self._has_room() or (self._close_one_idle() and self._has_room())
 
@@ -496,7 +546,7 @@ class UpstreamCluster(ConnectionOwner):
 
     # Sharing with other workers.
 
-    def _is_surplus(self) -> bool:
+    def is_surplus(self) -> bool:
         """Whether the connection that has just come free is for another worker to replace by one of its own."""
         guards = self._guards
         if guards is None or not guards.shares or guards.surplus(self._open) == 0:
@@ -508,7 +558,8 @@ class UpstreamCluster(ConnectionOwner):
         self._held_off = True
         self.loop.wheel.arm(self._look, self.loop.now + LOOK_WAITING_SECONDS)
 
-    def _look_again(self) -> None:
+    def look_again(self) -> None:
+        """See to it that other workers' wishes are noticed, where connections are counted together with theirs."""
         guards = self._guards
         if guards is not None and guards.shares and not self._retired and (self._waiting or self._open):
             pause = LOOK_WAITING_SECONDS if self._waiting else LOOK_IDLE_SECONDS
@@ -533,7 +584,7 @@ class UpstreamCluster(ConnectionOwner):
             self._held_off = closed
         if not self._held_off:
             self._serve_waiting()
-        self._look_again()
+        self.look_again()
 
     def _can_have(self, requester: Requester, preferred: UpstreamEndpoint) -> bool:
         """Whether a request may go where its session belongs: the endpoint is there, and was not tried in vain."""
@@ -558,10 +609,8 @@ class UpstreamCluster(ConnectionOwner):
         return self._pick(requester, others or self._endpoints)
 
     def _close_one_idle(self) -> bool:
-        for endpoint in self._endpoints:
-            idle = self._pools[endpoint.address].idle
-            if idle:
-                idle[0].abandon()
+        for endpoint in self._endpoints:  # noqa: SIM110 - compiled code has no generators to spare
+            if self._pools[endpoint.address].close_one_unused():
                 return True
         return False
 
@@ -569,8 +618,7 @@ class UpstreamCluster(ConnectionOwner):
         endpoint.retired = True
         pool = self._pools.pop(endpoint.address, None)
         if pool is not None:
-            for connection in list(pool.idle):
-                connection.abandon()
+            pool.retire()
 
 
 class _Look(TimerOwner):

@@ -36,10 +36,10 @@ LAST_OCTETS_SECONDS: Final = 60.0
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class ConnectionOwner:
-    """The pool that a connection belongs to."""
+    """The cluster that a connection belongs to."""
 
-    def established(self) -> None:
-        """One of its connections stands."""
+    def established(self, connection: "UpstreamConnection") -> bool:
+        """One of its connections stands. Returns: whether that was all; False: it goes on as one of HTTP/1.1."""
         raise NotImplementedError
 
     def connect_failed(self, connection: "UpstreamConnection", reason: Reason, detail: str) -> None:
@@ -134,7 +134,8 @@ class UpstreamConnection(Connection):
         owner = self.owner
         self.loop.wheel.disarm(self.timer)
         if owner is not None:
-            owner.established()
+            if owner.established(self):
+                return
             if requester is not None:
                 requester.assigned()
             else:
@@ -230,7 +231,7 @@ class ConnectionCall(Call):
     __slots__ = ("_written", "connection")
 
     def __init__(self, connection: UpstreamConnection) -> None:
-        super().__init__(connection.endpoint)
+        super().__init__(connection.endpoint, False)
         self.connection: Final = connection
         self._written: Final[int] = connection.bytes_written
 

@@ -4,8 +4,8 @@ from typing import Final
 
 from hauberk_core.model.listener import HttpLimits
 from hauberk_core.net.loop import Loop
-from hauberk_core.net.transport import Security, Transport
 from hauberk_core.net.wheel import Timer, TimerOwner
+from hauberk_core.upstream.connector import Connector
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.probe import Probe
 from hauberk_core.upstream.probing import Alarm, ProbeListener, Prober, Question, Waker
@@ -14,10 +14,9 @@ from hauberk_core.upstream.probing import Alarm, ProbeListener, Prober, Question
 class ClusterProber(Prober):
     """Of one cluster, for as long as it is not retired."""
 
-    def __init__(self, loop: Loop, transport: Transport, security: Security | None) -> None:
-        self.security: Security | None = security
-        self._loop: Final = loop
-        self._transport: Final = transport
+    def __init__(self, connector: Connector) -> None:
+        self._connector: Final = connector
+        self._loop: Final[Loop] = connector.loop
         self._limits: Final = HttpLimits()
         self._alarms: list[TimerAlarm] = []
 
@@ -32,12 +31,10 @@ class ClusterProber(Prober):
 
     def probe(self, endpoint: UpstreamEndpoint, question: Question, seconds: float, listener: ProbeListener) -> None:
         try:
-            stream = self._transport.connect(endpoint.host, endpoint.port, endpoint.source)
+            stream = self._connector.stream(endpoint, question.http2)
         except OSError as error:
             listener.probed(f"connecting failed: {error}")
             return
-        if self.security is not None:
-            stream = self.security.wrap(stream, endpoint.name)
         probe = Probe(self._loop, stream, endpoint, question, self._limits, listener)
         self._loop.wheel.arm(probe.timer, self._loop.clock.now() + seconds)
         probe.open()

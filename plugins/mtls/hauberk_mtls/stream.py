@@ -7,6 +7,7 @@ from hauberk_core.net.detect import DetectingStream
 from hauberk_core.net.sockets import SocketStream
 from hauberk_core.net.tls import TlsStream
 from hauberk_core.net.transport import HANDSHAKE_DONE
+from hauberk_mtls.context import ALPN_PREFIX
 from hauberk_mtls.peer import ExpectedPeers
 from hauberk_mtls.refusals import Refusals
 
@@ -41,6 +42,10 @@ class MeshStream(TlsStream):
             self._refusals.note(self.peer_address(), self._is_client, error)
             raise
         return state
+
+    def alpn(self) -> str:
+        # Announced twice; what is spoken is the same.
+        return super().alpn().removeprefix(ALPN_PREFIX)
 
     def peer_identity(self) -> str:
         return self._identity

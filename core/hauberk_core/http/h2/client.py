@@ -28,6 +28,8 @@ from hauberk_core.model.reason import Reason
 
 # Streams on one connection to an endpoint, whatever more it allows: beyond that another connection spreads the work better.
 CONCURRENT_STREAMS: Final = 128
+# Until a server has said how many it allows: what RFC 9113 section 6.5.2 recommends at the least.
+FIRST_STREAMS: Final = 100
 # Clients share a connection to an endpoint: one that reads slowly fills its stream, and must not stop the others. So the
 # connection takes what all streams together may hold, and the streams' windows are the bound.
 CONNECTION_WINDOW: Final = CONCURRENT_STREAMS * STREAM_WINDOW
@@ -47,6 +49,8 @@ class H2Client(H2Connection):
         if self._dead or self._eof or self._going_away or self._peer_last < LARGEST_STREAM or self._next > LARGEST_STREAM:
             return 0
         most = self._peer_streams if self._peer_streams < CONCURRENT_STREAMS else CONCURRENT_STREAMS
+        if not self._greeted and most > FIRST_STREAMS:
+            most = FIRST_STREAMS
         left = most - len(self._streams)
         return left if left > 0 else 0
 

@@ -54,6 +54,29 @@ LARGEST_WINDOW: Final = (1 << 31) - 1
 LARGEST_STREAM: Final = (1 << 31) - 1
 
 
+_CODE_NAMES: Final = (
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+)
+
+
+def code_name(code: int) -> str:
+    """An error code's name (section 7), or its number where it has none."""
+    return _CODE_NAMES[code] if code < len(_CODE_NAMES) else str(code)
+
+
 class ConnectionFault(Exception):
     """The peer broke a rule after which nothing on the connection can be trusted (section 5.4.1). Stays inside the machines."""
 

@@ -180,7 +180,9 @@ class ControlMachine(MultiplexedMachine):
         floods = self._floods
         if stream is None:
             self._not_idle(number, "RST_STREAM")
-            floods.take(floods.strays, "RST_STREAM of streams that are over")
+            if self._forgiven.pop(number, None) is None:
+                # We had not reset it too, at the same time.
+                floods.take(floods.strays, "RST_STREAM of streams that are over")
             return None
         floods.take(floods.resets, "streams that are reset before they are answered")
         self._remove(stream)
@@ -310,6 +312,12 @@ class ControlMachine(MultiplexedMachine):
             if known.we_ended:
                 self._note_ended()
                 self.reset(stream, NO_ERROR)
+
+    def forget(self, stream: int) -> None:
+        known = self._streams.get(stream)
+        if known is not None:
+            self._forgive(stream)
+            self._remove(known)
 
     def go_away(self, last_call: bool) -> None:
         if self._last_served < LARGEST_STREAM or (last_call and self._going_away):

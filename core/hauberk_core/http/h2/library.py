@@ -278,6 +278,10 @@ class LibraryMachine(MultiplexedMachine):
         self._upgrades.pop(stream, None)
         self._awaits_switch.discard(stream)
 
+    def forget(self, stream: int) -> None:
+        # To h2 nothing comes or goes any more where the other side goes away.
+        self._forget(stream)
+
     def reset(self, stream: int, code: int) -> None:
         if not self._dead and stream <= self._highest:
             self._forget(stream)

@@ -73,6 +73,10 @@ class MultiplexedMachine:
         """
         raise NotImplementedError
 
+    def forget(self, stream: int) -> None:
+        """Give the stream up without a word: the peer has said that it passes it over (RFC 9113 section 6.8)."""
+        raise NotImplementedError
+
     def go_away(self, last_call: bool) -> None:
         """Take no further streams (RFC 9113 section 6.8).
 

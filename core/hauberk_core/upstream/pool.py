@@ -1,0 +1,59 @@
+"""The connections to one endpoint, and the requests that wait until one of them stands."""
+
+from collections import deque
+from typing import Final
+
+from hauberk_core.upstream.call import Requester
+from hauberk_core.upstream.connection import UpstreamConnection
+from hauberk_core.upstream.endpoint import UpstreamEndpoint
+from hauberk_core.upstream.h2_connection import H2UpstreamConnection
+
+
+class Pool:
+    """Connections of HTTP/1.1 that nobody uses, and of HTTP/2 that take further calls."""
+
+    def __init__(self, endpoint: UpstreamEndpoint) -> None:
+        self.endpoint: Final = endpoint
+        self.idle: Final[list[UpstreamConnection]] = []
+        """The most recently used last: the others may grow old and be closed."""
+        self.shared: Final[list[H2UpstreamConnection]] = []
+        self.opening = 0
+        """Connections on their way that several calls are to share."""
+        self.joined: Final[deque[Requester]] = deque()
+        """Requests that wait for these, in the order of their arrival."""
+        self.http1_until: float = 0.0
+        """The endpoint chose HTTP/1.1 when it was last asked: until then it is taken to do so again."""
+
+    def roomiest(self) -> H2UpstreamConnection | None:
+        """Of the shared connections that take another call, the one with the fewest."""
+        best: H2UpstreamConnection | None = None
+        for connection in self.shared:
+            if (best is None or connection.calls_open < best.calls_open) and connection.room():
+                best = connection
+        return best
+
+    def unused(self) -> int:
+        """Connections that wait for a request."""
+        count = len(self.idle)
+        for connection in self.shared:
+            if not connection.calls_open:
+                count += 1
+        return count
+
+    def close_one_unused(self) -> bool:
+        """Close the connection that has waited longest. Returns: whether there was one."""
+        if self.idle:
+            self.idle[0].abandon()
+            return True
+        for connection in self.shared:
+            if not connection.calls_open:
+                connection.stop()
+                return True
+        return False
+
+    def retire(self) -> None:
+        """The endpoint is not to be used any more: close what nobody uses, let the rest finish."""
+        for connection in list(self.idle):
+            connection.abandon()
+        for shared in list(self.shared):
+            shared.stop()
