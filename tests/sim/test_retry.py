@@ -6,6 +6,7 @@ import pytest
 from plugin_fixtures import half, host, use
 
 from hauberk_core.model import Endpoint
+from hauberk_core.model.cluster import RetryBudget
 from hauberk_core.model.duration import Duration
 from hauberk_core.model.retry import Retry
 from hauberk_core.plugin.data import Endpoint as AtWork
@@ -64,7 +65,52 @@ def test_the_last_answer_passes_when_no_attempt_is_left(build: "Build") -> None:
         scenario.advance(pause)
     assert client.received().endswith(b"oops")
     assert len(endpoint.connections()) == 3
-    assert scenario.log() == [(500, "")]
+    assert scenario.record().response_flags() == "URX"
+    assert counted(scenario) == [2, 0, 1, 0]
+
+
+def answer_one(endpoint: ScriptedEndpoint, answer: bytes) -> None:
+    """Answer the one request that has come, on whichever connection."""
+    [peer] = [peer for peer in endpoint.connections() if peer.is_open() and peer.received()]
+    peer.send(answer)
+
+
+def counted(scenario: "Scenario") -> list[int]:
+    """Retries, those that succeeded, requests that exhausted theirs, and retries that the budget refused."""
+    cluster = scenario.core.meters.cluster_meters("books", {})
+    return [int(number) for number in cluster._view[6:10]]  # the cells are what the agent reads
+
+
+def test_a_budget_bounds_what_is_under_way(build: "Build") -> None:
+    scenario = retrying(build, cluster={"retry_budget": RetryBudget(percent=0, least=1)})
+    endpoint = scenario.serve()
+    clients = [scenario.browser() for _ in range(3)]
+    for client in clients:
+        scenario.get(client)
+    scenario.run()
+    for peer in endpoint.connections():
+        assert peer.received()
+        peer.send(BROKEN)
+    scenario.run()
+    refused = [client for client in clients if client.received()]
+    assert len(refused) == 2
+    assert {record.upstream_failure for record in scenario.records} == {
+        "answered 500; not sent again, because 1 retries are under way (retryBudget)"
+    }
+    scenario.advance(FIRST_PAUSE)
+    answer_one(endpoint, scenario.ok)
+    scenario.run()
+    # It is given back: the next one may be sent again.
+    scenario.get(refused[0])
+    scenario.run()
+    answer_one(endpoint, BROKEN)
+    scenario.advance(FIRST_PAUSE)
+    answer_one(endpoint, scenario.ok)
+    assert refused[0].received().endswith(b"ok")
+    assert counted(scenario) == [2, 2, 0, 2]
+    target = scenario.core.target("books")
+    assert target is not None
+    assert target.cluster.retry_budget.under_way() == 0
 
 
 def test_other_answers_pass(build: "Build") -> None:

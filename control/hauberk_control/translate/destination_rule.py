@@ -13,7 +13,7 @@ from hauberk_control.translate.precedence import seniority
 from hauberk_control.translate.security import ROOT_NAMESPACES
 from hauberk_core.identity import SpiffeError, parse_uri
 from hauberk_core.model import syntax
-from hauberk_core.model.cluster import Cluster, TcpKeepalive
+from hauberk_core.model.cluster import Cluster, RetryBudget, TcpKeepalive
 from hauberk_core.model.duration import LONGEST_SECONDS, Duration
 from hauberk_core.model.errors import Path, quote
 from hauberk_core.model.mistake import Mistake
@@ -26,6 +26,7 @@ from hauberk_core.resources.istio.destination_rule import (
     PortTrafficPolicy,
     TrafficPolicy,
 )
+from hauberk_core.resources.istio.destination_rule import RetryBudget as RetryBudgetSection
 from hauberk_core.resources.istio.destination_rule import TcpKeepalive as TcpKeepaliveSection
 
 DNS_DOMAIN: Final = "cluster.local"
@@ -37,6 +38,7 @@ ISTIO_IDLE_TIMEOUT: Final = Duration(3600.0)
 _MOST: Final = 1_000_000
 _MOST_REQUESTS: Final = 1 << 29
 _MOST_PROBES: Final = 127
+_WHOLE_PERCENT: Final = 100
 
 
 class Caller(NamedTuple):
@@ -66,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     detects: bool = False
     """Whether endpoints that fail are noticed."""
     panic_percent: int = 0
+    retry_budget: RetryBudget = RetryBudget()
 
     def apply(self, cluster: Cluster) -> Cluster:
         """A cluster with these settings, but for the transport."""
@@ -83,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             max_connection_duration=self.max_connection_duration,
             tcp_keepalive=self.tcp_keepalive,
             panic_percent=self.panic_percent,
+            retry_budget=self.retry_budget,
         )
 
 
@@ -170,6 +174,7 @@ def effective(rule: DestinationRule, port: int, subset: str = "") -> TrafficPoli
                 connection_pool=for_port.connection_pool,
                 outlier_detection=for_port.outlier_detection,
                 tls=for_port.tls,
+                retry_budget=policy.retry_budget or found.retry_budget,
             )
         else:
             found = TrafficPolicy(
@@ -177,6 +182,7 @@ def effective(rule: DestinationRule, port: int, subset: str = "") -> TrafficPoli
                 connection_pool=policy.connection_pool or found.connection_pool,
                 outlier_detection=policy.outlier_detection or found.outlier_detection,
                 tls=policy.tls or found.tls,
+                retry_budget=policy.retry_budget or found.retry_budget,
             )
     return found
 
@@ -208,7 +214,19 @@ def settings(rule: DestinationRule | None, port: int, subset: str = "") -> Setti
         tls=policy.tls,
         locality=policy.load_balancer.locality_lb_setting if policy.load_balancer is not None else None,
         detects=policy.outlier_detection is not None,
+        retry_budget=_retry_budget(policy.retry_budget),
         panic_percent=(policy.outlier_detection.min_health_percent or 0) if policy.outlier_detection is not None else 0,
+    )
+
+
+def _retry_budget(told: RetryBudgetSection | None) -> RetryBudget:
+    usual = RetryBudget()
+    if told is None:
+        return usual
+    least = told.min_retry_concurrency
+    return RetryBudget(
+        percent=usual.percent if told.percent is None else told.percent,
+        least=usual.least if least is None else min(least, _MOST),
     )
 
 
@@ -248,11 +266,11 @@ def check_rule(rule: DestinationRule) -> list[Mistake]:
 def _check_policy(policy: TrafficPolicy | None, path: Path, mistakes: list[Mistake]) -> None:
     if policy is None:
         return
-    _warn(
-        path,
-        [("tunnel", policy.tunnel), ("proxyProtocol", policy.proxy_protocol), ("retryBudget", policy.retry_budget)],
-        mistakes,
-    )
+    _warn(path, [("tunnel", policy.tunnel), ("proxyProtocol", policy.proxy_protocol)], mistakes)
+    percent = policy.retry_budget.percent if policy.retry_budget is not None else None
+    if percent is not None and not 0 <= percent <= _WHOLE_PERCENT:
+        message = f"{percent} is no share in percent"
+        mistakes.append(Mistake((*path, "retryBudget", "percent"), message, "write a number from 0 to 100"))
     whole = (policy.load_balancer, policy.connection_pool, policy.outlier_detection, policy.tls)
     pieces = [(path, whole)]
     for index, own in enumerate(policy.port_level_settings):

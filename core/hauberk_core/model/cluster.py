@@ -58,6 +58,15 @@ class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """1: it grows evenly; more: faster at the beginning."""
 
 
+class RetryBudget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How many retries of one worker may be under way at a time; what is beyond is not sent again. Envoy's defaults."""
+
+    percent: Annotated[float, msgspec.Meta(ge=0, le=100)] = 20.0
+    """Of the requests under way."""
+    least: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 3
+    """So many may always be."""
+
+
 class TcpKeepalive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Probes of the kernel on connections where nothing moves; 0: as the system has it."""
 
@@ -120,6 +129,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Requests of one worker that wait for a connection. Envoy's default."""
     connect_attempts: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
     """Endpoints tried for one request while nothing of it has been sent."""
+    retry_budget: RetryBudget = RetryBudget()
+    """For the attempts that a route's `retry` asks for."""
     max_requests_per_connection: Annotated[int, msgspec.Meta(ge=0, le=1 << 29)] = 0
     """A connection is closed behind so many; 1: none is kept, 0: no limit. One of HTTP/2 takes no further ones."""
     max_connection_duration: Duration = Duration(0.0)

@@ -208,6 +208,22 @@ class ClusterMeters:
         """A request was sent once more, because a kept connection had just ended."""
         self._view[5] += 1
 
+    def retried(self) -> None:
+        """Another attempt is made for a request."""
+        self._view[6] += 1
+
+    def retry_succeeded(self) -> None:
+        """An attempt that was not the first has brought an answer."""
+        self._view[7] += 1
+
+    def retries_exhausted(self) -> None:
+        """A request failed, and no attempt was left."""
+        self._view[8] += 1
+
+    def retry_overflowed(self) -> None:
+        """An attempt was not made because of the budget."""
+        self._view[9] += 1
+
     def _with_peer(self, principal: str) -> dict[str, str]:
         """The labels of what is exchanged with a peer. Args: principal - its identity, or empty."""
         labels = dict(self._http_labels)

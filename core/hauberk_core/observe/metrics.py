@@ -209,6 +209,10 @@ CLUSTER: Final = MetricGroup(
             COUNTER,
             "Requests sent once more because their endpoint had closed a kept connection just when they went out.",
         ),
+        Metric("hauberk_upstream_retries_total", COUNTER, "Attempts made because a route's `retry` asked for another one."),
+        Metric("hauberk_upstream_retries_succeeded_total", COUNTER, "Answers below 500 that such an attempt brought."),
+        Metric("hauberk_upstream_retries_exhausted_total", COUNTER, "Requests that failed with no attempt left (flag `URX`)."),
+        Metric("hauberk_upstream_retry_overflows_total", COUNTER, "Attempts not made because the retry budget was spent."),
     ),
 )
 

@@ -56,7 +56,7 @@ class Record:
         self.reason: Reason | None = None
         """Why the proxy answered itself, or gave up; None where the response is an endpoint's."""
         self.flags = ""
-        """Envoy's response flags of what plugins did to the exchange, with commas between them: `DI` for one that was delayed."""
+        """Envoy's response flags of what was done to the exchange, with commas between them: `DI` where a plugin delayed it."""
         self.details = ""
         """More than `reason` says: what broke which rule."""
         self.bytes_received = 0
@@ -92,6 +92,10 @@ class Record:
         self.route = ""
         self.attributes: dict[str, object] | None = None
         """What plugins noted, under keys that begin with the plugin's name; None: nothing."""
+
+    def add_flag(self, flag: str) -> None:
+        """Note something else that was done to the exchange."""
+        self.flags = self.flags + "," + flag if self.flags else flag
 
     def response_flags(self) -> str:
         """Envoy's response flags, those of plugins before the reason's; `-` for none."""

@@ -130,7 +130,7 @@ class Exchange:
         if not (1 <= len(flag) <= 4 and flag.isascii() and flag.isalpha() and flag.isupper()):
             raise ValueError("a response flag is one to four capital letters, not " + repr(flag[:16]))
         record = self.record
-        record.flags = record.flags + "," + flag if record.flags else flag
+        record.add_flag(flag)
 
     def answered_with(self, response: Response, endpoint: Endpoint) -> None:
         """The proxy's side: from now on there is this response, of this endpoint."""

@@ -393,6 +393,8 @@ class ClusterRuntime(NameWatcher):
             settings.keep_alive = (probes.probes, math.ceil(probes.time.seconds), math.ceil(probes.interval.seconds))
         self._factory.settings = settings
         self.cluster.settings = settings
+        self.cluster.retry_budget.percent = config.retry_budget.percent
+        self.cluster.retry_budget.least = config.retry_budget.least
         if self.destinations is not None:
             for cluster in self.destinations.clusters():
                 cluster.settings = settings

@@ -20,6 +20,7 @@ from hauberk_core.proxy.affinity import common_part, new_cookie
 from hauberk_core.proxy.client import Client
 from hauberk_core.proxy.extras import ExchangeExtras
 from hauberk_core.proxy.nothing_sent import nothing_was_sent
+from hauberk_core.proxy.retrying import Retrying
 from hauberk_core.route.filters import modify
 from hauberk_core.upstream.call import Call, Requester
 from hauberk_core.upstream.cluster import UpstreamCluster
@@ -27,6 +28,8 @@ from hauberk_core.upstream.guard import Description
 from hauberk_core.upstream.hashing import NOTHING_TO_HASH, hash_of
 
 SWITCHING_PROTOCOLS: Final = 101
+RETRIES_EXHAUSTED: Final = "URX"
+"""Envoy's flag of an exchange that would have been attempted once more."""
 # Methods whose requests may be sent twice (RFC 9110 section 9.2.2).
 IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 # Octets of a request's body that are kept until another proxy, or an endpoint of HTTP/2, has answered: Envoy's default for what a
@@ -240,6 +243,8 @@ class Exchange(Requester):
             status = http_of_status(grpc_status)
         elif not extras.retrying.wants(status):
             return False
+        if not self._may_retry(extras.retrying, f"answered {status}"):
+            return False
         admission = self.admission
         if admission is not None:
             self.admission = None
@@ -255,9 +260,26 @@ class Exchange(Requester):
         extras = self.extras
         if extras is None or extras.retrying is None or self.response_started or not extras.retrying.wants_after(reason):
             return False
-        if self._sending and self._replay is None:
+        if (self._sending and self._replay is None) or not self._may_retry(extras.retrying, detail):
             return False
         self._pause_for_retry(self._call, detail)
+        return True
+
+    def _may_retry(self, retrying: Retrying, detail: str) -> bool:
+        """Whether another attempt, which the route asks for, may be made; why not is noted."""
+        cluster = self._cluster
+        meters = self._meters
+        if cluster is None or meters is None:
+            return False
+        if not retrying.left():
+            self.record.add_flag(RETRIES_EXHAUSTED)
+            meters.retries_exhausted()
+            return False
+        if not retrying.is_retry() and not cluster.retry_budget.admits(cluster.active()):
+            under_way = cluster.retry_budget.under_way()
+            self.record.upstream_failure = f"{detail}; not sent again, because {under_way} retries are under way (retryBudget)"
+            meters.retry_overflowed()
+            return False
         return True
 
     def _pause_for_retry(self, call: Call | None, detail: str) -> None:
@@ -278,7 +300,10 @@ class Exchange(Requester):
         self.attempts = 0
         self._call = None
         self._sending = False
-        retrying.begin_pause(self._attempt_again)
+        assert self._cluster is not None
+        retrying.begin_pause(self._attempt_again, self._cluster.retry_budget)
+        if self._meters is not None:
+            self._meters.retried()
 
     def _attempt_again(self) -> None:
         """The pause before another attempt is over."""
@@ -368,6 +393,9 @@ class Exchange(Requester):
                 modify(response.headers, modifier)
         if self.extras is not None:
             self.extras.response(response.headers)
+            retrying = self.extras.retrying
+            if retrying is not None and retrying.is_retry() and status < 500 and self._meters is not None:
+                self._meters.retry_succeeded()
         self.response_started = True
         self._replay = None
         self.record.upstream_duration = self._client.now() - self.started

@@ -8,6 +8,7 @@ from hauberk_core.model.retry import Retry
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.wheel import Timer, TimerOwner
 from hauberk_core.route.dice import Dice
+from hauberk_core.upstream.retry_budget import RetryBudget
 
 # How much longer than the first the longest pause is. Envoy's default.
 LONGEST_BACKOFF: Final = 10.0
@@ -35,23 +36,36 @@ class Retrying(TimerOwner):
         self._chance: Final = chance
         self._timer: Final = Timer(self)
         self._attempt: Callable[[], None] | None = None
+        self._budget: RetryBudget | None = None
+        self._stopped = False
 
     def wants(self, status: int) -> bool:
-        """Whether an answer of this status is thrown away for another attempt, and there is one left."""
-        return self._left > 0 and status in self._codes
+        """Whether an answer of this status is thrown away for another attempt."""
+        return not self._stopped and status in self._codes
 
     def wants_call(self, grpc_status: int) -> bool:
         """Whether a gRPC call that failed so, before there was anything of an answer, is made again."""
-        return self._left > 0 and grpc_status in self._grpc_codes
+        return not self._stopped and grpc_status in self._grpc_codes
 
     def wants_after(self, reason: Reason) -> bool:
-        """Whether there is another attempt after one that ended like this."""
-        return self._left > 0 and reason in _WITHOUT_ANSWER
+        """Whether another attempt is made after one that ended like this."""
+        return not self._stopped and reason in _WITHOUT_ANSWER
 
-    def begin_pause(self, attempt: Callable[[], None]) -> None:
-        """Have `attempt` called later."""
+    def left(self) -> int:
+        """Attempts that may still be made."""
+        return self._left
+
+    def is_retry(self) -> bool:
+        """Whether the attempt under way is not the first."""
+        return self._budget is not None
+
+    def begin_pause(self, attempt: Callable[[], None], budget: RetryBudget) -> None:
+        """Have `attempt` called later. Args: budget - which admits it; it hears when the attempt is over."""
         self._left -= 1
         self._attempt = attempt
+        if self._budget is None:
+            budget.begin()
+            self._budget = budget
         # Never sooner than was asked for, and not at once with all others that failed in the same moment.
         pause = self._pause * (1.0 + self._chance.next())
         self._pause = min(self._pause * 2.0, self._longest)
@@ -59,7 +73,10 @@ class Retrying(TimerOwner):
 
     def stop(self) -> None:
         """There will be no other attempt."""
-        self._left = 0
+        self._stopped = True
+        if self._budget is not None:
+            self._budget.end()
+            self._budget = None
         if self._attempt is not None:
             self._attempt = None
             self._loop.wheel.disarm(self._timer)

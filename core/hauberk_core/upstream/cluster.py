@@ -23,6 +23,7 @@ from hauberk_core.upstream.levels import Levels
 from hauberk_core.upstream.meters import UpstreamMeters
 from hauberk_core.upstream.pool import Pool
 from hauberk_core.upstream.prober import ClusterProber
+from hauberk_core.upstream.retry_budget import RetryBudget
 from hauberk_core.upstream.settings import HTTP1, ClusterSettings
 from hauberk_core.upstream.sharing import Sharing
 
@@ -51,6 +52,7 @@ class UpstreamCluster(ConnectionOwner):
         self.connector: Final = connector
         self.settings: ClusterSettings = settings
         self.balancer: Balancer = balancer
+        self.retry_budget: Final = RetryBudget()
         self._meters: Final = meters
         self._endpoints: list[UpstreamEndpoint] = []
         self._pools: Final[dict[str, Pool]] = {}
@@ -143,6 +145,10 @@ class UpstreamCluster(ConnectionOwner):
             self._retire_endpoint(endpoint)
         while self._waiting:
             self._next_waiting().refused(Reason.NO_ENDPOINT, f"cluster {self.name} was removed")
+
+    def active(self) -> int:
+        """Requests under way, those that wait for a connection included."""
+        return sum([endpoint.active for endpoint in self._endpoints]) + len(self._waiting)
 
     def idle_connections(self, endpoint: UpstreamEndpoint) -> int:
         """Connections to one of its endpoints that wait for a request."""

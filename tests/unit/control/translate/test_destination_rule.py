@@ -6,6 +6,7 @@ from resource_scenarios import service, sidecar_node, store_of, workload
 from hauberk_control.translate.translate import Translation, translate
 from hauberk_core.config import check_whole
 from hauberk_core.model import Cluster
+from hauberk_core.model.cluster import RetryBudget
 
 HOST = "reviews.default.svc.cluster.local"
 NAME = f"outbound|9080||{HOST}"
@@ -198,3 +199,39 @@ def test_a_rule_may_keep_to_its_namespace_or_its_workloads() -> None:
     assert cluster(MESH, chosen).max_connections == 2
     other = limited(2, host=HOST, more="workloadSelector: {matchLabels: {app: details}}")
     assert cluster(MESH, other).max_connections == 1024
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ("{}", RetryBudget()),
+        ("{percent: 12.5}", RetryBudget(percent=12.5)),
+        ("{percent: 0, minRetryConcurrency: 0}", RetryBudget(percent=0, least=0)),
+        ("{minRetryConcurrency: 50}", RetryBudget(least=50)),
+    ],
+)
+def test_retries_have_a_budget(told: str, found: RetryBudget) -> None:
+    text = f"""
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: reviews}}
+spec: {{host: reviews, trafficPolicy: {{retryBudget: {told}}}}}
+"""
+    translation = translate(
+        store_of(service("reviews"), workload("reviews-v1", 20001, app="reviews"), text), sidecar_node(http_proxy_port=1)
+    )
+    assert translation.problems == ()
+    assert translation.snapshot.clusters["outbound|9080||reviews.default.svc.cluster.local"].retry_budget == found
+
+
+def test_a_budget_beyond_all_is_refused() -> None:
+    text = """
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec: {host: reviews, trafficPolicy: {retryBudget: {percent: 120}}}
+"""
+    problems = translate(store_of(service("reviews"), text), sidecar_node()).problems
+    assert any("120.0 is no share in percent" in problem.message for problem in problems)

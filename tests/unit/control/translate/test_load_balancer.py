@@ -152,9 +152,14 @@ def test_what_is_wrong_refuses_the_rule(text: str, place: str) -> None:
 
 def test_what_the_page_shows_is_done(repository: Path) -> None:
     page = (repository / "docs/how-to/load-balancing.md").read_text()
+    texts = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    rules = [text for text in texts if "kind: DestinationRule" in text]
     kinds = []
-    for text in re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+    for text in rules:
         translation = told("\n---\n" + text)
         assert translation.problems == ()
         kinds.append(translation.snapshot.clusters[CLUSTER].load_balancing)
-    assert kinds == ["round_robin", "least_request", "maglev"]
+    assert kinds == ["round_robin", "least_request", "least_request", "maglev"]
+    [whole] = [text for text in texts if text not in rules]
+    translation = translate(store_of(whole, workload("reviews-v1", 20001, app="reviews")), sidecar_node(http_proxy_port=15099))
+    assert translation.problems == ()

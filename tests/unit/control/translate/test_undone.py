@@ -106,7 +106,6 @@ FIELDS = [
     Written("ListenerSet", "spec.listeners.tls.options", "warning", other("ListenerSet", LISTENERS)),
     Written("DestinationRule", "spec.trafficPolicy.tunnel", "warning", rule("{tunnel: {targetHost: a, targetPort: 1}}")),
     Written("DestinationRule", "spec.trafficPolicy.proxyProtocol", "warning", rule("{proxyProtocol: {version: V1}}")),
-    Written("DestinationRule", "spec.trafficPolicy.retryBudget", "warning", rule("{retryBudget: {percent: 20}}")),
     Written(
         "DestinationRule",
         "spec.trafficPolicy.connectionPool.http.useClientProtocol",
