@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,7 @@ ROUTES: Final = [
     route("closed", use("directresponse", status=503, body={"string": "closed"})),
     route("small", use("limits", maxBodyBytes=1000), to="/upload"),
     route("whole", use("buffering", request={"maxBytes": 100_000}, response={"maxBytes": 100_000}), to=None),
+    route("zipped", use("compression", types=["text/*", "application/octet-stream"]), to=None),
     route("limited", use("ratelimit", limits=[{"requests": ALLOWED, "per": "24h", "by": [{"header": "x-user"}]}])),
 ]
 
@@ -125,6 +127,24 @@ def test_all_workers_count_together(proxy: LiveProxy) -> None:
         assert int(answer.headers["retry-after"]) > 1000
     told = [answer.headers["ratelimit"].split(";")[1] for user, answer in answers if answer.status == 200 and user == "ann"]
     assert sorted(told) == [f"r={number}" for number in range(ALLOWED)]
+
+
+def test_server_sent_events_are_compressed_one_by_one(proxy: LiveProxy, server: Origin) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE)
+    connection.request("GET", "/zipped/events?n=3", headers={"accept-encoding": "gzip"})
+    response = connection.getresponse()
+    assert response.headers["content-encoding"] == "gzip"
+    unpack = zlib.decompressobj(wbits=31)
+    for number in range(3):
+        # The next is sent only when this one has been seen.
+        server.go_on.release()
+        text = b""
+        while not text.endswith(b"\n\n"):
+            text += unpack.decompress(response.read1(65536))
+        assert text == f"data: {number}\n\n".encode()
+    assert unpack.decompress(response.read()) == b""
+    assert unpack.eof
+    connection.close()
 
 
 def test_the_configuration_says_what_is_wrong(proxy: LiveProxy) -> None:

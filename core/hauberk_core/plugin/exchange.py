@@ -91,6 +91,17 @@ class Exchange:
         return 0 if request.framing == NO_BODY else -1
 
     @property
+    def response_length(self) -> int:
+        """Octets of the response's body, as its head says: 0 where there is none, -1 where it does not say, where HEAD asked, and
+        where there is no response."""
+        response = self._response
+        if response is None or self._request.method == "HEAD":
+            return -1
+        if response.framing == COUNTED:
+            return response.length
+        return 0 if response.framing == NO_BODY else -1
+
+    @property
     def headers(self) -> Fields:
         """The request's fields; hop-by-hop ones are gone already."""
         fields = self._fields

@@ -19,6 +19,7 @@ from hauberk_core.plugin.host import control_host, data_host
 
 CONFIGS = {
     "buffering": "BufferingConfig",
+    "compression": "CompressionConfig",
     "directresponse": "DirectResponseConfig",
     "fault": "FaultConfig",
     "limits": "LimitsConfig",

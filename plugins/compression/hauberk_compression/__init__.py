@@ -1,0 +1,1 @@
+"""Compresses responses on their way to clients that take them so."""
