@@ -23,6 +23,7 @@ class H2Call(Call):
         "_connection",
         "_ended",
         "_is_kept",
+        "_is_tunnel",
         "_over",
         "_paused",
         "_responded",
@@ -52,6 +53,7 @@ class H2Call(Call):
         self._responded = False
         self._ended = False
         """The response is complete."""
+        self._is_tunnel = False
         self._timer: Timer | None = None
 
     # What it goes over.
@@ -76,8 +78,22 @@ class H2Call(Call):
         loop.wheel.arm(timer, loop.now + seconds)
 
     def send_request(self, request: Request) -> None:
-        if not self._over:
+        if self._over:
+            return
+        if request.upgrade and not self._connection.machine.takes_upgrades():
+            self._connection.hold(self, request)
+        else:
             self.stream = self._connection.begin(self, request)
+
+    def send_held(self, request: Request) -> None:
+        """The endpoint has said what it takes: go on with an upgrade, or fail."""
+        if self._over:
+            return
+        if self._connection.machine.takes_upgrades():
+            self.stream = self._connection.begin(self, request)
+        else:
+            detail = f"the endpoint takes no upgrade to {request.upgrade[:64]} over HTTP/2 (SETTINGS_ENABLE_CONNECT_PROTOCOL)"
+            self.fail(Reason.UPSTREAM_PROTOCOL, detail)
 
     def send_data(self, data: bytes) -> None:
         machine = self._connection.machine
@@ -197,7 +213,7 @@ class H2Call(Call):
 
     def was_reset(self, detail: str) -> None:
         """The endpoint has given the stream up."""
-        if not self._ended:
+        if not self._ended or self._is_tunnel:
             # It was looked at: this is not the end of a connection that the request has crossed.
             self._is_kept = False
             self.fail(Reason.UPSTREAM_RESET, detail)
@@ -236,6 +252,7 @@ class H2Call(Call):
     # A tunnel.
 
     def become_tunnel(self) -> bytes:
+        self._is_tunnel = True
         if self._timer is not None:
             self._connection.loop.wheel.disarm(self._timer)
         return b""

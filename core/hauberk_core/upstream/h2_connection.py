@@ -90,6 +90,8 @@ class H2UpstreamConnection(Connection):
         """When it was begun."""
         self.read_size = READ_BULK_BYTES
         self._calls: Final[dict[int, H2Call]] = {}
+        self._held: list[tuple[H2Call, Request]] = []
+        """Upgrades that wait for the endpoint's first SETTINGS."""
         self._unsent_calls = 0
         self._stopped = False
         self._ending = False
@@ -142,6 +144,25 @@ class H2UpstreamConnection(Connection):
         self._unsent_calls -= 1
         self._calls[stream] = call
         return stream
+
+    def hold(self, call: H2Call, request: Request) -> None:
+        """Send the head of an upgrade once the endpoint has said whether it takes any (RFC 8441 section 3)."""
+        self._held.append((call, request))
+        self.flush_soon()
+
+    def _send_held(self) -> None:
+        if self.machine.is_greeted():
+            held = self._held
+            self._held = []
+            for call, request in held:
+                call.send_held(request)
+
+    def _turn_held_away(self, detail: str) -> None:
+        """Nothing of them was sent, and nothing will be."""
+        held = self._held
+        self._held = []
+        for call, _ in held:
+            call.turn_away(detail)
 
     def call_over(self, call: H2Call) -> None:
         """It is at its end."""
@@ -326,6 +347,7 @@ class H2UpstreamConnection(Connection):
         if event.code:
             self._goodbye = f" (it had sent GOAWAY: {code_name(event.code)})"
         self.stop()
+        self._turn_held_away("the endpoint closes the connection before it has said whether it takes upgrades (GOAWAY)")
         for stream, call in list(self._calls.items()):
             if stream > event.last:
                 self.machine.forget(stream)
@@ -343,6 +365,8 @@ class H2UpstreamConnection(Connection):
         self._flushing = False
         if not self.closed:
             try:
+                if self._held:
+                    self._send_held()
                 self._send()
             except Exception as error:
                 self.loop.give_up(self, error)
@@ -372,6 +396,7 @@ class H2UpstreamConnection(Connection):
         self.close()
         for call in calls:
             call.fail(reason, detail)
+        self._turn_held_away(detail)
 
     def _end(self) -> None:
         """Say goodbye and close."""

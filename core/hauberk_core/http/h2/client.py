@@ -98,6 +98,9 @@ class H2Client(H2Connection):
         self._sender.head(stream, bytes(block))
         return number
 
+    def is_greeted(self) -> bool:
+        return self._settled
+
     def takes_upgrades(self) -> bool:
         return self._peer_connects
 

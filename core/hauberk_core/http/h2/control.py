@@ -69,6 +69,8 @@ class ControlMachine(MultiplexedMachine):
         self._last_served = LARGEST_STREAM
         self._peer_last = LARGEST_STREAM
         """Up to which stream the peer serves ours."""
+        self._settled = False
+        """The peer's first SETTINGS have been read."""
         self._peer_connects = False
         """The server takes extended CONNECT (RFC 8441)."""
         self._pongs = 0
@@ -91,6 +93,7 @@ class ControlMachine(MultiplexedMachine):
         floods.take(floods.settings, "SETTINGS")
         for at in range(0, len(payload), 6):
             self._read_setting(int.from_bytes(payload[at : at + 2], "big"), int.from_bytes(payload[at + 2 : at + 6], "big"))
+        self._settled = True
         self._sender.frame(SETTINGS_FRAME, ACK, 0, b"")
 
     def _read_setting(self, name: int, value: int) -> None:

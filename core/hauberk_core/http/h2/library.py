@@ -100,6 +100,7 @@ class LibraryMachine(MultiplexedMachine):
         self._waiting: Final[dict[int, _Waiting]] = {}
         self._highest = 0
         self._peer_gone = False
+        self._is_greeted = False
         self._dead = False
         self._leaving = False
         self._pongs = 0
@@ -161,7 +162,9 @@ class LibraryMachine(MultiplexedMachine):
             self._events.append((0, GoingAway(LARGEST_STREAM if last is None else last, int(event.error_code or 0))))
         elif isinstance(event, PingAckReceived):
             self._pongs += 1
-        elif isinstance(event, WindowUpdated | RemoteSettingsChanged):
+        elif isinstance(event, RemoteSettingsChanged):
+            self._is_greeted = True
+        elif isinstance(event, WindowUpdated):
             # What waits is looked at behind every read.
             pass
 
@@ -343,6 +346,9 @@ class LibraryMachine(MultiplexedMachine):
         self._methods[stream] = method
         self._highest = stream
         return stream
+
+    def is_greeted(self) -> bool:
+        return self._is_greeted
 
     def takes_upgrades(self) -> bool:
         return bool(self._h2.remote_settings.enable_connect_protocol)

@@ -108,6 +108,10 @@ class MultiplexedMachine:
         """A request's head. Returns: its stream. Raises: LocalProtocolError while `room` is 0."""
         raise NotImplementedError
 
+    def is_greeted(self) -> bool:
+        """Whether the peer has said by its first SETTINGS what it takes."""
+        raise NotImplementedError
+
     def takes_upgrades(self) -> bool:
         """Whether the server has said that it takes extended CONNECT (RFC 8441), as which a request with `upgrade` is sent."""
         raise NotImplementedError
