@@ -1,7 +1,7 @@
 """DestinationRules: which one counts for a caller and a service, and what of it the proxy does."""
 
 from collections.abc import Collection, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -40,6 +40,9 @@ _MOST_REQUESTS: Final = 1 << 29
 _MOST_PROBES: Final = 127
 _WHOLE_PERCENT: Final = 100
 
+ProxyVersion = Literal["", "v1", "v2"]
+_PROXY_PROTOCOL: Final[dict[str, ProxyVersion]] = {"V1": "v1", "V2": "v2"}
+
 
 class Caller(NamedTuple):
     """Whose requests a rule may be for."""
@@ -63,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tcp_keepalive: TcpKeepalive | None = None
     tls: ClientTls | None = None
     """None: the mesh's where the endpoint takes it."""
+    proxy_protocol: ProxyVersion = ""
     locality: LocalityLbSetting | None = None
     """Which endpoints are near; None: not set."""
     detects: bool = False
@@ -85,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             max_requests_per_connection=min(self.max_requests_per_connection, _MOST_REQUESTS),
             max_connection_duration=self.max_connection_duration,
             tcp_keepalive=self.tcp_keepalive,
+            proxy_protocol=self.proxy_protocol,
             panic_percent=self.panic_percent,
             retry_budget=self.retry_budget,
         )
@@ -159,7 +164,8 @@ def _is_for(rule: DestinationRule, caller: Caller) -> bool:
 def effective(rule: DestinationRule, port: int, subset: str = "") -> TrafficPolicy:
     """What a rule says of a port; a subset's own policy goes before the whole host's, piece by piece.
 
-    Settings for a port replace all others: what they leave out has its default. Source: Istio's DestinationRule reference.
+    Settings for a port replace all others but the PROXY protocol, for which a port has none: what they leave out has its default.
+    Source: Istio's DestinationRule reference.
     """
     policies = [rule.spec.traffic_policy]
     policies += [own.traffic_policy for own in rule.spec.subsets if subset and own.name == subset]
@@ -175,6 +181,7 @@ def effective(rule: DestinationRule, port: int, subset: str = "") -> TrafficPoli
                 outlier_detection=for_port.outlier_detection,
                 tls=for_port.tls,
                 retry_budget=policy.retry_budget or found.retry_budget,
+                proxy_protocol=policy.proxy_protocol or found.proxy_protocol,
             )
         else:
             found = TrafficPolicy(
@@ -183,6 +190,7 @@ def effective(rule: DestinationRule, port: int, subset: str = "") -> TrafficPoli
                 outlier_detection=policy.outlier_detection or found.outlier_detection,
                 tls=policy.tls or found.tls,
                 retry_budget=policy.retry_budget or found.retry_budget,
+                proxy_protocol=policy.proxy_protocol or found.proxy_protocol,
             )
     return found
 
@@ -212,6 +220,7 @@ def settings(rule: DestinationRule | None, port: int, subset: str = "") -> Setti
         max_connection_duration=_bounded(tcp.max_connection_duration if tcp else None, Duration(0.0)),
         tcp_keepalive=_keepalive(tcp.tcp_keepalive if tcp else None),
         tls=policy.tls,
+        proxy_protocol=_PROXY_PROTOCOL[policy.proxy_protocol.version] if policy.proxy_protocol is not None else "",
         locality=policy.load_balancer.locality_lb_setting if policy.load_balancer is not None else None,
         detects=policy.outlier_detection is not None,
         retry_budget=_retry_budget(policy.retry_budget),
@@ -266,7 +275,7 @@ def check_rule(rule: DestinationRule) -> list[Mistake]:
 def _check_policy(policy: TrafficPolicy | None, path: Path, mistakes: list[Mistake]) -> None:
     if policy is None:
         return
-    _warn(path, [("tunnel", policy.tunnel), ("proxyProtocol", policy.proxy_protocol)], mistakes)
+    _warn(path, [("tunnel", policy.tunnel)], mistakes)
     percent = policy.retry_budget.percent if policy.retry_budget is not None else None
     if percent is not None and not 0 <= percent <= _WHOLE_PERCENT:
         message = f"{percent} is no share in percent"

@@ -10,7 +10,14 @@ from typing import Final
 from hauberk_core.identity import SpiffeError, parse_uri
 from hauberk_core.model import syntax
 from hauberk_core.model.address import Address, parse_address
-from hauberk_core.model.check_capture import check_destinations, check_edge, check_protocol, check_proxy_protocol, check_reach
+from hauberk_core.model.check_capture import (
+    check_announcing,
+    check_destinations,
+    check_edge,
+    check_protocol,
+    check_proxy_protocol,
+    check_reach,
+)
 from hauberk_core.model.check_datagrams import check_datagrams
 from hauberk_core.model.check_hashing import check_hashing
 from hauberk_core.model.check_routes import check_plugins, check_route_table
@@ -289,6 +296,7 @@ def _check_warmup(cluster: Cluster, path: Path, mistakes: list[Mistake]) -> None
 
 
 def _check_cluster(cluster: Cluster, snapshot: Snapshot, path: Path, mistakes: list[Mistake]) -> None:
+    check_announcing(cluster, path, mistakes)
     check_reach(cluster, path, mistakes)
     if not cluster.endpoints and cluster.reach == "endpoints":
         hint = 'add one: [{"address": "127.0.0.1:9080"}]'

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from hauberk_core.net.destinations import DestinationMap
+from hauberk_core.net.preceded import PrecededStream
 from hauberk_core.net.proxy_protocol import LONGEST_REST, NotProxyHeader, read_proxy_header
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_READ, Security, Stream
 
@@ -17,66 +18,19 @@ _PEEK_BYTES: Final = LONGEST_REST + 64
 _MOST_LOOKS: Final = 256
 
 
-class AnnouncedStream(Stream):
+class AnnouncedStream(PrecededStream):
     """An accepted connection whose header has yet to come; `settled` is what follows it."""
-
-    __slots__ = ("_following", "_inside", "_looks", "_plain")
 
     def __init__(self, plain: Stream, inside: Security | None) -> None:
         """Args: inside - of what follows the header; None: it is in the clear."""
-        self._following: Stream | None = None
-        self._inside: Final = inside
-        self._plain: Final = plain
+        super().__init__(plain, inside, "")
         self._looks = 0
 
-    def fileno(self) -> int:
-        return self._current().fileno()
+    def precede(self, plain: Stream) -> int:
+        return HANDSHAKE_DONE if self._take_header(plain) else HANDSHAKE_WANTS_READ
 
-    def handshake(self) -> int:
-        following = self._following
-        if following is None:
-            state = self._plain.handshake()
-            if state != HANDSHAKE_DONE:
-                return state
-            if not self._take_header():
-                return HANDSHAKE_WANTS_READ
-            following = self._plain if self._inside is None else self._inside.wrap(self._plain, "")
-            self._following = following
-        return following.handshake()
-
-    def settled(self) -> Stream:
-        current = self._current()
-        return current if current is self._plain else current.settled()
-
-    def recv(self, size: int) -> bytes | None:
-        return None if self._following is None else self._following.recv(size)
-
-    def send(self, data: bytes) -> int:
-        return 0 if self._following is None else self._following.send(data)
-
-    def shutdown_write(self) -> None:
-        if self._following is not None:
-            self._following.shutdown_write()
-
-    def reset_on_close(self) -> None:
-        self._current().reset_on_close()
-
-    def close(self) -> None:
-        self._current().close()
-
-    def is_secure(self) -> bool:
-        # What has yet to come is a handshake of its own.
-        return True if self._following is None else self._following.is_secure()
-
-    def local_address(self) -> str:
-        return self._plain.local_address()
-
-    def peer_address(self) -> str:
-        return self._plain.peer_address()
-
-    def _take_header(self) -> bool:
+    def _take_header(self, plain: Stream) -> bool:
         """Take the header, if it has come. Raises: OSError if something else comes."""
-        plain = self._plain
         data = plain.peek(_PEEK_BYTES)
         if data is None:
             return False
@@ -101,9 +55,6 @@ class AnnouncedStream(Stream):
         if header.source:
             plain.note_addresses(header.source, header.destination)
         return True
-
-    def _current(self) -> Stream:
-        return self._plain if self._following is None else self._following
 
 
 class AnnouncedSecurity(Security):

@@ -54,6 +54,7 @@ from hauberk_core.upstream.settings import AS_CLIENT, BY_ALPN, HTTP1, HTTP2, Clu
 from hauberk_core.upstream.slow_start import SlowStart
 
 _PROTOCOLS: Final = {"http1": HTTP1, "http2": HTTP2, "alpn": BY_ALPN, "client": AS_CLIENT}
+_PROXY_PROTOCOL: Final = {"": 0, "v1": 1, "v2": 2}
 # Of a chain that routes nothing.
 _NO_TABLE: Final = compile_table(RouteTable())
 
@@ -388,6 +389,10 @@ class ClusterRuntime(NameWatcher):
         settings.ping_interval = config.ping_interval.seconds
         settings.ping_timeout = config.ping_timeout.seconds
         settings.max_seconds = config.max_connection_duration.seconds
+        if settings.protocol != HTTP2 and config.proxy_protocol:
+            # What several clients share cannot be announced as one's.
+            settings.announces = _PROXY_PROTOCOL[config.proxy_protocol]
+            settings.protocol = HTTP1
         probes = config.tcp_keepalive
         if probes is not None:
             settings.keep_alive = (probes.probes, math.ceil(probes.time.seconds), math.ceil(probes.interval.seconds))
@@ -596,6 +601,7 @@ def _same_transport(one: Cluster, other: Cluster) -> bool:
         and one.http2_codec == other.http2_codec
         and one.protocol == other.protocol
         and one.transport == other.transport
+        and one.proxy_protocol == other.proxy_protocol
     )
 
 

@@ -165,6 +165,9 @@ class Exchange(Requester):
 
     # Requester: the response's way.
 
+    def client_addresses(self) -> tuple[str, str]:
+        return self.record.downstream_remote, self.record.downstream_local
+
     def connecting(self, call: Call) -> None:
         self._call = call
 

@@ -168,6 +168,9 @@ class Passage(Requester):
         """By the client's address; octets have nothing else in common."""
         return hash_of(self._client_host) if by.source_address and self._client_host else NOTHING_TO_HASH
 
+    def client_addresses(self) -> tuple[str, str]:
+        return self.record.downstream_remote, self.record.downstream_local
+
     def connecting(self, call: Call) -> None:
         # Whoever wants a fresh connection has the whole of it.
         assert isinstance(call, ConnectionCall)

@@ -333,4 +333,8 @@ class _Silence(TimerOwner):
         self._connection: Final = connection
 
     def timed_out(self, timer: Timer) -> None:
-        self._connection.silent()
+        connection = self._connection
+        try:
+            connection.silent()
+        except Exception as error:  # nothing else would ever end the connection
+            connection.loop.give_up(connection, error)

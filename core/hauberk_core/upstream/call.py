@@ -165,6 +165,10 @@ class Requester(Subject):
         """The number of this request among those that are told apart by `by`; NOTHING_TO_HASH where it lacks that."""
         return NOTHING_TO_HASH
 
+    def client_addresses(self) -> tuple[str, str]:
+        """`host:port` of the client, and of what it connected to; empty: the proxy asks for itself."""
+        return "", ""
+
     def connecting(self, call: Call) -> None:
         """This call, whose connection stands or not yet, now belongs to the requester; `assigned` or `refused` follows."""
         raise NotImplementedError

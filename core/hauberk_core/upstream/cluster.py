@@ -10,6 +10,7 @@ from typing import Final
 
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.loop import Loop
+from hauberk_core.net.proxy_header import proxy_header
 from hauberk_core.net.wheel import NEVER, Timer, TimerOwner
 from hauberk_core.upstream.balance import Balancer
 from hauberk_core.upstream.call import Call, Requester
@@ -115,7 +116,7 @@ class UpstreamCluster(ConnectionOwner):
         self._held_off = False
         if self._guards is not None:
             if self._prober is None:
-                self._prober = ClusterProber(self.connector)
+                self._prober = ClusterProber(self.connector, self.settings.announces)
             self._guards.attach(self._prober)
             self._guards.watch(self._endpoints)
             self._guards.count(self._open, self.waiting())
@@ -203,8 +204,10 @@ class UpstreamCluster(ConnectionOwner):
             return self._sharing.acquire(requester, pool)
         idle = pool.idle
         if idle and not requester.fresh:
-            endpoint.active += 1
-            return idle.pop().use(requester)
+            connection = idle.pop() if not self.settings.announces else self._idle_for(idle, requester)
+            if connection is not None:
+                endpoint.active += 1
+                return connection.use(requester)
         if not self.may_open():
             self.wait(requester)
             return None
@@ -279,7 +282,7 @@ class UpstreamCluster(ConnectionOwner):
             left -= 1
             preferred = self._waiting[0].preferred
             elsewhere = preferred is not None and preferred is not endpoint and self._can_have(self._waiting[0], preferred)
-            if elsewhere or self._waiting[0].fresh:
+            if elsewhere or self._waiting[0].fresh or not self._is_for(connection, self._waiting[0]):
                 # It waits for room rather than for this connection, and closing this one makes room.
                 connection.is_idle = True
                 connection.abandon()
@@ -324,7 +327,13 @@ class UpstreamCluster(ConnectionOwner):
         """A connection that is to be opened; None, and the requester tries again, if it failed at once."""
         requester.attempts += 1
         try:
-            stream = self.connector.stream(endpoint, is_shared, self.settings.keep_alive)
+            header = b""
+            announced = ""
+            if self.settings.announces:
+                source, destination = requester.client_addresses()
+                header = proxy_header(self.settings.announces, source, destination)
+                announced = _announced(source, destination)
+            stream = self.connector.stream(endpoint, is_shared, self.settings.keep_alive, header)
         except OSError as error:
             self._meters.connect_failed()
             self._tell_guards()
@@ -332,7 +341,9 @@ class UpstreamCluster(ConnectionOwner):
             return None
         self._open += 1
         self._tell_guards()
-        return UpstreamConnection(self.loop, stream, endpoint, self.connector.new_machine(), self)
+        connection = UpstreamConnection(self.loop, stream, endpoint, self.connector.new_machine(), self)
+        connection.announced = announced
+        return connection
 
     def open(self, connection: UpstreamConnection) -> None:
         """Open it within the time that connecting may take."""
@@ -354,6 +365,20 @@ class UpstreamCluster(ConnectionOwner):
             endpoint.active += 1
             requester.connecting(connection.use(requester))
             self.open(connection)
+
+    def _is_for(self, connection: UpstreamConnection, requester: Requester) -> bool:
+        """Whether a connection may carry a request as far as its endpoint was told whose it is."""
+        if not self.settings.announces:
+            return True
+        source, destination = requester.client_addresses()
+        return connection.announced == _announced(source, destination)
+
+    def _idle_for(self, idle: list[UpstreamConnection], requester: Requester) -> UpstreamConnection | None:
+        """One of the idle connections, no longer among them, if there is one for this request."""
+        for index in range(len(idle) - 1, -1, -1):
+            if self._is_for(idle[index], requester):
+                return idle.pop(index)
+        return None
 
     def _admitted(self, guards: Guards, requester: Requester, endpoint: UpstreamEndpoint) -> UpstreamEndpoint | None:
         """`endpoint`, or another one, for which all guards permit an attempt; None, and the requester is refused, if there is
@@ -641,3 +666,7 @@ class _Learning(TimerOwner):
 
     def timed_out(self, timer: Timer) -> None:
         self._cluster.go_on_learning()
+
+
+def _announced(source: str, destination: str) -> str:
+    return source + " " + destination

@@ -71,6 +71,8 @@ class UpstreamConnection(Connection):
         self.is_idle = False
         self.since: Final = loop.now
         """When it was begun."""
+        self.announced = ""
+        """Whose it is, as the endpoint was told; empty: it was told nothing."""
         self._tunnel = False
 
     def use(self, requester: Requester) -> "ConnectionCall":

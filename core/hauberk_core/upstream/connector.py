@@ -5,6 +5,7 @@ from typing import Final
 
 from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.http.machine import ClientMachine
+from hauberk_core.net.announcing import AnnouncingStream
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Security, Stream, Transport
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
@@ -36,13 +37,18 @@ class Connector:
         self._own = own
         self._shared = shared
 
-    def stream(self, endpoint: UpstreamEndpoint, is_shared: bool, keep_alive: tuple[int, int, int] | None = None) -> Stream:
+    def stream(
+        self, endpoint: UpstreamEndpoint, is_shared: bool, keep_alive: tuple[int, int, int] | None = None, header: bytes = b""
+    ) -> Stream:
         """Begin to connect. Raises: OSError if that failed at once.
 
-        Args: is_shared - HTTP/2 is, or may be, spoken on it; keep_alive - as `ClusterSettings` has it.
+        Args: is_shared - HTTP/2 is, or may be, spoken on it; keep_alive - as `ClusterSettings` has it; header - what the
+            connection begins with, before TLS.
         """
         stream = self._transport.connect(endpoint.host, endpoint.port, endpoint.source)
         if keep_alive is not None:
             stream.keep_alive(keep_alive[0], keep_alive[1], keep_alive[2])
         security = self._own if self._shared is None or not is_shared else self._shared
+        if header:
+            return AnnouncingStream(stream, header, security, endpoint.name)
         return stream if security is None else security.wrap(stream, endpoint.name)

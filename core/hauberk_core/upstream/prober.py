@@ -4,6 +4,7 @@ from typing import Final
 
 from hauberk_core.model.listener import HttpLimits
 from hauberk_core.net.loop import Loop
+from hauberk_core.net.proxy_header import proxy_header
 from hauberk_core.net.wheel import Timer, TimerOwner
 from hauberk_core.upstream.connector import Connector
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
@@ -14,7 +15,9 @@ from hauberk_core.upstream.probing import Alarm, ProbeListener, Prober, Question
 class ClusterProber(Prober):
     """Of one cluster, for as long as it is not retired."""
 
-    def __init__(self, connector: Connector) -> None:
+    def __init__(self, connector: Connector, announces: int) -> None:
+        """Args: announces - see `ClusterSettings`."""
+        self._announces: Final = announces
         self._connector: Final = connector
         self._loop: Final[Loop] = connector.loop
         self._limits: Final = HttpLimits()
@@ -31,7 +34,9 @@ class ClusterProber(Prober):
 
     def probe(self, endpoint: UpstreamEndpoint, question: Question, seconds: float, listener: ProbeListener) -> None:
         try:
-            stream = self._connector.stream(endpoint, question.http2)
+            # Nobody's connection but the proxy's own.
+            header = proxy_header(self._announces, "", "") if self._announces else b""
+            stream = self._connector.stream(endpoint, question.http2, None, header)
         except OSError as error:
             listener.probed(f"connecting failed: {error}")
             return

@@ -31,5 +31,7 @@ class ClusterSettings:
         """Of one connection; 0: no limit."""
         self.max_seconds: float = 0.0
         """After which a connection takes no further request; 0: no limit."""
+        self.announces: int = 0
+        """The version of the PROXY protocol by which each connection begins with whose it is; 0: none does."""
         self.keep_alive: tuple[int, int, int] | None = None
         """The kernel's probes: how many, seconds before the first and between two; 0: the system's."""

@@ -36,8 +36,8 @@ def examples(repository: Path) -> list[str]:
 
 
 def test_each_example_leads_somewhere(examples: list[str]) -> None:
-    assert len(examples) == 5
-    for example in examples:
+    assert len(examples) == 6
+    for example in [one for one in examples if "kind: Gateway\n" in one]:
         found = re.search(r"metadata:(?: {|\n  )name: (\w+)", example)
         assert found is not None
         translation = translate(store_of(WORLD, f"---\n{example}"), gateway_node(f"default/{found[1]}"))
@@ -49,3 +49,13 @@ def test_each_example_leads_somewhere(examples: list[str]) -> None:
         clusters |= {one.cluster for listener in listeners if listener.datagrams for one in listener.datagrams.backends}
         wanted = "53/udp||dns" if "kind: UDPRoute" in example else "6379||redis"
         assert f"outbound|{wanted}.default.svc.cluster.local" in clusters
+
+
+def test_a_rule_tells_backends_whose_connections_they_get(examples: list[str]) -> None:
+    [passing] = [one for one in examples if "kind: TCPRoute" in one and "redis-next" in one]
+    [rule] = [one for one in examples if "kind: DestinationRule" in one]
+    translation = translate(store_of(WORLD, f"---\n{passing}---\n{rule}"), gateway_node("default/stores"))
+    assert translation.problems == ()
+    clusters = translation.snapshot.clusters
+    assert clusters["outbound|6379||redis.default.svc.cluster.local"].proxy_protocol == "v2"
+    assert clusters["outbound|6379||redis-next.default.svc.cluster.local"].proxy_protocol == ""

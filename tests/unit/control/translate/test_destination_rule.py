@@ -235,3 +235,15 @@ spec: {host: reviews, trafficPolicy: {retryBudget: {percent: 120}}}
 """
     problems = translate(store_of(service("reviews"), text), sidecar_node()).problems
     assert any("120.0 is no share in percent" in problem.message for problem in problems)
+
+
+@pytest.mark.parametrize(("told_version", "version"), [("{version: V1}", "v1"), ("{version: V2}", "v2"), ("{}", "v1")])
+def test_endpoints_are_told_whose_connections_they_get(told_version: str, version: str) -> None:
+    assert cluster(OUTSIDE).proxy_protocol == ""
+    translation = told(OUTSIDE, rule(f"{{proxyProtocol: {told_version}}}"))
+    assert translation.problems == ()
+    assert translation.snapshot.clusters[NAME].proxy_protocol == version
+    # A port has no such setting of its own.
+    ports = "portLevelSettings: [{port: {number: 9080}, connectionPool: {tcp: {maxConnections: 3}}}]"
+    found = cluster(OUTSIDE, rule(f"{{proxyProtocol: {told_version}, {ports}}}"))
+    assert (found.proxy_protocol, found.max_connections) == (version, 3)

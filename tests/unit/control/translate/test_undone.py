@@ -105,7 +105,6 @@ FIELDS = [
     Written("BackendTLSPolicy", "spec.options", "warning", other("BackendTLSPolicy", BACKEND_TLS)),
     Written("ListenerSet", "spec.listeners.tls.options", "warning", other("ListenerSet", LISTENERS)),
     Written("DestinationRule", "spec.trafficPolicy.tunnel", "warning", rule("{tunnel: {targetHost: a, targetPort: 1}}")),
-    Written("DestinationRule", "spec.trafficPolicy.proxyProtocol", "warning", rule("{proxyProtocol: {version: V1}}")),
     Written(
         "DestinationRule",
         "spec.trafficPolicy.connectionPool.http.useClientProtocol",
