@@ -81,6 +81,8 @@ MEMORY_LIMIT: Final = "HAUBERK_MEMORY_LIMIT"
 DELAY_LIMIT: Final = "HAUBERK_DELAY_LIMIT"
 
 # Labels and annotations that injection writes.
+LOCALITY_LABEL: Final = "istio-locality"
+"""Of a pod or workload: `region.zone.sub-zone`, where slashes would say the same; goes before what its machine says."""
 GATEWAY_NAME_LABEL: Final = "gateway.networking.k8s.io/gateway-name"
 STATUS_ANNOTATION: Final = "hauberk.dev/status"
 CAPTURE_ANNOTATION: Final = "hauberk.dev/capture"

@@ -1,6 +1,7 @@
 """`hauberk control`, `up`, `run`, `status` and `proxies`."""
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
@@ -17,6 +18,9 @@ _MESH: Final = click.option(
     "--mesh", type=_FOLDER, help="The mesh's folder of resources; else $HAUBERK_MESH, or the one this folder is in."
 )
 _Command = Callable[..., int]
+# What Kubernetes takes for a label's value, in which a locality travels.
+_LONGEST_LABEL: Final = 63
+_LOCALITY: Final = re.compile(r"[0-9A-Za-z_-]+(/[0-9A-Za-z_-]+){0,2}")
 
 
 def _which_mesh(command: _Command) -> _Command:
@@ -125,6 +129,15 @@ def up(folder: Path, validity: str, clock_leeway: str) -> int:
     return run_up(folder, validity, clock_leeway)
 
 
+def _read_locality(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    """Raises: click.BadParameter."""
+    if text and (_LOCALITY.fullmatch(text) is None or len(text) > _LONGEST_LABEL):
+        raise click.BadParameter(
+            "write region/zone or region/zone/sub-zone, in letters, digits and dashes, for example eu-west/a"
+        )
+    return text
+
+
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--service", required=True, shell_complete=service_names, help="The Service that this process is an instance of.")
 @click.option("--version", default="", help="Its version: the label `version`.")
@@ -140,9 +153,16 @@ def up(folder: Path, validity: str, clock_leeway: str) -> int:
     shell_complete=service_ports,
     help="The service's port that it serves; may be given several times.",
 )
+@click.option(
+    "--locality",
+    default="",
+    metavar="REGION/ZONE",
+    callback=_read_locality,
+    help="Where it is, for callers that prefer what is near; a sub-zone may follow.",
+)
 @_MESH
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
-def run(
+def run(  # noqa: PLR0913 - one for each option
     *,
     service: str,
     version: str,
@@ -150,6 +170,7 @@ def run(
     namespace: str,
     service_account: str,
     ports: tuple[int, ...],
+    locality: str,
     mesh: Path | None,
     command: tuple[str, ...],
 ) -> int:
@@ -170,7 +191,7 @@ def run(
     from hauberk_cli.mesh.run import run_workload
     from hauberk_cli.mesh.workload import Workload
 
-    return run_workload(Workload(service, version, namespace, service_account, ports, name), command, mesh)
+    return run_workload(Workload(service, version, namespace, service_account, ports, name, locality), command, mesh)
 
 
 @click.command()

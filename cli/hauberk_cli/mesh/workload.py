@@ -18,6 +18,7 @@ from hauberk_cli.mesh.workload_ports import WorkloadPorts
 from hauberk_control.local.client import ControlAway, ControlConnection, ControlRefused
 from hauberk_control.local.messages import AskServices, Joined, JoinWorkload, Noted, RegisterWorkload, Services, WorkloadReady
 from hauberk_control.translate.node import Node
+from hauberk_core.pod import LOCALITY_LABEL
 
 # The sidecar's interpreter starts, its identity and its configuration are fetched.
 START_SECONDS: Final = 30.0
@@ -38,6 +39,13 @@ class Workload(NamedTuple):
     """Of the service, not empty."""
     given_name: str = ""
     """Empty: after service and version."""
+    locality: str = ""
+    """`region/zone/sub-zone`; empty: unknown."""
+
+    @property
+    def own_labels(self) -> dict[str, str]:
+        """Labels beside those that tell service and version."""
+        return {LOCALITY_LABEL: self.locality.replace("/", ".")} if self.locality else {}
 
     @property
     def name(self) -> str:
@@ -139,6 +147,7 @@ async def join(
         service_account=workload.service_account,
         name=workload.name,
         ports={port: listen for port, (listen, _) in ports.inbound.items()},
+        labels=workload.own_labels,
     )
     joined = await connection.ask(request, Joined)
     node = Node(
@@ -146,7 +155,7 @@ async def join(
         role="sidecar",
         name=workload.name,
         namespace=workload.namespace,
-        labels={"app": workload.service} | ({"version": workload.version} if workload.version else {}),
+        labels={"app": workload.service} | ({"version": workload.version} if workload.version else {}) | workload.own_labels,
         address=LOOPBACK,
         inbound=ports.inbound,
         outbound=ports.outbound,

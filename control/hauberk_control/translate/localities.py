@@ -5,12 +5,10 @@ from typing import Final, NamedTuple
 
 from hauberk_control.store import Store
 from hauberk_control.translate.node import Node
+from hauberk_core.pod import LOCALITY_LABEL
 from hauberk_core.resources import Gateway, Pod, WorkloadEntry
 from hauberk_core.resources import Node as Machine
 from hauberk_core.resources.kubernetes.node import REGION_LABEL, SUBZONE_LABEL, ZONE_LABEL
-
-LOCALITY_LABEL: Final = "istio-locality"
-"""Of a pod or workload; goes before what its machine says. Labels have no slashes, so that dots may stand for them."""
 
 HOST_LABEL: Final = "kubernetes.io/hostname"
 LEVELS: Final = 3

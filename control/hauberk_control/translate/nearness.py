@@ -164,5 +164,5 @@ def check_locality(setting: LocalityLbSetting, path: Path, *, detects: bool, mis
             message = f"what has failed in {quote(other.to)} cannot go there"
             mistakes.append(Mistake((*path, "failover", index, "to"), message, "name another region"))
     if (setting.failover or setting.failover_priority) and not detects and setting.enabled is not False:
-        message = "failover without outlierDetection: nothing notices that endpoints fail, and all are used alike"
+        message = "failover without outlierDetection: where no health check notices that endpoints fail, all are used alike"
         mistakes.append(Mistake(path, message, "add outlierDetection to the same trafficPolicy", "warning"))

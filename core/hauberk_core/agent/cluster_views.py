@@ -26,6 +26,12 @@ class EndpointView(msgspec.Struct, frozen=True):
     """Requests that use or wait for a connection to it."""
     idle: int
     """Connections kept for the next request."""
+    priority: int = 0
+    """Its level; the smallest is preferred."""
+    locality: str = ""
+    """Where it is, where localities have shares."""
+    out: bool = False
+    """A guard, for example a health check or a circuit breaker, leaves it out."""
 
 
 class ClusterView(msgspec.Struct, frozen=True):
@@ -54,7 +60,15 @@ def view_clusters(clusters: "list[ClusterRuntime]") -> bytes:
 def _view(runtime: "ClusterRuntime") -> ClusterView:
     clusters = [runtime.cluster, *([] if runtime.destinations is None else runtime.destinations.clusters())]
     endpoints = [
-        EndpointView(endpoint.address, endpoint.name, endpoint.active, cluster.idle_connections(endpoint))
+        EndpointView(
+            endpoint.address,
+            endpoint.name,
+            endpoint.active,
+            cluster.idle_connections(endpoint),
+            endpoint.priority,
+            endpoint.locality,
+            cluster.is_out(endpoint),
+        )
         for cluster in clusters
         for endpoint in cluster.endpoints()
     ]

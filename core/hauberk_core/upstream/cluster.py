@@ -147,6 +147,10 @@ class UpstreamCluster(ConnectionOwner):
         while self._waiting:
             self._next_waiting().refused(Reason.NO_ENDPOINT, f"cluster {self.name} was removed")
 
+    def is_out(self, endpoint: UpstreamEndpoint) -> bool:
+        """Whether a guard leaves one of its endpoints out for now."""
+        return self._guards is not None and self._guards.is_out(endpoint)
+
     def active(self) -> int:
         """Requests under way, those that wait for a connection included."""
         return sum([endpoint.active for endpoint in self._endpoints]) + len(self._waiting)

@@ -26,6 +26,8 @@ OVERPROVISIONING_PERCENT: Final = 140
 """A level with at least 5 of 7 endpoints in service takes all requests. Envoy's default."""
 LOOK_SECONDS: Final = 0.05
 """Who is in service is looked at this often while requests come, and not for each one, because all endpoints are asked about."""
+LOOK_SECONDS_EACH: Final = 0.00005
+"""And for each endpoint so much later: looking is a fiftieth of a worker's work at most, however many there are."""
 _ALL: Final = 100
 # With a hash it stays within a machine word. Source: Knuth's multiplicative hashing, by the golden ratio.
 _GOLDEN: Final = 0x9E37
@@ -205,7 +207,6 @@ class Levels:
         return True
 
     def _look(self, guards: Guards | None, now: float, anew: bool) -> bool:
-        self.look_at = now + LOOK_SECONDS
         inside: dict[Group, list[UpstreamEndpoint]] = {}
         for level in self._levels:
             level.total = 0
@@ -217,6 +218,7 @@ class Levels:
                 inside[group] = usable
                 level.total += len(group.endpoints)
                 level.healthy += len(usable)
+        self.look_at = now + LOOK_SECONDS + LOOK_SECONDS_EACH * sum([level.total for level in self._levels])
         self._spread()
         for level in self._levels:
             for group in level.groups:

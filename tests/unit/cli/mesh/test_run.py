@@ -7,6 +7,7 @@ import pytest
 from hauberk_cli.exit_codes import NOT_STARTED, USAGE
 from hauberk_cli.main import main
 from hauberk_cli.mesh import run as run_module
+from hauberk_cli.mesh.workload import Workload
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,9 @@ from hauberk_cli.mesh import run as run_module
         ["--port", "80", "--", "true"],
         ["--service", "web", "--port", "0", "--", "true"],
         ["--service", "web", "--port", "65536", "--", "true"],
+        ["--service", "web", "--port", "80", "--locality", "eu.west/a", "--", "true"],
+        ["--service", "web", "--port", "80", "--locality", "eu/a/b/c", "--", "true"],
+        ["--service", "web", "--port", "80", "--locality", "eu/" + "a" * 61, "--", "true"],
     ],
 )
 def test_what_is_missing_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,3 +55,9 @@ def test_a_validity_that_makes_no_sense_is_a_usage_error(
 def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
     assert main([command, str(tmp_path / "nowhere")]) == USAGE
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_where_a_workload_is_travels_as_a_label() -> None:
+    workload = Workload("reviews", "v1", "default", "", (9080,), locality="eu/a/1")
+    assert workload.own_labels == {"istio-locality": "eu.a.1"}
+    assert Workload("reviews", "v1", "default", "", (9080,)).own_labels == {}

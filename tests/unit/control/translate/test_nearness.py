@@ -214,7 +214,7 @@ spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: reviews, port: 9
             "exclude each other",
         ),
         (f"loadBalancer: {{localityLbSetting: {{failover: [{{from: a, to: a}}]}}}}, {DETECTS}", "cannot go there"),
-        ("loadBalancer: {localityLbSetting: {failover: [{from: a, to: b}]}}", "nothing notices"),
+        ("loadBalancer: {localityLbSetting: {failover: [{from: a, to: b}]}}", "failover without outlierDetection"),
     ],
 )
 def test_what_is_wrong_is_told(policy: str, said: str) -> None:
