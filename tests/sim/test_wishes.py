@@ -113,6 +113,20 @@ def test_a_response_pauses_too(build: "Build", place: str) -> None:
     assert scenario.log() == [(200, "")]
 
 
+def test_a_pause_may_be_longer_than_other_exchanges_may_stand_still(build: "Build", place: str) -> None:
+    scenario = having(build, Wanting(Pause(300.0), Pause(300.0)), place)
+    endpoint = scenario.serve()
+    client = post(scenario, b"abc")
+    scenario.advance(299)
+    assert endpoint.connections() == []
+    scenario.advance(2)
+    endpoint.connection().send(scenario.ok)
+    scenario.advance(299)
+    assert client.received() == b""
+    scenario.advance(2)
+    assert client.received().endswith(b"ok")
+
+
 def test_a_client_that_goes_ends_the_pause(build: "Build", place: str) -> None:
     scenario = having(build, Wanting(Pause(5.0)), place)
     scenario.serve()
@@ -145,6 +159,8 @@ def test_a_whole_request_goes_out_when_it_is_complete_with_its_length(build: "Bu
     client.send(b"2\r\nde\r\n0\r\n\r\n")
     scenario.run()
     request = endpoint.connection().received()
+    # Until it is over it takes room, wherever the octets are.
+    assert scenario.core.room.octets == 5
     assert b"Content-Length: 5\r\n" in request
     assert request.endswith(b"\r\n\r\nabcde")
     endpoint.connection().send(scenario.ok)

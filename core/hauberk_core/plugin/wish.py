@@ -32,8 +32,8 @@ class Pause(Wish):
     def __init__(self, seconds: float, then: Reply | None = None) -> None:
         """Ask for it.
 
-        Args: seconds - above 0; longer than the listener's `timeouts.stall` it ends as whatever stands still that long;
-            then - the answer behind it; None: the exchange goes on.
+        Args: seconds - above 0, by a tick of the proxy's timers more or less; then - the answer behind it; None: the exchange
+            goes on.
         Raises: ValueError for no time, or more than an hour.
         """
         if not 0.0 < seconds <= LONGEST_PAUSE:

@@ -167,7 +167,7 @@ class DownstreamConnection(ClientConnection):
             exchange.time_out(Reason.UPSTREAM_TIMEOUT, "the exchange took longer than the route's timeout")
         elif stall <= 0 or self._progress + stall > self.loop.now:
             self.arm_exchange(exchange)
-        elif self._backlog_moves(exchange):
+        elif self._backlog_moves(exchange) or exchange.is_held():
             self._progress = self.loop.now
             self.arm_exchange(exchange)
         elif exchange.is_tunnel:

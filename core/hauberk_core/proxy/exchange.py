@@ -519,6 +519,10 @@ class Exchange(Requester):
 
     # Both ways.
 
+    def is_held(self) -> bool:
+        """Whether it stands still because somebody here wants it to."""
+        return False
+
     def backlog(self) -> int:
         """Octets of the request that wait for the endpoint to take them."""
         return 0 if self._call is None else self._call.backlog()

@@ -305,6 +305,11 @@ class FilteredExchange(Exchange):
 
     # Both ways.
 
+    def is_held(self) -> bool:
+        request_way = self._request_way
+        response_way = self._response_way
+        return (request_way is not None and request_way.is_paused()) or (response_way is not None and response_way.is_paused())
+
     def upstream_write_ready(self) -> None:
         way = self._request_way
         if way is None or not way.is_stopped():

@@ -213,7 +213,7 @@ class H2StreamClient(ServingClient):
             return
         if exchange.deadline <= now:
             exchange.time_out(Reason.UPSTREAM_TIMEOUT, "the exchange took longer than the route's timeout")
-        elif self._backlog_moves(exchange):
+        elif self._backlog_moves(exchange) or exchange.is_held():
             self.progress = now
         elif exchange.is_tunnel:
             self.lost(Reason.CLIENT_GONE, "the tunnel stood still longer than timeouts.stall")

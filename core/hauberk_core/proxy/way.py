@@ -103,6 +103,10 @@ class Way(CallOwner):
         """Whether what comes now is wanted nevertheless."""
         return self._collecting
 
+    def is_paused(self) -> bool:
+        """Whether it stands still for a time that a filter wants."""
+        return self._timer is not None
+
     def settle_body(self) -> bool:
         """The head has passed all filters. Returns: whether any of them wants the body."""
         steps = self.body_steps()
@@ -155,7 +159,6 @@ class Way(CallOwner):
 
     def go_on(self) -> None:
         """What was kept may pass."""
-        self._end_collecting()
         while not self._stopped and not self.is_stopped():
             if self.kept:
                 self._pass_chunk(self.kept.pop(0), False)
@@ -268,6 +271,7 @@ class Way(CallOwner):
         return True
 
     def _end_collecting(self) -> None:
+        """Give the room back. Of what was collected that is when the exchange is over: until then it may wait elsewhere."""
         self._collecting = False
         size = self._collected
         if size:
