@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.certificates import make_certificates
 from bench.process import BenchError, Launch, Process, Processes, free_ports
-from bench.site import LARGE_BODY_SIZE, SMALL_BODY, Site
+from bench.site import GRPC_ANSWER, GRPC_PATH, LARGE_BODY_SIZE, SMALL_BODY, Site
 
 _REQUESTS = re.compile(rb"server accepts handled requests\s+\d+\s+\d+\s+(\d+)")
 NGINX_PREFIX = """daemon off;
@@ -51,10 +51,12 @@ class Backend:
         binary = nginx_binary()
         if binary is None:
             raise BenchError("nginx, the backend of the bench, is missing; install it (Debian: apt install nginx-light)")
-        port, tls_port, status_port, collector_port = free_ports(4)
+        port, tls_port, h2_port, status_port, collector_port = free_ports(5)
         self._status_port = status_port
-        self.site = Site(folder, port, tls_port, collector_port, *make_certificates(folder))
-        self.process = self._start(processes, binary, "backend", self._backend_text(), core, (port, tls_port, status_port))
+        self.site = Site(folder, port, tls_port, h2_port, collector_port, *make_certificates(folder))
+        self.process = self._start(
+            processes, binary, "backend", self._backend_text(), core, (port, tls_port, h2_port, status_port)
+        )
         self.collector = self._start(processes, binary, "collector", self._collector_text(), core, (collector_port,))
 
     def _start(self, processes: Processes, binary: str, name: str, text: str, core: int, ports: tuple[int, ...]) -> Process:
@@ -62,6 +64,7 @@ class Backend:
         folder.mkdir()
         if name == "backend":
             (folder / "large").write_bytes(os.urandom(LARGE_BODY_SIZE))
+            (folder / "grpc").write_bytes(GRPC_ANSWER)
         configuration = folder / "nginx.conf"
         configuration.write_text(nginx_prefix(folder) + text)
         launch = Launch([binary, "-e", str(folder / "error.log"), "-c", str(configuration)], folder, folder / "output.log")
@@ -78,9 +81,15 @@ class Backend:
   server {{
     listen 127.0.0.1:{site.backend_port} backlog=4096;
     listen 127.0.0.1:{site.backend_tls_port} ssl backlog=4096;
+    listen 127.0.0.1:{site.backend_h2_port} http2 backlog=4096;
+    http2_max_concurrent_streams 1024;
     ssl_certificate {site.chain}; ssl_certificate_key {site.key};
     location / {{ return 200 '{SMALL_BODY.decode()}'; }}
     location = /reviews/large {{ alias {site.folder}/backend/large; }}
+    # A static file is given to GET alone; what is then to be said of a POST is that file.
+    location = {GRPC_PATH} {{
+      alias {site.folder}/backend/grpc; default_type application/grpc; add_trailer grpc-status 0; error_page 405 =200 {GRPC_PATH};
+    }}
     location = /reviews/echo {{ return 200 '$http_x_request_id|$http_x_forwarded_for|$http_host'; }}
   }}
   server {{ listen 127.0.0.1:{self._status_port}; location / {{ stub_status; }} }}

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Final
 
-from bench.figures import CPU, FURTHER_FILTER, IDLE_CONNECTION, P99, TOTAL_PSS, WORKER_PSS, Measure, Results
+from bench.figures import CPU, CPU_PER_GIB, FURTHER_FILTER, IDLE_CONNECTION, P99, TOTAL_PSS, WORKER_PSS, Measure, Results
 from bench.scenarios import FILTERS, MEMORY, SIDECAR
 from bench.statistics import ratio
 
@@ -47,6 +47,11 @@ BARS: Final = (
     Bar("compiled, persistent TLS, CPU a request at most 1/1.5 of Envoy's", "tls-32", COMPILED, CPU, 1 / 1.5, ENVOY, True),
     Bar("compiled, all plugins, CPU a request at most 1/1.6 of Envoy's", "plugins-32", COMPILED, CPU, 1 / 1.6, ENVOY, True),
     Bar("compiled, all plugins, mutual TLS, at most 1/1.5 of Envoy's", "mesh-mtls-32", COMPILED, CPU, 1 / 1.5, ENVOY, True),
+    Bar("compiled, HTTP/2 from the client, at most 1/1.2 of Envoy's", "h2", COMPILED, CPU, 1 / 1.2, ENVOY, True),
+    Bar("compiled, HTTP/2 both ways, at most 1/1.2 of Envoy's", "h2-h2", COMPILED, CPU, 1 / 1.2, ENVOY, True),
+    Bar("compiled, gRPC, at most 1/1.2 of Envoy's", "grpc", COMPILED, CPU, 1 / 1.2, ENVOY, True),
+    Bar("compiled, plain TCP, CPU a GiB at most 1/1.5 of Envoy's", "tcp-bulk", COMPILED, CPU_PER_GIB, 1 / 1.5, ENVOY, True),
+    Bar("compiled, CPU a full handshake at most 2 x Envoy's", "handshakes", COMPILED, CPU, 2.0, ENVOY, True),
     Bar("compiled, one more sync filter at most 0.3 µs", FILTERS, COMPILED, FURTHER_FILTER, 0.3, None, True),
     Bar("compiled, a whole sidecar at rest at most 70 MiB", SIDECAR, COMPILED, TOTAL_PSS, 70.0, None, True),
     Bar("compiled, worker's PSS at rest at most 0.45 x Envoy's", MEMORY, COMPILED, WORKER_PSS, 0.45, ENVOY, True),
@@ -58,7 +63,9 @@ BARS: Final = (
     Bar("compiled, all plugins, mutual TLS, at most 1/2 of Envoy's", "mesh-mtls-32", COMPILED, CPU, 1 / 2, ENVOY, False),
     Bar("compiled, a whole sidecar at rest at most 60 MiB", SIDECAR, COMPILED, TOTAL_PSS, 60.0, None, False),
     Bar("compiled, p99 at 4,000/s at most 0.6 x Envoy's", "rate-4000", COMPILED, P99, 0.6, ENVOY, False),
-    Bar("compiled, CPU a full handshake at most 2 x Envoy's", "handshakes", COMPILED, CPU, 2.0, ENVOY, False),
+    Bar("compiled, HTTP/2 from the client, at most 1/1.6 of Envoy's", "h2", COMPILED, CPU, 1 / 1.6, ENVOY, False),
+    Bar("compiled, HTTP/2 both ways, at most 1/1.6 of Envoy's", "h2-h2", COMPILED, CPU, 1 / 1.6, ENVOY, False),
+    Bar("compiled, gRPC, at most 1/1.6 of Envoy's", "grpc", COMPILED, CPU, 1 / 1.6, ENVOY, False),
     Bar("compiled, `hauberk proxy` at rest at most 60 MiB", MEMORY, COMPILED, TOTAL_PSS, 60.0, None, False),
     Bar("compiled, an idle plain connection at most 2 KiB", MEMORY, COMPILED, IDLE_CONNECTION, 2.0, None, False),
 )

@@ -96,7 +96,7 @@ class Runner:
         try:
             for listener in contestant.listeners.intersection(listeners):
                 process.wait_port(place.ports[listener])
-            checked: Listener = "http" if needed == "tls" else needed
+            checked: Listener = needed if needed in {"originate", "mesh"} else "http"
             if checked in contestant.listeners:
                 for shortcoming in check_work(entrant, checked):
                     self._note(f"{contestant.name} {shortcoming}.")

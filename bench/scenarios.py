@@ -7,6 +7,7 @@ from typing import Final
 from bench import figures
 from bench.figures import Measure
 from bench.load.generator import Generator
+from bench.load.h2load import H2Load
 from bench.load.handshakes import Handshakes
 from bench.load.open_loop import OpenLoop
 from bench.load.wrk import Wrk
@@ -33,7 +34,10 @@ class Scenario:
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """Where a contestant listens meanwhile."""
-        return ("mesh", "inbound") if self.listener == "mesh" else ("http", "tls", "originate")
+        if self.listener == "mesh":
+            return "mesh", "inbound"
+        # Beside one that HTTP/1.1 is not routed on there is one by which a contestant shows that it does its work.
+        return (self.listener, "http") if self.listener in {"h2", "h2h2", "tcp"} else ("http", "tls", "originate")
 
 
 LOADS: Final = (
@@ -63,6 +67,10 @@ LOADS: Final = (
         figures.CPU,
         has_plugins=True,
     ),
+    Scenario("h2", "HTTP/2 from the client, 8 connections of 20 streams", "h2", H2Load(8, 20), _CLOSED, figures.CPU),
+    Scenario("h2-h2", "HTTP/2 both ways, 8 connections of 20 streams", "h2h2", H2Load(8, 20), _CLOSED, figures.CPU),
+    Scenario("grpc", "Unary calls of gRPC, 8 connections of 20 streams", "h2h2", H2Load(8, 20, grpc=True), _CLOSED, figures.CPU),
+    Scenario("tcp-bulk", "Octets as they are: 1 MiB responses, 8 connections", "tcp", Wrk(8, LARGE_PATH), _BULK, figures.CPU_PER_GIB),
     Scenario("body-1m", "1 MiB responses, 8 connections", "http", Wrk(8, LARGE_PATH), _BULK, figures.CPU_PER_GIB),
 )
 MEMORY: Final = "memory"

@@ -14,6 +14,10 @@ ECHO_PATH: Final = "/reviews/echo"
 """Answered with the headers that the backend saw: `x-request-id|x-forwarded-for|host`."""
 SMALL_BODY: Final = b'{"review":"' + b"h" * 1011 + b'"}'
 LARGE_BODY_SIZE: Final = 1 << 20
+GRPC_PATH: Final = "/reviews/bench.Reviews/Get"
+GRPC_MESSAGE: Final = b"\0" + (100).to_bytes(4, "big") + b"q" * 100
+"""A call's message: a byte that says that it is not compressed, its length, itself."""
+GRPC_ANSWER: Final = b"\0" + len(SMALL_BODY).to_bytes(4, "big") + SMALL_BODY
 BACKEND_NAME: Final = "backend.bench.test"
 WEIGHTS: Final = (90, 10)
 """Of the stable version and the canary, where default plugins are on; both are the same backend."""
@@ -28,9 +32,10 @@ REQUEST_HEADERS: Final = {
 }
 """What a small browser request carries; `Accept-Encoding` asks nobody here to compress, since none is configured to."""
 
-Listener = Literal["http", "tls", "originate", "mesh", "inbound"]
+Listener = Literal["http", "tls", "originate", "mesh", "inbound", "h2", "h2h2", "tcp"]
 """Plain both ways; TLS from the client; TLS to the backend; plain from the client and mutual TLS to `inbound`, as a sidecar does
-for its workload's calls; mutual TLS from `mesh` and plain to the backend, as one does for the calls of others."""
+for its workload's calls; mutual TLS from `mesh` and plain to the backend, as one does for the calls of others; HTTP/2 with prior
+knowledge from the client, and HTTP/1.1 to the backend; likewise both ways; octets as they are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Site:
     folder: Path
     backend_port: int
     backend_tls_port: int
+    backend_h2_port: int
+    """HTTP/2 with prior knowledge, and gRPC."""
     collector_port: int
     """Where spans go; whatever comes is accepted and forgotten."""
     authority: Path

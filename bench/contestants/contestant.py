@@ -2,11 +2,12 @@
 
 import abc
 import subprocess
+from typing import get_args
 
 from bench.process import Launch
 from bench.site import Listener, Place
 
-EVERY_LISTENER: frozenset[Listener] = frozenset({"http", "tls", "originate", "mesh", "inbound"})
+EVERY_LISTENER: frozenset[Listener] = frozenset(get_args(Listener))
 
 
 class Contestant(abc.ABC):

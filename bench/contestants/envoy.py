@@ -30,6 +30,12 @@ _OUTLIER_DETECTION: dict[str, Json] = {
     "max_ejection_percent": 10,
 }
 _CANARY_SUFFIX = "-canary"
+_HTTP2_TO_BACKEND: Json = {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": f"{_TYPES}extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http2_protocol_options": {}},
+    }
+}
 
 
 def find_envoy() -> str | None:
@@ -86,6 +92,8 @@ def envoy_configuration(place: Place) -> dict[str, Json]:
             cluster = {**_cluster(name, site.backend_tls_port), "transport_socket": _upstream_tls(tls, BACKEND_NAME)}
         elif name == "mesh":
             cluster = {**_cluster(name, place.ports["inbound"]), "transport_socket": _upstream_tls(_mesh_tls(place), "")}
+        elif name == "h2h2":
+            cluster = {**_cluster(name, site.backend_h2_port), "typed_extension_protocol_options": _HTTP2_TO_BACKEND}
         if place.has_plugins:
             cluster["outlier_detection"] = _OUTLIER_DETECTION
             clusters.append({**cluster, "name": f"{name}{_CANARY_SUFFIX}"})
@@ -166,9 +174,8 @@ def _routes(cluster: str, has_plugins: bool) -> dict[str, Json]:
     return {"name": cluster, "virtual_hosts": hosts}
 
 
-def _listener(place: Place, name: Listener, port: int) -> Json:
-    collector = f"http://127.0.0.1:{place.site.collector_port}/v1/traces"
-    log: Json = {
+def _access_log(place: Place) -> Json:
+    return {
         "name": "envoy.access_loggers.file",
         "typed_config": {
             "@type": f"{_TYPES}extensions.access_loggers.file.v3.FileAccessLog",
@@ -176,6 +183,24 @@ def _listener(place: Place, name: Listener, port: int) -> Json:
             "log_format": {"text_format_source": {"inline_string": _LOG_FORMAT}},
         },
     }
+
+
+def _tcp_listener(place: Place, port: int) -> Json:
+    tcp_proxy: Json = {
+        "@type": f"{_TYPES}extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        "stat_prefix": "tcp",
+        "cluster": "tcp",
+        "access_log": [_access_log(place)],
+    }
+    filters: Json = [{"name": "envoy.filters.network.tcp_proxy", "typed_config": tcp_proxy}]
+    return {"name": "tcp", "address": _address(port), "filter_chains": [{"filters": filters}]}
+
+
+def _listener(place: Place, name: Listener, port: int) -> Json:
+    if name == "tcp":
+        return _tcp_listener(place, port)
+    collector = f"http://127.0.0.1:{place.site.collector_port}/v1/traces"
+    log = _access_log(place)
     tracing: Json = {
         "random_sampling": {"value": 1.0},
         "provider": {
@@ -194,7 +219,7 @@ def _listener(place: Place, name: Listener, port: int) -> Json:
     manager: Json = {
         "@type": f"{_TYPES}extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": name,
-        "codec_type": "HTTP1",
+        "codec_type": "HTTP2" if name in {"h2", "h2h2"} else "HTTP1",
         "generate_request_id": True,
         # A sidecar's inbound side believes the proxy that called, whose request id and addresses it keeps.
         "use_remote_address": name != "inbound",

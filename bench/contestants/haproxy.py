@@ -48,18 +48,26 @@ def haproxy_configuration(place: Place) -> str:
     workload = _bundle(place.folder / "haproxy-workload.pem", site.mesh_chain, site.mesh_key)
     bindings: dict[Listener, str] = {
         "tls": f" ssl crt {server} alpn http/1.1",
+        "h2": " proto h2",
+        "h2h2": " proto h2",
         "inbound": f" ssl crt {workload} alpn http/1.1 ca-file {site.authority} verify required ssl-min-ver TLSv1.3",
     }
-    frontends = "".join(_frontend(name, port, bindings.get(name, "")) for name, port in place.ports.items())
+    routed = {name: port for name, port in place.ports.items() if name != "tcp"}
+    frontends = "".join(_frontend(name, port, bindings.get(name, "")) for name, port in routed.items())
+    if "tcp" in place.ports:
+        frontends += f"listen tcp\n  mode tcp\n  option tcplog\n  bind 127.0.0.1:{place.ports['tcp']} backlog 4096\n"
+        frontends += f"  server s 127.0.0.1:{site.backend_port}\n"
     verified = f" ssl verify required ca-file {site.authority} sni str({BACKEND_NAME})"
     backends = ""
-    for name in place.ports:
+    for name in routed:
         port, options = site.backend_port, ""
         if name == "originate":
             port, options = site.backend_tls_port, verified
         elif name == "mesh":
             # It knows peers by names of hosts, not by SPIFFE IDs.
             port, options = place.ports["inbound"], f"{verified} crt {workload} ssl-min-ver TLSv1.3"
+        elif name == "h2h2":
+            port, options = site.backend_h2_port, " proto h2"
         for prefix in PREFIXES:
             backends += f"backend {_backend(name, prefix)}\n  server s 127.0.0.1:{port}{options}\n"
     return f"""global

@@ -38,6 +38,9 @@ _PLACEHOLDERS: dict[ListenerName, str] = {
     "originate": "originate_port",
     "mesh": "mesh_port",
     "inbound": "inbound_port",
+    "h2": "h2_port",
+    "h2h2": "h2h2_port",
+    "tcp": "tcp_port",
 }
 # As control writes them for a DestinationRule with Envoy's limits and `outlierDetection`, and for a PluginPolicy without a word.
 CIRCUITBREAKER = PluginConfig(
@@ -110,6 +113,7 @@ class Command(Contestant):
             **{_PLACEHOLDERS[name]: str(port) for name, port in place.ports.items()},
             "backend": f"127.0.0.1:{site.backend_port}",
             "backend_port": str(site.backend_port),
+            "h2_backend": f"127.0.0.1:{site.backend_h2_port}",
             "tls_backend": f"127.0.0.1:{site.backend_tls_port}",
             "tls_backend_port": str(site.backend_tls_port),
             "chain": str(site.chain),
@@ -151,13 +155,16 @@ def snapshot(place: Place) -> Snapshot:
         "originate": TransportConfig(security="tls", server_name=BACKEND_NAME, trust_file=str(site.authority)),
         "mesh": mesh,
     }
-    called = {"originate": site.backend_tls_port, "mesh": place.ports.get("inbound", 0)}
+    called = {"originate": site.backend_tls_port, "mesh": place.ports.get("inbound", 0), "h2h2": site.backend_h2_port}
     for name, port in place.ports.items():
         chain = FilterChain(route_table=name, transport=accepted.get(name, TransportConfig()))
+        if name == "tcp":
+            chain = FilterChain(protocol="tcp", backends=(WeightedCluster(cluster=name),))
         listeners[name] = Listener(address=f"127.0.0.1:{port}", filter_chains=(chain,))
         cluster = Cluster(
             endpoints=(Endpoint(address=f"127.0.0.1:{called.get(name, site.backend_port)}"),),
             transport=originated.get(name, TransportConfig()),
+            protocol="http2" if name == "h2h2" else "http1",
             plugins=(CIRCUITBREAKER,) if place.has_plugins else (),
         )
         clusters[name] = cluster
@@ -167,7 +174,7 @@ def snapshot(place: Place) -> Snapshot:
     return Snapshot(
         version="bench",
         listeners=listeners,
-        route_tables={name: _route_table(name, place.has_plugins) for name in place.ports},
+        route_tables={name: _route_table(name, place.has_plugins) for name in place.ports if name != "tcp"},
         clusters=clusters,
         certificates={
             "server": Certificate(chain_file=str(site.chain), key_file=str(site.key)),

@@ -1,7 +1,7 @@
 """nginx as a reverse proxy: one worker, keep-alive to the backend, a buffered access log of comparable lines."""
 
 from bench.backend import nginx_binary, nginx_prefix
-from bench.contestants.contestant import Contestant, first_line
+from bench.contestants.contestant import EVERY_LISTENER, Contestant, first_line
 from bench.process import BenchError, Launch
 from bench.site import BACKEND_NAME, HOSTS, PREFIXES, Listener, Place, Site
 
@@ -19,6 +19,8 @@ class Nginx(Contestant):
     def __init__(self) -> None:
         super().__init__("nginx")
         self._program = nginx_binary()
+        # Towards a backend it speaks HTTP/2 for gRPC alone, and Debian's light package passes no bare TCP.
+        self.listeners = EVERY_LISTENER - {"h2h2", "tcp"}
 
     def absence(self) -> str | None:
         return None if self._program else "not found; install it (Debian: apt install nginx-light)"
@@ -41,7 +43,8 @@ class Nginx(Contestant):
 def nginx_configuration(place: Place) -> str:
     """A server for each host on each of the place's ports, a location for each prefix, and a status page."""
     site = place.site
-    servers = "".join(_server(site, name, port, host) for name, port in place.ports.items() for host in HOSTS)
+    served = {name: port for name, port in place.ports.items() if name not in {"h2h2", "tcp"}}
+    servers = "".join(_server(site, name, port, host) for name, port in served.items() for host in HOSTS)
     return (
         nginx_prefix(place.folder)
         + f"""  log_format bench '{_LOG_FORMAT}';
@@ -74,7 +77,7 @@ def _peer(place: Place) -> str:
 def _server(site: Site, name: Listener, port: int, host: str) -> str:
     upstream = {"originate": "https://backend_tls", "mesh": "https://peer"}.get(name, "http://backend")
     locations = "".join(f"    location {prefix} {{ proxy_pass {upstream}; }}\n" for prefix in PREFIXES)
-    options = (" ssl" if name in ("tls", "inbound") else "") + (" backlog=4096" if host == HOSTS[0] else "")
+    options = (" ssl" if name in ("tls", "inbound") else " http2" if name == "h2" else "") + (" backlog=4096" if host == HOSTS[0] else "")
     identity = ""
     if name == "mesh":
         identity = f"    proxy_ssl_certificate {site.mesh_chain}; proxy_ssl_certificate_key {site.mesh_key};\n"
