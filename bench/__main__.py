@@ -48,8 +48,8 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=COMMAND",
-        help="another proxy; {config} {port} {tls_port} {originate_port} {mesh_port} {inbound_port} {backend} {tls_backend} "
-        "{chain} {key} {authority} {log} and {folder} are filled in",
+        help="another proxy; {config} {port} {tls_port} {originate_port} {mesh_port} {inbound_port} {h2_port} {h2h2_port} "
+        "{tcp_port} {backend} {tls_backend} {h2_backend} {chain} {key} {authority} {log} and {folder} are filled in",
     )
     options.add_argument("--without", action="append", default=[], metavar="NAME", help="leave a contestant out")
     options.add_argument("--compiled-python", metavar="PATH", help="a Python with the compiled wheel; else `make wheel` is run")

@@ -12,6 +12,7 @@ PLAIN: Final = "hauberk plain"
 COMPILED: Final = "hauberk compiled"
 ENVOY: Final = "envoy"
 NGINX: Final = "nginx"
+HAPROXY: Final = "haproxy"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -70,7 +70,9 @@ LOADS: Final = (
     Scenario("h2", "HTTP/2 from the client, 8 connections of 20 streams", "h2", H2Load(8, 20), _CLOSED, figures.CPU),
     Scenario("h2-h2", "HTTP/2 both ways, 8 connections of 20 streams", "h2h2", H2Load(8, 20), _CLOSED, figures.CPU),
     Scenario("grpc", "Unary calls of gRPC, 8 connections of 20 streams", "h2h2", H2Load(8, 20, grpc=True), _CLOSED, figures.CPU),
-    Scenario("tcp-bulk", "Octets as they are: 1 MiB responses, 8 connections", "tcp", Wrk(8, LARGE_PATH), _BULK, figures.CPU_PER_GIB),
+    Scenario(
+        "tcp-bulk", "Octets as they are: 1 MiB responses, 8 connections", "tcp", Wrk(8, LARGE_PATH), _BULK, figures.CPU_PER_GIB
+    ),
     Scenario("body-1m", "1 MiB responses, 8 connections", "http", Wrk(8, LARGE_PATH), _BULK, figures.CPU_PER_GIB),
 )
 MEMORY: Final = "memory"

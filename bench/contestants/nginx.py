@@ -77,7 +77,9 @@ def _peer(place: Place) -> str:
 def _server(site: Site, name: Listener, port: int, host: str) -> str:
     upstream = {"originate": "https://backend_tls", "mesh": "https://peer"}.get(name, "http://backend")
     locations = "".join(f"    location {prefix} {{ proxy_pass {upstream}; }}\n" for prefix in PREFIXES)
-    options = (" ssl" if name in ("tls", "inbound") else " http2" if name == "h2" else "") + (" backlog=4096" if host == HOSTS[0] else "")
+    options = (" ssl" if name in ("tls", "inbound") else " http2" if name == "h2" else "") + (
+        " backlog=4096" if host == HOSTS[0] else ""
+    )
     identity = ""
     if name == "mesh":
         identity = f"    proxy_ssl_certificate {site.mesh_chain}; proxy_ssl_certificate_key {site.mesh_key};\n"

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 
-from bench.bars import BARS, ENVOY, NGINX, Verdict, judge
+from bench.bars import BARS, ENVOY, HAPROXY, NGINX, Verdict, judge
 from bench.figures import ERRORS, LATE, LOG_BYTES, Measure, Results
 from bench.scenarios import INSPECTIONS, LOADS, Inspection, Scenario
 from bench.statistics import ratio, spread
 
-_REFERENCES = (ENVOY, NGINX)
+_REFERENCES = (ENVOY, NGINX, HAPROXY)
+_TITLES = {ENVOY: "Envoy", HAPROXY: "HAProxy"}
 _INTRODUCTION = (
     "Medians over interleaved rounds; every proxy has one core to itself, load and backend share another. CPU is user and "
     "system time of all the proxy's processes. *Spread* is the distance between the best and the worst round. "
@@ -44,7 +45,7 @@ def page(results: Results, picture: str) -> str:
     for scenario in LOADS:
         if results.contestants(scenario.name):
             parts += [f"## {scenario.title} (`{scenario.name}`)", load_table(results, scenario)]
-            parts += _remarks(results, scenario.name)
+            parts += _remarks(results, scenario)
     for inspection in INSPECTIONS:
         if results.contestants(inspection.name):
             parts += [f"## {inspection.title} (`{inspection.name}`)", inspection_table(results, inspection)]
@@ -90,7 +91,7 @@ def inspection_table(results: Results, inspection: Inspection) -> str:
 
 
 def _ratio_titles(references: Sequence[str]) -> list[str]:
-    return [f"to {'Envoy' if name == ENVOY else name}" for name in references]
+    return [f"to {_TITLES.get(name, name)}" for name in references]
 
 
 def _ratios(results: Results, scenario: str, name: str, measure: Measure, references: Sequence[str]) -> list[str]:
@@ -98,13 +99,15 @@ def _ratios(results: Results, scenario: str, name: str, measure: Measure, refere
     return [format_figure(ratio(value, results.median(scenario, reference, measure.key)), 2) for reference in references]
 
 
-def _remarks(results: Results, scenario: str) -> list[str]:
+def _remarks(results: Results, loaded: Scenario) -> list[str]:
+    scenario = loaded.name
     remarks: list[str] = []
     noisy, rounds = results.noisy_rounds(scenario)
     if noisy:
         remarks.append(f"**Noisy**: in {noisy} of {rounds} rounds something else used these cores.")
     for name in results.contestants(scenario):
-        if results.median(scenario, name, LOG_BYTES) < _LEAST_LOG_BYTES:
+        # Of octets that pass as they are there is a line for each connection.
+        if loaded.listener != "tcp" and results.median(scenario, name, LOG_BYTES) < _LEAST_LOG_BYTES:
             remarks.append(f"**{name} keeps no comparable access log.**")
         errors = sum(results.values(scenario, name, ERRORS))
         if errors:

@@ -4,6 +4,7 @@ import shutil
 import ssl
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -14,7 +15,7 @@ from bench.contestants.haproxy import haproxy_configuration
 from bench.contestants.hauberk import CANARY, CIRCUITBREAKER, Command, Hauberk, snapshot, write_snapshot
 from bench.contestants.nginx import Nginx, nginx_configuration
 from bench.process import BenchError
-from bench.site import BACKEND_NAME, HOST, HOSTS, MESH_IDENTITY, PREFIXES, WEIGHTS, Place, Site
+from bench.site import BACKEND_NAME, HOST, HOSTS, MESH_IDENTITY, PREFIXES, WEIGHTS, Listener, Place, Site
 from hauberk_canary.config import read_config
 from hauberk_circuitbreaker.config import read_rules
 from hauberk_core.model.codec import decode_snapshot
@@ -31,6 +32,11 @@ def place(tmp_path: Path) -> Place:
 @pytest.fixture
 def mesh(place: Place) -> Place:
     return dataclasses.replace(place, ports={"mesh": 18000, "inbound": 18001}, has_plugins=True)
+
+
+@pytest.fixture
+def streams(place: Place) -> Place:
+    return dataclasses.replace(place, ports={"h2": 18000, "h2h2": 18001, "tcp": 18002})
 
 
 def test_certificates_are_believed_under_every_name(place: Place) -> None:
@@ -156,7 +162,24 @@ def test_nginx_asks_its_peer_for_a_certificate(mesh: Place) -> None:
     assert "upstream peer { server 127.0.0.1:18001;" in text
 
 
-@pytest.mark.parametrize("kind", ["place", "mesh"])
+def test_http_2_is_spoken_on_both_sides_where_it_is_asked_for(streams: Place) -> None:
+    read = decode_snapshot(write_snapshot(streams).read_bytes(), "snapshot.json")
+    assert {name: (cluster.protocol, cluster.endpoints[0].address) for name, cluster in read.clusters.items()} == {
+        "h2": ("http1", "127.0.0.1:19000"),
+        "h2h2": ("http2", "127.0.0.1:19003"),
+        "tcp": ("http1", "127.0.0.1:19000"),
+    }
+    assert read.listeners["tcp"].filter_chains[0].protocol == "tcp"
+    resources = json.loads(json.dumps(envoy_configuration(streams)))["static_resources"]
+    filters = {listener["name"]: listener["filter_chains"][0]["filters"][0] for listener in resources["listeners"]}
+    assert filters["h2"]["typed_config"]["codec_type"] == filters["h2h2"]["typed_config"]["codec_type"] == "HTTP2"
+    assert filters["tcp"]["typed_config"]["cluster"] == "tcp"
+    assert [each["name"] for each in resources["clusters"] if "typed_extension_protocol_options" in each] == ["h2h2"]
+    assert nginx_configuration(streams).count(" http2 ") == 1
+    assert not Nginx().listeners & {"h2h2", "tcp"}
+
+
+@pytest.mark.parametrize("kind", ["place", "mesh", "streams"])
 def test_haproxy_accepts_its_configuration(kind: str, request: pytest.FixtureRequest) -> None:
     place: Place = request.getfixturevalue(kind)
     file = place.folder / "haproxy.cfg"

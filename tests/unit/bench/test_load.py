@@ -3,16 +3,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bench.load.client import is_complete, is_success, read_report, render_report, request_bytes
 from bench.load.generator import LoadReport
+from bench.load.h2load import H2Load, h2load_command, read_log
 from bench.load.handshakes import Handshakes
 from bench.load.open_loop import OpenLoop, run
 from bench.load.wrk import Wrk, parse_wrk
 from bench.process import BenchError
-from bench.site import HOST, SMALL_PATH
+from bench.site import GRPC_PATH, HOST, SMALL_PATH
 from bench.statistics import percentile
 
 _WRK = """Running 4s test @ http://127.0.0.1:18080/
@@ -43,6 +45,21 @@ def test_wrk_is_understood() -> None:
 def test_errors_that_wrk_reports_are_added_up() -> None:
     extra = "  Socket errors: connect 1, read 20, write 300, timeout 4000\n  Non-2xx or 3xx responses: 50000\n"
     assert parse_wrk(_WRK.format(extra=extra)).errors == 54321
+
+
+def test_the_log_of_h2load_is_understood() -> None:
+    log = "1732387025000000\t200\t1500\n1732387025000100\t503\t90\n1732387025000200\t200\t2500\t1\n1732387025000300\t-1\t7\n"
+    assert read_log(log) == ([0.0015, 0.0025], 2)
+
+
+def test_h2load_asks_as_wrk_does_or_calls() -> None:
+    asking = h2load_command(8080, 8, 20, 4, None, Path("log"))
+    assert asking[-1] == f"http://{HOST}{SMALL_PATH}"
+    assert {"--connect-to=127.0.0.1:8080", "accept: application/json, text/plain, */*"} <= set(asking)
+    calling = h2load_command(8080, 8, 20, 4, Path("call"), Path("log"))
+    assert calling[-1] == f"http://{HOST}{GRPC_PATH}"
+    assert {"content-type: application/grpc", "te: trailers", "call"} <= set(calling)
+    assert "--grpc" in H2Load(8, 20, grpc=True).command("h2h2", 80, 1.5)
 
 
 def test_other_output_of_wrk_is_quoted() -> None:

@@ -39,7 +39,7 @@ def test_a_row_has_medians_spread_and_ratios() -> None:
     results = _results({COMPILED: [30.0, 20.0, 22.0], ENVOY: [44.0, 40.0, 60.0], NGINX: [11.0]})
     row = load_table(results, _HTTP_32).splitlines()[2]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells == [COMPILED, "45,455", "22.0", "-", "-", "-", "-", "45%", "0.50", "2.00"]
+    assert cells == [COMPILED, "45,455", "22.0", "-", "-", "-", "-", "45%", "0.50", "2.00", "-"]
 
 
 def test_bars_compare_medians_of_the_same_scenario() -> None:
