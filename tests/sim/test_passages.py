@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 import pytest
+from h2_browser import Browser
+from http2_endpoint import Http2Endpoint
 
 from hauberk_core.model import (
     Cluster,
@@ -128,6 +130,27 @@ def test_a_client_of_http_may_be_slow(begin: Begin) -> None:
     endpoint.connection().send(OK)
     assert client.received().endswith(b"ok")
     assert log(simulation) == [(200, "", "books")]
+
+
+@pytest.mark.parametrize("address", [f"{SERVICE}:80", f"{STRANGER}:4711"])
+def test_http_2_on_a_port_that_says_nothing(begin: Begin, address: str) -> None:
+    snapshot = make_snapshot()
+    clusters = {name: msgspec.structs.replace(cluster, protocol="client") for name, cluster in snapshot.clusters.items()}
+    simulation = begin(msgspec.structs.replace(snapshot, clusters=clusters))
+    endpoint = Http2Endpoint(simulation.endpoint(BOOKS if address.startswith(SERVICE) else address))
+    client = Browser(simulation.client(address, WORKLOAD))
+    streams = [client.ask("POST", path=f"/{number}", body=b"hi") for number in range(2)]
+    connection = endpoint.connection()
+    assert len(connection.requests()) == 2
+    for stream in connection.requests():
+        connection.answer(stream, trailers=[("grpc-status", "0")])
+    for stream in streams:
+        status, fields, body, _ = client.answer(stream)
+        assert (status, fields["grpc-status"], body) == (200, "0", b"ok")
+    assert len(endpoint.connections()) == 1
+    plain = simulation.client(address, WORKLOAD)
+    plain.send(b"\x00octets")
+    assert endpoint.endpoint.connections()[1].received() == b"\x00octets", "what is not HTTP has a connection of its own"
 
 
 def test_what_is_not_http_passes_both_ways(begin: Begin) -> None:

@@ -21,6 +21,7 @@ from hauberk_core.resources import DestinationRule
 from hauberk_core.resources.istio.destination_rule import (
     ClientTls,
     ConnectionPool,
+    HttpSettings,
     LocalityLbSetting,
     OutlierDetection,
     PortTrafficPolicy,
@@ -34,6 +35,8 @@ DNS_DOMAIN: Final = "cluster.local"
 ISTIO_CONNECT_TIMEOUT: Final = Duration(10.0)
 ISTIO_IDLE_TIMEOUT: Final = Duration(3600.0)
 """Istio's defaults, which its users know."""
+PROXY_PING_INTERVAL: Final = Duration(30.0)
+"""How long a proxy of the mesh is silent on a connection of HTTP/2 in use before it is asked whether it is there."""
 # The most that a cluster takes.
 _MOST: Final = 1_000_000
 _MOST_REQUESTS: Final = 1 << 29
@@ -59,9 +62,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout: Duration = ISTIO_CONNECT_TIMEOUT
     idle_timeout: Duration = ISTIO_IDLE_TIMEOUT
     max_connections: int = 0
-    """0: not set; the same for the next three."""
+    """0: not set; the same for the other numbers."""
     max_pending: int = 0
     max_requests_per_connection: int = 0
+    max_concurrent_streams: int = 0
+    speaks: Literal["declared", "http1", "http2", "client"] = "declared"
+    """To endpoints: what the port declares; else what h2UpgradePolicy or useClientProtocol say."""
     max_connection_duration: Duration = Duration(0.0)
     tcp_keepalive: TcpKeepalive | None = None
     tls: ClientTls | None = None
@@ -87,12 +93,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             max_connections=min(self.max_connections, _MOST) or cluster.max_connections,
             max_pending=min(self.max_pending, _MOST) or cluster.max_pending,
             max_requests_per_connection=min(self.max_requests_per_connection, _MOST_REQUESTS),
+            protocol=self._protocol(cluster),
+            max_concurrent_streams=self.max_concurrent_streams or cluster.max_concurrent_streams,
+            # Servers of gRPC take frequent questions for a flood; proxies of the mesh do not.
+            ping_interval=PROXY_PING_INTERVAL if cluster.transport.security == "mesh" else cluster.ping_interval,
             max_connection_duration=self.max_connection_duration,
             tcp_keepalive=self.tcp_keepalive,
             proxy_protocol=self.proxy_protocol,
             panic_percent=self.panic_percent,
             retry_budget=self.retry_budget,
         )
+
+    def _protocol(self, cluster: Cluster) -> Literal["http1", "http2", "alpn", "client"]:
+        """What is spoken to endpoints of a cluster, whose own is what the port declares: with `http1`, or nothing (`client`)."""
+        if self.speaks == "client":
+            return "client"
+        if cluster.protocol == "http2":
+            return "http2"
+        if self.speaks == "http2" and cluster.protocol == "http1":
+            return "http2"
+        if cluster.transport.security == "tls":
+            # A server outside of the mesh, which says in TLS what it prefers.
+            return "http1" if self.speaks == "http1" else "alpn"
+        return cluster.protocol
 
 
 class Rules:
@@ -217,6 +240,8 @@ def settings(rule: DestinationRule | None, port: int, subset: str = "") -> Setti
         max_connections=(tcp.max_connections if tcp else None) or 0,
         max_pending=(http.http1_max_pending_requests if http else None) or 0,
         max_requests_per_connection=(http.max_requests_per_connection if http else None) or 0,
+        max_concurrent_streams=(http.max_concurrent_streams if http else None) or 0,
+        speaks=_speaks(http),
         max_connection_duration=_bounded(tcp.max_connection_duration if tcp else None, Duration(0.0)),
         tcp_keepalive=_keepalive(tcp.tcp_keepalive if tcp else None),
         tls=policy.tls,
@@ -237,6 +262,16 @@ def _retry_budget(told: RetryBudgetSection | None) -> RetryBudget:
         percent=usual.percent if told.percent is None else told.percent,
         least=usual.least if least is None else min(least, _MOST),
     )
+
+
+def _speaks(http: HttpSettings | None) -> Literal["declared", "http1", "http2", "client"]:
+    if http is None:
+        return "declared"
+    if http.use_client_protocol:
+        return "client"
+    if http.h2_upgrade_policy == "UPGRADE":
+        return "http2"
+    return "http1" if http.h2_upgrade_policy == "DO_NOT_UPGRADE" else "declared"
 
 
 def _keepalive(told: TcpKeepaliveSection | None) -> TcpKeepalive | None:
@@ -305,20 +340,10 @@ def _check_pool(pool: ConnectionPool | None, path: Path, mistakes: list[Mistake]
             message = "idleTimeout of tcp is for connections that are not HTTP, which the proxy does not carry yet: no effect"
             hint = "for HTTP write it under connectionPool.http"
             mistakes.append(Mistake((*path, "tcp", "idleTimeout"), message, hint, "warning"))
-    if http is not None:
-        if http.max_concurrent_streams:
-            message = "maxConcurrentStreams is for HTTP/2, which the proxy does not speak to endpoints yet: no effect"
-            hint = "limit requests with http2MaxRequests, which holds for HTTP/1.1 too"
-            mistakes.append(Mistake((*path, "http", "maxConcurrentStreams"), message, hint, "warning"))
-        if http.use_client_protocol:
-            message = "useClientProtocol makes no difference yet: clients and endpoints are spoken to in HTTP/1.1 alike"
-            mistakes.append(
-                Mistake((*path, "http", "useClientProtocol"), message, "leave it out until HTTP/2 is supported", "warning")
-            )
-        if http.h2_upgrade_policy == "UPGRADE":
-            message = "h2UpgradePolicy UPGRADE needs HTTP/2, which the proxy does not speak to endpoints yet: it stays HTTP/1.1"
-            hint = "leave it out until HTTP/2 is supported"
-            mistakes.append(Mistake((*path, "http", "h2UpgradePolicy"), message, hint, "warning"))
+    if http is not None and http.use_client_protocol and http.h2_upgrade_policy == "UPGRADE":
+        message = "useClientProtocol counts, so that h2UpgradePolicy UPGRADE has no effect"
+        hint = "keep one of the two"
+        mistakes.append(Mistake((*path, "http", "h2UpgradePolicy"), message, hint, "warning"))
 
 
 def _check_outliers(outliers: OutlierDetection | None, path: Path, mistakes: list[Mistake]) -> None:

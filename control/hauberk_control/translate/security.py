@@ -100,6 +100,8 @@ def listening_transport(mode: Mode) -> TransportConfig:
         certificates=(IDENTITY,),
         trust_file=IDENTITY,
         min_version="1.3",
+        # The caller chooses: what it calls is HTTP/2 or HTTP/1.1 as the workload behind is.
+        alpn=("h2", "http/1.1"),
     )
 
 

@@ -1,8 +1,9 @@
-"""Whether the first octets of a connection are the beginning of HTTP/1.x, or of anything else.
+"""Whether the first octets of a connection are the beginning of HTTP, or of anything else.
 
 A request line ends with a version (RFC 9112 section 3), and nothing else has that: so the whole first line is waited for, within
 a bound. Whoever tolerates empty lines before it (section 2.2), or blanks, is tolerated here too: what any server might take for a
-request must not pass as something else, around the rules for requests.
+request must not pass as something else, around the rules for requests. HTTP/2's preface (RFC 9113 section 3.4) begins with such a
+line, too.
 """
 
 import re
@@ -19,7 +20,7 @@ _LONGEST_METHOD: Final = 32
 
 _BLANK: Final = b"\r\n \t"
 _METHOD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_REQUEST_LINE: Final = re.compile(rb"[^ \t]+[ \t].*HTTP/1\.[0-9][ \t]*\r?", re.DOTALL)
+_REQUEST_LINE: Final = re.compile(rb"[^ \t]+[ \t].*HTTP/1\.[0-9][ \t]*\r?|PRI \* HTTP/2\.0\r", re.DOTALL)
 _COMMON: Final = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH)[ \t]")
 
 

@@ -343,6 +343,9 @@ class Exchange(Requester):
         cluster.try_again(self, call.endpoint, reason, f"its proxy sent nothing on ({said})")
         return True
 
+    def upgrades(self) -> bool:
+        return bool(self.request.upgrade)
+
     def came_by_http2(self) -> bool:
         return self.request.version == HTTP2_VERSION
 

@@ -79,7 +79,7 @@ class TcpConnection(ClientConnection):
             self._refuse(self.stream.server_name())
             return
         self.chain = chain
-        if not self.chain.passes_octets:
+        if not self.chain.passes_octets or (self.chain.detects and self.stream.alpn() == "h2"):
             self._become_http()
         elif not self.chain.detects or (self._passage is not None and self._passage.endpoint_spoke):
             self._pass_on()

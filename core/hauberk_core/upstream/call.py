@@ -169,6 +169,10 @@ class Requester(Subject):
         """`host:port` of the client, and of what it connected to; empty: the proxy asks for itself."""
         return "", ""
 
+    def upgrades(self) -> bool:
+        """Whether the request asks for another protocol on its connection."""
+        return False
+
     def connecting(self, call: Call) -> None:
         """This call, whose connection stands or not yet, now belongs to the requester; `assigned` or `refused` follows."""
         raise NotImplementedError

@@ -12,7 +12,7 @@ from hauberk_core.upstream.call import Call, Requester
 from hauberk_core.upstream.connection import UpstreamConnection
 from hauberk_core.upstream.h2_connection import H2UpstreamConnection, SharedOwner
 from hauberk_core.upstream.pool import Pool
-from hauberk_core.upstream.settings import AS_CLIENT, BY_ALPN, ClusterSettings
+from hauberk_core.upstream.settings import AS_CLIENT, BY_ALPN, HTTP2, ClusterSettings
 
 if TYPE_CHECKING:
     from hauberk_core.upstream.cluster import UpstreamCluster
@@ -44,9 +44,14 @@ class Sharing(SharedOwner):
         if requester.is_raw:
             return False
         protocol = self.settings().protocol
-        if protocol == BY_ALPN:
-            return self._cluster.loop.now >= pool.http1_until and not pool.idle
-        return protocol != AS_CLIENT or requester.came_by_http2()
+        if protocol == HTTP2:
+            return True
+        if requester.upgrades():
+            # Every server that switches protocols does so in HTTP/1.1, and few in HTTP/2 (RFC 8441).
+            return False
+        if protocol == AS_CLIENT:
+            return requester.came_by_http2()
+        return self._cluster.loop.now >= pool.http1_until and not pool.idle
 
     def acquire(self, requester: Requester, pool: Pool) -> Call | None:
         """As `UpstreamCluster.acquire`, at one endpoint, which guards have admitted."""

@@ -86,7 +86,7 @@ def test_both_ends_know_each_other(connect: Connect) -> None:
     assert (near.peer_identity(), far.peer_identity()) == (GATEWAY, REVIEWS)
     assert near.is_secure()
     assert far.is_secure()
-    assert near.alpn() == far.alpn() == "hauberk-http/1.1"
+    assert near.alpn() == far.alpn() == "http/1.1"
 
 
 def test_no_name_is_sent_where_none_is_configured(connect: Connect) -> None:

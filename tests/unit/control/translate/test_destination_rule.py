@@ -62,8 +62,6 @@ def test_what_the_proxy_does_not_do_is_told_with_its_place() -> None:
         "spec.trafficPolicy.loadBalancer.simple",
         "spec.trafficPolicy.connectionPool.tcp.idleTimeout",
         "spec.trafficPolicy.connectionPool.http.h2UpgradePolicy",
-        "spec.trafficPolicy.connectionPool.http.maxConcurrentStreams",
-        "spec.trafficPolicy.connectionPool.http.useClientProtocol",
     }
     assert {problem.severity for problem in problems} == {"warning"}
     assert all(problem.line for problem in problems)
@@ -80,6 +78,30 @@ def test_what_the_proxy_does_not_do_is_told_with_its_place() -> None:
 def test_a_time_of_nothing_is_refused(text: str, path: str) -> None:
     [problem] = told(MESH, rule(text)).problems
     assert (problem.path, problem.severity) == (f"spec.trafficPolicy.{path}", "error")
+
+
+@pytest.mark.parametrize(
+    ("told", "spoken"),
+    [
+        ("{}", "http1"),
+        ("{connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}", "http2"),
+        ("{connectionPool: {http: {h2UpgradePolicy: DO_NOT_UPGRADE}}}", "http1"),
+        ("{connectionPool: {http: {useClientProtocol: true}}}", "client"),
+        ("{tls: {mode: SIMPLE}}", "alpn"),
+        ("{tls: {mode: SIMPLE}, connectionPool: {http: {h2UpgradePolicy: DO_NOT_UPGRADE}}}", "http1"),
+        ("{tls: {mode: SIMPLE}, connectionPool: {http: {useClientProtocol: true}}}", "client"),
+    ],
+)
+def test_what_is_spoken_to_endpoints(told: str, spoken: str) -> None:
+    assert cluster(MESH, rule(told)).protocol == spoken
+
+
+def test_streams_of_a_connection() -> None:
+    found = cluster(MESH, rule("{connectionPool: {http: {maxConcurrentStreams: 5, h2UpgradePolicy: UPGRADE}}}"))
+    assert (found.max_concurrent_streams, found.transport.security) == (5, "mesh")
+    assert found.ping_interval.seconds == 30, "proxies of the mesh may be asked whether they are there"
+    outside = cluster(MESH, rule("{tls: {mode: SIMPLE}}"))
+    assert (outside.max_concurrent_streams, outside.ping_interval.seconds) == (128, 0)
 
 
 def test_every_field_about_single_connections() -> None:

@@ -107,24 +107,6 @@ FIELDS = [
     Written("DestinationRule", "spec.trafficPolicy.tunnel", "warning", rule("{tunnel: {targetHost: a, targetPort: 1}}")),
     Written(
         "DestinationRule",
-        "spec.trafficPolicy.connectionPool.http.useClientProtocol",
-        "warning",
-        rule("{connectionPool: {http: {useClientProtocol: true}}}"),
-    ),
-    Written(
-        "DestinationRule",
-        "spec.trafficPolicy.connectionPool.http.h2UpgradePolicy",
-        "warning",
-        rule("{connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}"),
-    ),
-    Written(
-        "DestinationRule",
-        "spec.trafficPolicy.connectionPool.http.maxConcurrentStreams",
-        "warning",
-        rule("{connectionPool: {http: {maxConcurrentStreams: 5}}}"),
-    ),
-    Written(
-        "DestinationRule",
         "spec.trafficPolicy.tls.credentialName",
         "warning",
         rule("{tls: {mode: SIMPLE, credentialName: a}}"),

@@ -1,4 +1,4 @@
-"""The first octets of a connection: HTTP/1.x or not."""
+"""The first octets of a connection: HTTP or not."""
 
 import pytest
 from hypothesis import given
@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hauberk_core.http.sniff import IS_HTTP, IS_OTHER, SNIFF_BYTES, UNDECIDED, guess, sniff
 
 HTTP = [
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"GET / HTTP/1.1\r\n",
     b"GET / HTTP/1.0\n",
     b"\r\n\r\nPOST /x HTTP/1.1\r\nHost: a\r\n",
@@ -17,7 +18,9 @@ HTTP = [
 OTHER = [
     b"\x16\x03\x01\x02\x00",
     b"\x00",
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"PRI * HTTP/2.0\n",
+    b"PRI * HTTP/2.1\r\n",
+    b"GET / HTTP/2.0\r\n",
     b"PING\r\n",
     b"GET key\r\n",
     b"GET /\r\n",
@@ -33,7 +36,7 @@ OTHER = [
 @pytest.mark.parametrize("data", HTTP)
 def test_requests_are_known_by_their_whole_first_line(data: bytes) -> None:
     assert sniff(data) == IS_HTTP
-    line = data.rstrip(b"\r\n").partition(b"\r\nHost")[0]
+    line = data.rstrip(b"\r\n").partition(b"\r\nHost")[0].partition(b"\r\n\r\nSM")[0]
     for end in range(len(line)):
         assert sniff(line[:end]) == UNDECIDED
 
