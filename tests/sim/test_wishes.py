@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from plugin_fixtures import filters_host, use
 
-from hauberk_core.plugin.data import LEAVE_BODY, Exchange, Pause, Reason, Reply, SyncFilter, Whole, Wish
+from hauberk_core.plugin.data import LEAVE_BODY, AsyncFilter, Exchange, Pause, Reason, Reply, SyncFilter, Whole, Wish
 from hauberk_core.proxy import holding
+from hauberk_core.sim.waiting import Gate
 
 if TYPE_CHECKING:
     from tests.sim.conftest import Build, Scenario
@@ -327,6 +328,64 @@ def test_a_filter_that_answers_behind_the_response_s_head_breaks_it_off(build: "
     scenario.run()
     assert not client.is_open() or client.saw_reset()
     assert scenario.log() == [(200, "body_too_large")]
+
+
+class Asking(AsyncFilter):
+    """Waits for its gate, and then wants what it is told to."""
+
+    def __init__(self, wish: Wish | None, reply: Reply | None = None) -> None:
+        self.gate = Gate()
+        self.wish = wish
+        self.reply = reply
+
+    async def request(self, exchange: Exchange) -> Wish | None:
+        await self.gate
+        return self.wish
+
+    async def request_body(self, exchange: Exchange, chunk: bytes, last: bool) -> bytes | Reply:
+        return chunk if self.reply is None else self.reply
+
+
+def asking(build: "Build", made: AsyncFilter, place: str) -> "Scenario":
+    places: dict[str, Any] = {place: {"plugins": (use("it"),)}}
+    return build(plugins=filters_host(it=lambda config: made), **places)
+
+
+def test_an_asynchronous_filter_wants_the_whole_body(build: "Build", place: str) -> None:
+    made = Asking(Whole(100_000))
+    scenario = asking(build, made, place)
+    endpoint = scenario.serve()
+    client = scenario.browser()
+    client.send(CHUNKED + b"c350\r\n" + b"x" * 50_000 + b"\r\n")
+    made.gate.open()
+    scenario.run()
+    assert endpoint.connections() == []
+    client.send(b"0\r\n\r\n")
+    scenario.run()
+    assert endpoint.connection().received().partition(b"\r\n\r\n")[2].count(b"x") == 50_000
+    endpoint.connection().send(scenario.ok)
+    assert client.received().endswith(b"ok")
+
+
+def test_an_asynchronous_filter_pauses_and_answers_a_body(build: "Build", place: str) -> None:
+    made = Asking(Pause(1.0), Reply(418, b"tea\n"))
+    scenario = asking(build, made, place)
+    scenario.serve()
+    client = post(scenario, b"abc")
+    made.gate.open()
+    scenario.advance(0.9)
+    assert client.received() == b""
+    scenario.advance(0.2)
+    assert client.received().endswith(b"tea\n")
+
+
+def test_a_filter_that_answers_with_something_else_has_failed(build: "Build", place: str) -> None:
+    wrong: Any = "please"
+    scenario = having(build, Wanting(wrong), place)
+    scenario.serve()
+    client = scenario.browser()
+    scenario.get(client)
+    assert b"hauberk-reason: plugin_failed\r\n" in client.received()
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 3601])

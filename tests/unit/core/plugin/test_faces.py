@@ -2,10 +2,10 @@
 
 import pytest
 
-from hauberk_core.http.events import Request, Response
+from hauberk_core.http.events import CHUNKED, COUNTED, Request, Response
 from hauberk_core.http.headers import Headers
 from hauberk_core.observe.record import Record
-from hauberk_core.plugin.data import Endpoint, Exchange, Fields, Reply
+from hauberk_core.plugin.data import Endpoint, Exchange, Fields, Reason, Reply
 
 
 def _fields(*pairs: tuple[str, str]) -> Fields:
@@ -85,3 +85,55 @@ def test_an_exchange_shows_request_and_response() -> None:
     assert exchange.record.attributes is None
     exchange.attributes["it.note"] = 7
     assert exchange.record.attributes == {"it.note": 7}
+
+
+def test_fields_are_measured_and_asked_for_cookies() -> None:
+    fields = _fields(("Accept", "a"), ("Cookie", "a=1; b=2"), ("Cookie", "b=3"))
+    assert len(fields) == 3
+    assert fields.size() == len("Accept: a\r\nCookie: a=1; b=2\r\nCookie: b=3\r\n")
+    assert (fields.cookie("b"), fields.cookie("c")) == ("2", None)
+
+
+def test_an_exchange_says_how_long_its_bodies_are() -> None:
+    request = Request("POST", "a.test", "/", "", 11, Headers())
+    exchange = Exchange(request, Record(), "")
+    assert (exchange.request_length, exchange.response_length) == (0, -1)
+    request.framing = CHUNKED
+    assert exchange.request_length == -1
+    request.framing, request.length = COUNTED, 7
+    assert exchange.request_length == 7
+    response = Response(200, "", 11, Headers())
+    endpoint = Endpoint("192.0.2.1", 80, "192.0.2.1:80", "192.0.2.1")
+    exchange.answered_with(response, endpoint)
+    assert exchange.response_length == 0
+    response.framing, response.length = COUNTED, 9
+    assert exchange.response_length == 9
+    request.method = "HEAD"
+    assert exchange.response_length == -1
+
+
+@pytest.mark.parametrize(("remote", "address"), [("192.0.2.7:80", "192.0.2.7"), ("[2001:db8::1]:0", "2001:db8::1"), ("", "")])
+def test_an_exchange_says_who_the_client_is(remote: str, address: str) -> None:
+    record = Record()
+    record.downstream_remote = remote
+    assert Exchange(Request("GET", "a.test", "/", "", 11, Headers()), record, "").client_address == address
+
+
+def test_flags_stand_beside_the_reason_s() -> None:
+    record = Record()
+    exchange = Exchange(Request("GET", "a.test", "/", "", 11, Headers()), record, "")
+    assert record.response_flags() == "-"
+    exchange.add_flag("DI")
+    assert record.response_flags() == "DI"
+    exchange.add_flag("XY")
+    record.reason = Reason.NO_ENDPOINT
+    assert record.response_flags() == "DI,XY,UH"
+    for wrong in ("", "di", "ABCDE", "A,B", "\u00c4"):
+        with pytest.raises(ValueError, match="a response flag is one to four capital letters"):
+            exchange.add_flag(wrong)
+
+
+@pytest.mark.parametrize("status", [0, 17, -2])
+def test_a_reply_s_grpc_status_is_one_of_an_error(status: int) -> None:
+    with pytest.raises(ValueError, match="gRPC status is 1 to 16"):
+        Reply(503, grpc_status=status)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from plugin_fixtures import Marking, half, host, use
 
-from hauberk_core.model import Cluster, FilterChain, Listener, PluginConfig, RouteTable, TransportConfig
+from hauberk_core.model import Cluster, FilterChain, Listener, PluginConfig, Route, RouteTable, TransportConfig, VirtualHost
 from hauberk_core.net.clock import Clock
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.plugin_meters import StepMeter
@@ -156,3 +156,21 @@ def test_a_plugin_secures_what_is_left_to_it() -> None:
 def test_a_plugin_that_cannot_secure_refuses_the_configuration(hook: Callable[..., Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Pool(host({"a": half(hauberk_transport=hook)})).pool.security(MESH, IDENTITY)
+
+
+def test_a_filter_is_told_where_it_is_used() -> None:
+    places: list[str] = []
+
+    def make(place: str) -> SyncFilter:
+        places.append(place)
+        return Marking(place)
+
+    pool = Pool(host({"it": half(hauberk_request_filter=make)}))
+    pool.prepare(use("it")).release()
+    table = RouteTable(
+        virtual_hosts=tuple(
+            [VirtualHost(name=name, hosts=(name,), routes=(Route(name="shop", plugins=(use("it"),)),)) for name in ("a", "b")]
+        )
+    )
+    pool.pool.prepare({}, {"all": (table, compile_table(table))}, {}).release()
+    assert places == ["listener/web", "route/shop", "route/shop"]
