@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from http2_endpoint import Http2Connection
 from plugin_fixtures import use
 
 from hauberk_core.model import Duration, Endpoint, PluginConfig
@@ -189,3 +190,80 @@ def test_unhealthy_levels_are_passed_over(build: "Build") -> None:
     books.answer = BAD
     advance(scenario, 2, books, other)
     assert asked(scenario, 10, books, other) == {scenario.other}
+
+
+class Grpc:
+    """An HTTP/2 endpoint that answers checks as it is told."""
+
+    def __init__(self, scenario: "Scenario") -> None:
+        self._endpoint = scenario.serve()
+        self._known: dict[int, Http2Connection] = {}
+        self.checks: list[tuple[str, str, bytes]] = []
+        self.body = b""
+        self.fields: list[tuple[str, str]] = [("content-type", "application/grpc")]
+        self.trailers: list[tuple[str, str]] = [("grpc-status", "0")]
+
+    def work(self) -> None:
+        """Answer what has come."""
+        for number, peer in enumerate(self._endpoint.connections()):
+            connection = self._known.get(number)
+            if connection is None:
+                connection = self._known[number] = Http2Connection(peer)
+                for stream, request in connection.requests().items():
+                    self.checks.append((request.method, request.path, connection.body(stream)[0]))
+                    connection.answer(stream, self.body, self.fields, self.trailers)
+
+
+def framed(message: bytes) -> bytes:
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "trailers", "fault"),
+    [
+        (framed(b"\x08\x01"), [], [("grpc-status", "0")], ""),
+        (framed(b"\x08\x02"), [], [("grpc-status", "0")], "it says that it is NOT_SERVING"),
+        (framed(b"\x08\x03"), [], [("grpc-status", "0")], "it says that it is SERVICE_UNKNOWN"),
+        (framed(b""), [], [("grpc-status", "0")], "it says that it is UNKNOWN"),
+        (b"", [("grpc-status", "12")], [], "it does not serve grpc.health.v1 (UNIMPLEMENTED)"),
+        (b"", [("grpc-status", "5")], [], "it does not know the service 'shop.Books' (NOT_FOUND)"),
+        (framed(b"\x08\x01"), [], [("grpc-status", "14")], "it answered with the gRPC status 14"),
+        (framed(b"\x08\x01"), [], [], "it answered with the gRPC status that it left out"),
+        (framed(b"x" * 100), [], [("grpc-status", "0")], "its answer is longer than grpc.health.v1 has it"),
+    ],
+)
+def test_grpc_is_asked_for_its_health(
+    build: "Build", body: bytes, fields: list[tuple[str, str]], trailers: list[tuple[str, str]], fault: str
+) -> None:
+    config = json.dumps({"grpc": {"service": "shop.Books"}, "interval": "200ms", "timeout": "200ms", "unhealthy_threshold": 1})
+    scenario = build(cluster={"plugins": (use("healthcheck", config, phase="admission"),)})
+    server = Grpc(scenario)
+    server.body = body
+    server.fields += fields
+    server.trailers = trailers
+    for _ in range(10):
+        scenario.advance(0.05)
+        server.work()
+    scenario.run()
+    assert server.checks[0] == ("POST", "/grpc.health.v1.Health/Check", framed(b"\x0a\x0ashop.Books"))
+    assert health(scenario, scenario.books).fault == fault
+    assert health(scenario, scenario.books).state == ("unhealthy" if fault else "healthy")
+    assert scenario.faults == []
+
+
+def test_where_requests_go_by_http2_checks_do(build: "Build") -> None:
+    scenario = build(cluster={"protocol": "http2", "plugins": (check(),)})
+    server = Grpc(scenario)
+    server.trailers = []
+    for _ in range(40):
+        scenario.advance(0.05)
+        server.work()
+    assert server.checks[0] == ("GET", "/healthz", b"")
+    assert health(scenario, scenario.books).state == "healthy"
+
+
+def test_checks_are_announced_where_connections_are(build: "Build") -> None:
+    scenario = build(cluster={"proxy_protocol": "v1", "plugins": (check(),)})
+    endpoint = scenario.serve()
+    scenario.advance(1.2)
+    assert endpoint.connection().received().startswith(b"PROXY UNKNOWN\r\nGET /healthz ")

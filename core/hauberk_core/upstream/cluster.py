@@ -25,7 +25,7 @@ from hauberk_core.upstream.meters import UpstreamMeters
 from hauberk_core.upstream.pool import Pool
 from hauberk_core.upstream.prober import ClusterProber
 from hauberk_core.upstream.retry_budget import RetryBudget
-from hauberk_core.upstream.settings import HTTP1, ClusterSettings
+from hauberk_core.upstream.settings import HTTP1, HTTP2, ClusterSettings
 from hauberk_core.upstream.sharing import Sharing
 
 # Where workers share the right to connections, each looks this often whether it may have one that a request waits for; that is
@@ -116,7 +116,7 @@ class UpstreamCluster(ConnectionOwner):
         self._held_off = False
         if self._guards is not None:
             if self._prober is None:
-                self._prober = ClusterProber(self.connector, self.settings.announces)
+                self._prober = ClusterProber(self.connector, self.settings.announces, self.settings.protocol == HTTP2)
             self._guards.attach(self._prober)
             self._guards.watch(self._endpoints)
             self._guards.count(self._open, self.waiting())

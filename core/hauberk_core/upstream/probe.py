@@ -55,13 +55,15 @@ class Probe(Connection):
         question: Question,
         limits: HttpLimits,
         listener: ProbeListener,
+        http2: bool,
     ) -> None:
+        """Args: http2 - whether it is asked by HTTP/2, where it is asked by HTTP at all."""
         super().__init__(loop, stream)
         self._question: Final = question
         self._authority: Final = question.authority or endpoint.address
         self._listener: ProbeListener | None = listener
-        self._h1: Final = H1Client(limits) if question.kind == "http" and not question.http2 else None
-        self._h2: Final = H2Client(limits) if question.http2 else None
+        self._h1: Final = H1Client(limits) if question.kind == "http" and not http2 else None
+        self._h2: Final = H2Client(limits) if question.kind != "tcp" and http2 else None
         self._message = b""
 
     # Connection.
@@ -123,7 +125,7 @@ class Probe(Connection):
         for name, value in question.fields:
             headers.set(name, value)
         path, mark, query = question.path.partition("?")
-        return Request(question.method, self._authority, path, mark + query, 20 if question.http2 else 11, headers)
+        return Request(question.method, self._authority, path, mark + query, 11 if self._h2 is None else 20, headers)
 
     def _ask(self, machine: H2Client) -> None:
         request = self._request()
@@ -156,7 +158,7 @@ class Probe(Connection):
             self._answered(event)
         elif kind == DATA:
             assert isinstance(event, Data)
-            self._message += event.data[:_LONGEST_MESSAGE]
+            self._message += event.data[: _LONGEST_MESSAGE + 1]
             if len(self._message) > _LONGEST_MESSAGE:
                 self._over("its answer is longer than grpc.health.v1 has it")
         elif kind == END:

@@ -15,9 +15,10 @@ from hauberk_core.upstream.probing import Alarm, ProbeListener, Prober, Question
 class ClusterProber(Prober):
     """Of one cluster, for as long as it is not retired."""
 
-    def __init__(self, connector: Connector, announces: int) -> None:
-        """Args: announces - see `ClusterSettings`."""
+    def __init__(self, connector: Connector, announces: int, speaks_http2: bool) -> None:
+        """Args: announces - see `ClusterSettings`; speaks_http2 - requests go by HTTP/2 alone, and so do questions."""
         self._announces: Final = announces
+        self._speaks_http2: Final = speaks_http2
         self._connector: Final = connector
         self._loop: Final[Loop] = connector.loop
         self._limits: Final = HttpLimits()
@@ -33,14 +34,15 @@ class ClusterProber(Prober):
         return alarm
 
     def probe(self, endpoint: UpstreamEndpoint, question: Question, seconds: float, listener: ProbeListener) -> None:
+        http2 = question.http2 or self._speaks_http2
         try:
             # Nobody's connection but the proxy's own.
             header = proxy_header(self._announces, "", "") if self._announces else b""
-            stream = self._connector.stream(endpoint, question.http2, None, header)
+            stream = self._connector.stream(endpoint, http2, None, header)
         except OSError as error:
             listener.probed(f"connecting failed: {error}")
             return
-        probe = Probe(self._loop, stream, endpoint, question, self._limits, listener)
+        probe = Probe(self._loop, stream, endpoint, question, self._limits, listener, http2)
         self._loop.wheel.arm(probe.timer, self._loop.clock.now() + seconds)
         probe.open()
 
