@@ -3,6 +3,7 @@
 from typing import Final
 
 from hauberk_core.http.events import COUNTED, NO_BODY, Request, Response
+from hauberk_core.http.headers import Headers
 from hauberk_core.model.decision import Decision
 from hauberk_core.observe.record import Record
 from hauberk_core.plugin.fields import Fields
@@ -21,6 +22,7 @@ class Exchange:
         "_request",
         "_response",
         "_response_fields",
+        "_response_trailers",
         "decision",
         "endpoint",
         "peer_identity",
@@ -33,6 +35,7 @@ class Exchange:
         self._response: Response | None = None
         self._fields: Fields | None = None
         self._response_fields: Fields | None = None
+        self._response_trailers: Headers | None = None
         self.record: Final = record
         """What the access log and observers will get; `attributes` of it are the plugins' to write."""
         self.peer_identity: Final = peer_identity
@@ -128,6 +131,29 @@ class Exchange:
             self._response_fields = fields
         return fields
 
+    def take_response_trailers(self) -> Fields | None:
+        """The fields behind the response's body, which are the caller's from now on and are not passed on; None: there are none.
+
+        They are there when the end of the body is: with `last` of `response_body`.
+        """
+        trailers = self._response_trailers
+        self._response_trailers = None
+        return None if trailers is None else Fields(trailers)
+
+    def become_call(self, content_type: str, answer_type: str) -> None:
+        """Make the request, whose form has been another one until here, a call of gRPC.
+
+        Args: content_type - of the request from now on; answer_type - what the content of an answer that the proxy makes itself
+            is called: it has nothing but a status.
+        """
+        headers = self._request.headers
+        headers.set("content-type", content_type)
+        # Whoever calls must be able to take trailers, and says so.
+        headers.set("te", "trailers")
+        # Whatever it came by: to endpoints that are asked as clients ask, it goes as calls do.
+        self._request.version = 20
+        self.record.grpc_type = answer_type
+
     @property
     def attributes(self) -> dict[str, object]:
         """Notes of plugins about this exchange, from one step to the next and for observers; see `Record.attributes`."""
@@ -142,6 +168,14 @@ class Exchange:
             raise ValueError("a response flag is one to four capital letters, not " + repr(flag[:16]))
         record = self.record
         record.add_flag(flag)
+
+    def ended_with(self, trailers: Headers | None) -> None:
+        """The proxy's side: the response's end has come."""
+        self._response_trailers = trailers
+
+    def trailers_left(self) -> Headers | None:
+        """The proxy's side: those that nobody has taken."""
+        return self._response_trailers
 
     def answered_with(self, response: Response, endpoint: Endpoint) -> None:
         """The proxy's side: from now on there is this response, of this endpoint."""

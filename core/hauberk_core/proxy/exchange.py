@@ -416,6 +416,11 @@ class Exchange(Requester):
             if early:
                 self.response_data(early)
 
+    def note_trailers(self, trailers: Headers) -> None:
+        """What stands behind the response's body has come."""
+        if self.record.grpc_type:
+            self._note_call(self.record.status, trailers)
+
     def _note_call(self, status: int, fields: Headers) -> None:
         """A gRPC call's answer has begun, or its trailers have come: what it says is what its endpoint is judged by."""
         grpc_status = read_status(fields)
@@ -430,8 +435,8 @@ class Exchange(Requester):
 
     def response_end(self, trailers: Headers | None) -> None:
         self.response_complete = True
-        if trailers is not None and self.record.grpc_type:
-            self._note_call(self.record.status, trailers)
+        if trailers is not None:
+            self.note_trailers(trailers)
         self._client.forward_end(self, trailers)
         if self.over:
             return

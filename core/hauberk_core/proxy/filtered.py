@@ -270,6 +270,7 @@ class FilteredExchange(Exchange):
         if way is None or self.is_tunnel:
             super().response_end(trailers)
         else:
+            self._view.ended_with(trailers)
             way.add_end(trailers)
 
     def response_batch_end(self) -> None:
@@ -297,7 +298,11 @@ class FilteredExchange(Exchange):
         if call is not None and not call.is_reading():
             # It was paused for a step that waited, and now it may be given back.
             call.resume_reading()
-        super().response_end(trailers)
+        left = self._view.trailers_left()
+        if trailers is not None and left is None:
+            # A filter has taken them; how a call ended is known all the same.
+            self.note_trailers(trailers)
+        super().response_end(left)
 
     def upstream_failed(self, reason: Reason, detail: str) -> None:
         self._stop_response()

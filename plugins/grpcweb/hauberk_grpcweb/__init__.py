@@ -1,0 +1,1 @@
+"""Lets pages in browsers, which speak gRPC-Web, call services that speak gRPC."""
