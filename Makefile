@@ -216,7 +216,7 @@ bench-cluster: $(READY) ## what is installed in a cluster: delay of changes, of 
 # The Gateway API's own suite, which is a Go program; see tests/conformance/README.md. A run for Gateways, one for the mesh.
 CONFORMANCE := build/conformance.test
 CONFORMANCE_CLASS ?= hauberk
-CONFORMANCE_PROFILES ?= GATEWAY-HTTP GATEWAY-TCP GATEWAY-TLS GATEWAY-UDP MESH-HTTP
+CONFORMANCE_PROFILES ?= GATEWAY-HTTP GATEWAY-GRPC GATEWAY-TCP GATEWAY-TLS GATEWAY-UDP MESH-HTTP MESH-GRPC
 CONFORMANCE_REPORT ?= tests/conformance/report.yaml
 CONFORMANCE_ARGS ?=
 CONFORMANCE_RUN ?=
@@ -234,7 +234,7 @@ conformance: $(READY) $(CONFORMANCE) ## hauberk on the cluster of KUBECONFIG, he
 	  features=$$($(BIN)/python tests/conformance/features.py "$$profile")
 	  reports+=("build/$$profile.yaml")
 	  # Only the mesh's pods have sidecars: what a Gateway does is seen from outside.
-	  labels=$$([ "$$profile" = MESH-HTTP ] && echo istio-injection=enabled || true)
+	  labels=$$([[ "$$profile" = MESH-* ]] && echo istio-injection=enabled || true)
 	  $(CONFORMANCE_RUN) $(CONFORMANCE) -test.run TestGatewayAPI -test.v -test.timeout 60m \
 	    -gateway-class=$(CONFORMANCE_CLASS) -conformance-profiles="$$profile" -supported-features="$$features" \
 	    -namespace-labels="$$labels" -organization=hauberk -project=hauberk -url=https://hauberk.dev -contact=https://hauberk.dev \

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-CORE = {"Gateway", "HTTPRoute", "Mesh", "ReferenceGrant", "TCPRoute", "TLSRoute", "UDPRoute"}
+CORE = {"GRPCRoute", "Gateway", "HTTPRoute", "Mesh", "ReferenceGrant", "TCPRoute", "TLSRoute", "UDPRoute"}
 """A profile implies them; reports list the others."""
 
 

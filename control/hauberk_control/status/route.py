@@ -7,13 +7,13 @@ from hauberk_control.status.conditions import Condition, ParentStatus, Status, f
 from hauberk_control.store import key_of
 from hauberk_control.translate.backend import Unresolved
 from hauberk_control.translate.listener_sets import gateway_name
+from hauberk_control.translate.route_conflicts import REASON as ROUTE_CONFLICT
+from hauberk_control.translate.route_conflicts import at_port, names_port
+from hauberk_control.translate.route_kinds import REQUEST_ROUTES, RequestRoute
 from hauberk_control.translate.view import CONTROLLER, View, is_gateway, is_listener_set, is_service
-from hauberk_core.resources import Gateway, GRPCRoute, HTTPRoute, ListenerSet
+from hauberk_core.resources import Gateway, ListenerSet
 from hauberk_core.resources.gateway_api.references import BackendObjectReference, ParentReference
 from hauberk_core.resources.gateway_api.route import Route
-
-MESH_KINDS = (HTTPRoute, GRPCRoute)
-"""Kinds that may have a Service for a parent: these are for callers inside the mesh."""
 
 
 class Refusal(NamedTuple):
@@ -69,8 +69,8 @@ def _accepted(route: Route, parent: ParentReference, view: View, served: Contain
             message = f"the ListenerSet {namespace}/{parent.name} is not accepted by its Gateway"
             return fails("Accepted", "Pending", generation, message)
         refusal = _refused_by_listeners(route, parent, gateway, view)
-    elif is_service(parent) and isinstance(route, MESH_KINDS):
-        refusal = _refused_by_service(namespace, parent, view)
+    elif is_service(parent) and isinstance(route, REQUEST_ROUTES):
+        refusal = _refused_by_service(route, namespace, parent, view)
     else:
         return None
     refusal = refusal or _own_refusal(route, view)
@@ -85,19 +85,22 @@ def _refused_by_listeners(route: Route, parent: ParentReference, gateway: Gatewa
     return None if attachment.listeners else Refusal(attachment.reason, attachment.message)
 
 
-def _refused_by_service(namespace: str, parent: ParentReference, view: View) -> Refusal | None:
+def _refused_by_service(route: RequestRoute, namespace: str, parent: ParentReference, view: View) -> Refusal | None:
     service = view.store.service(namespace, parent.name)
     if service is None:
         return Refusal("NoMatchingParent", f"there is no Service {namespace}/{parent.name}")
-    ports = [port for port in service.spec.ports if parent.port in (None, port.port)]
-    if not [port for port in ports if parent.section_name in (None, port.name)]:
+    ports = [port for port in service.spec.ports if names_port(parent, port)]
+    if not ports:
         return Refusal("NoMatchingParent", f"the Service {namespace}/{parent.name} has no such port")
+    attached = view.service_routes(service)
+    if not any(route in at_port(attached, port, route.metadata.namespace) for port in ports):
+        return Refusal(ROUTE_CONFLICT, "a GRPCRoute has the same parent, and goes before HTTPRoutes")
     return None
 
 
 def _own_refusal(route: Route, view: View) -> Refusal | None:
     """What of the route itself keeps it from being served, whoever its parents are."""
-    if isinstance(route, HTTPRoute):
+    if isinstance(route, REQUEST_ROUTES):
         plan = view.plan(route)
         if not plan.refused:
             return None
@@ -119,18 +122,14 @@ def _references(route: Route, view: View, *, in_mesh: bool) -> Condition:
 
 def _referred(route: Route, view: View) -> list[BackendObjectReference]:
     """All backends that a route names."""
-    if isinstance(route, HTTPRoute):
+    if isinstance(route, REQUEST_ROUTES):
         return [one.reference for rule in view.plan(route).rules for one in rule.references]
-    found: list[BackendObjectReference] = list(route.backends())
-    if isinstance(route, GRPCRoute):
-        filters = [one for rule in route.spec.rules for one in rule.filters]
-        found += [one.request_mirror.backend_ref for one in filters if one.request_mirror is not None]
-    return found
+    return list(route.backends())
 
 
 def _partly(route: Route, view: View) -> Condition | None:
     """That some rules are left out, if so."""
-    if not isinstance(route, HTTPRoute):
+    if not isinstance(route, REQUEST_ROUTES):
         return None
     plan = view.plan(route)
     if plan.refused or not plan.dropped:

@@ -9,6 +9,7 @@ import msgspec
 from hauberk_control.store import Store
 from hauberk_control.translate.backend_tls import BackendTlsPolicies
 from hauberk_control.translate.reference import Grants
+from hauberk_control.translate.route_kinds import REQUEST_ROUTES
 from hauberk_control.translate.route_plan import RulePlan
 from hauberk_control.translate.service import INSIDE_TLS, Destination, other_protocol
 from hauberk_control.translate.weights import whole_weights
@@ -16,7 +17,7 @@ from hauberk_core.model.errors import quote
 from hauberk_core.model.mirror import Mirror
 from hauberk_core.model.route import Route as Rule
 from hauberk_core.model.route import WeightedCluster
-from hauberk_core.resources import HTTPRoute, Service, UDPRoute
+from hauberk_core.resources import Service, UDPRoute
 from hauberk_core.resources.gateway_api.references import BackendObjectReference
 from hauberk_core.resources.gateway_api.route import BackendRef, Route
 from hauberk_core.resources.kubernetes.service import ServicePort
@@ -68,13 +69,13 @@ def resolve(
         known = ", ".join([str(own.port) for own in service.spec.ports]) or "none"
         message = f"the Service {namespace}/{reference.name} has no port {reference.port}"
         return Unresolved("BackendNotFound", message, f"write one of its ports: {known}")
-    if not isinstance(route, HTTPRoute):
+    if not isinstance(route, REQUEST_ROUTES):
         return _carried(route, service, port)
     protocol = other_protocol(port)
     if protocol in INSIDE_TLS and backend_tls.find(service, port) is not None:
         return Backend(service, port)
     if protocol:
-        message = f"port {port.port} of the Service {namespace}/{reference.name} speaks {protocol}, the proxy only HTTP/1.1"
+        message = f"port {port.port} of the Service {namespace}/{reference.name} speaks {protocol}, and requests go only to HTTP"
         return Unresolved("UnsupportedProtocol", message, "refer to a port that speaks http")
     return Backend(service, port)
 

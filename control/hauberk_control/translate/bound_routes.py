@@ -1,4 +1,4 @@
-"""HTTPRoutes with their backends, bound once for all proxies that reach these backends in the same way, and until they change.
+"""Routes of requests with their backends, bound once for all proxies that reach these in the same way, and until they change.
 
 What a rule becomes depends on its route and on objects of a few kinds, and on a proxy only by the clusters among which requests
 for its backends are shared. So the proxies of a mesh have the same rules, as the same objects, which also makes them quick to
@@ -12,13 +12,14 @@ from typing import Final, NamedTuple
 from hauberk_control.store import Object, ObjectKey, Store
 from hauberk_control.translate.backend import Backend, Unresolved
 from hauberk_control.translate.finding import Finding
+from hauberk_control.translate.route_kinds import REQUEST_ROUTES
 from hauberk_control.translate.route_plan import BackendPlan, MirrorPlan
 from hauberk_core.model.route import Route
-from hauberk_core.resources import BackendTLSPolicy, HTTPRoute, PluginPolicy, ReferenceGrant, Resource, Service
+from hauberk_core.resources import BackendTLSPolicy, PluginPolicy, ReferenceGrant, Resource, Service
 from hauberk_core.resources.kubernetes.service import ServicePort
 
-RouteKey = tuple[str, str, bool]
-"""A route's namespace and name, and whether it is for callers inside the mesh, who may refer to more."""
+RouteKey = tuple[str, str, str, bool]
+"""A route's kind, namespace and name, and whether it is for callers inside the mesh, who may refer to more."""
 Shares = tuple[tuple[str, int], ...]
 """Among which clusters a destination's requests are divided, and how."""
 
@@ -57,13 +58,14 @@ class BoundRoutes:
             self._targets.clear()
             self._rules.clear()
             return
-        old, new = before.part(HTTPRoute), store.part(HTTPRoute)
-        if old is new:
-            return
-        for key in [key for key, item in old.items() if new.get(key) != item]:
-            for in_mesh in (False, True):
-                self._targets.pop((key.namespace, key.name, in_mesh), None)
-                self._rules.pop((key.namespace, key.name, in_mesh), None)
+        for kind in REQUEST_ROUTES:
+            old, new = before.part(kind), store.part(kind)
+            if old is new:
+                continue
+            for key in [key for key, item in old.items() if new.get(key) != item]:
+                for in_mesh in (False, True):
+                    self._targets.pop((key.kind, key.namespace, key.name, in_mesh), None)
+                    self._rules.pop((key.kind, key.namespace, key.name, in_mesh), None)
 
     def targets(self, key: RouteKey) -> Targets | None:
         """What a route leads to; None where nobody has looked yet."""

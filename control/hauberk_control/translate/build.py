@@ -13,6 +13,7 @@ from hauberk_control.translate.destination_rule import Caller
 from hauberk_control.translate.finding import Finding, findings
 from hauberk_control.translate.node import Node
 from hauberk_control.translate.plugin_policy import merged
+from hauberk_control.translate.route_kinds import RequestRoute
 from hauberk_control.translate.route_plan import BackendPlan, MirrorPlan, RulePlan
 from hauberk_control.translate.service import Destination, Source, source_labels
 from hauberk_control.translate.view import View
@@ -23,7 +24,7 @@ from hauberk_core.model.errors import ConfigError
 from hauberk_core.model.listener import Listener
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.route import Route, RouteTable
-from hauberk_core.resources import HTTPRoute, Service
+from hauberk_core.resources import GRPCRoute, Service
 from hauberk_core.resources.gateway_api.references import BackendObjectReference
 from hauberk_core.resources.gateway_api.route import Route as AnyRoute
 from hauberk_core.resources.istio.destination_rule import TrafficPolicy
@@ -52,19 +53,29 @@ class Build:
         """Those that have a part in the snapshot, but for plugins'."""
         self._caller: Final = Caller(node.namespace, tuple(sorted(node.labels.items())))
         labels = source_labels(node.name, node.namespace, node.labels, node.identity)
-        self.source: Final = Source(_trust_domain(node.identity), labels, self._client_certificate())
+        self.source: Final = Source(
+            _trust_domain(node.identity),
+            labels,
+            self._client_certificate(),
+            undeclared="client" if node.role == "sidecar" else "http1",
+        )
         self._place: Final = view.localities.of_proxy(node)
         self._in_mesh: Final = node.role == "sidecar"
         self._bound: Final[dict[RouteKey, tuple[Route, ...]]] = {}
-        self._destinations: Final[dict[tuple[str, str, int, str], Destination]] = {}
+        self._destinations: Final[dict[tuple[str, str, int, str, bool], Destination]] = {}
 
-    def destination(self, service: Service, port: ServicePort) -> Destination:
-        """A port of a service; its clusters are in the snapshot from now on."""
-        key = (service.metadata.namespace, service.metadata.name, port.port, port.protocol)
+    def destination(self, service: Service, port: ServicePort, *, http2: bool = False) -> Destination:
+        """A port of a service; its clusters are in the snapshot from now on.
+
+        Args: http2 - it is spoken to by HTTP/2, whatever it declares.
+        """
+        key = (service.metadata.namespace, service.metadata.name, port.port, port.protocol, http2)
         known = self._destinations.get(key)
         if known is not None:
             return known
-        found = self._destinations[key] = self.view.destination(service, port, self._caller, self.source, self._place)
+        found = self._destinations[key] = self.view.destination(
+            service, port, self._caller, self.source, self._place, http2=http2
+        )
         self.clusters.update(found.clusters)
         self.traffic_policies.update(found.traffic_policies)
         self.findings.extend(found.findings)
@@ -93,15 +104,15 @@ class Build:
         self.certificates[found.name] = found.pem
         return found.name
 
-    def routes(self, route: HTTPRoute) -> tuple[Route, ...]:
-        """The rules of an HTTPRoute with their backends; none if it is refused."""
-        key = (route.metadata.namespace, route.metadata.name, self._in_mesh)
+    def routes(self, route: RequestRoute) -> tuple[Route, ...]:
+        """The rules of an HTTPRoute or a GRPCRoute with their backends; none if it is refused."""
+        key = (route.KIND, route.metadata.namespace, route.metadata.name, self._in_mesh)
         bound = self._bound.get(key)
         if bound is None:
             bound = self._bound[key] = self._bind(route, key)
         return bound
 
-    def _bind(self, route: HTTPRoute, key: RouteKey) -> tuple[Route, ...]:
+    def _bind(self, route: RequestRoute, key: RouteKey) -> tuple[Route, ...]:
         known = self.view.bound_routes
         targets = known.targets(key)
         if targets is None:
@@ -109,7 +120,8 @@ class Build:
             known.note_targets(key, targets)
         if targets.findings:
             self.findings.extend(targets.findings)
-        shares = tuple([self.destination(service, port).shares for service, port in targets.destinations])
+        http2 = isinstance(route, GRPCRoute)
+        shares = tuple([self.destination(service, port, http2=http2).shares for service, port in targets.destinations])
         if targets.refused:
             return ()
         rules = known.rules(key, shares)
@@ -121,7 +133,7 @@ class Build:
             known.note_rules(key, shares, rules)
         return rules
 
-    def _look_up(self, route: HTTPRoute) -> Targets:
+    def _look_up(self, route: RequestRoute) -> Targets:
         plan = self.view.plan(route)
         found = self.view.plan_findings(route)
         if plan.refused:
@@ -135,9 +147,11 @@ class Build:
     def reach(self, route: AnyRoute, reference: BackendObjectReference) -> Destination | None:
         """What a backend of a route leads to; None: nowhere."""
         found = self.view.resolve(route, reference, self._in_mesh)
-        return self.destination(found.service, found.port) if isinstance(found, Backend) else None
+        if not isinstance(found, Backend):
+            return None
+        return self.destination(found.service, found.port, http2=isinstance(route, GRPCRoute))
 
-    def _with_callers(self, route: HTTPRoute, plan: RulePlan, rule: Route) -> Route:
+    def _with_callers(self, route: RequestRoute, plan: RulePlan, rule: Route) -> Route:
         """A rule with what plugins do where its backends are called, behind its own."""
         plugins = rule.plugins
         for backend in plan.backends:
@@ -153,7 +167,9 @@ class Build:
         self.problems.append(ConfigError(origin=origin, message=message, hint=hint, severity="warning"))
 
 
-def unresolved_findings(route: HTTPRoute, several: Sequence[tuple[BackendPlan | MirrorPlan, Unresolved]]) -> tuple[Finding, ...]:
+def unresolved_findings(
+    route: RequestRoute, several: Sequence[tuple[BackendPlan | MirrorPlan, Unresolved]]
+) -> tuple[Finding, ...]:
     """Backends that lead nowhere. Only a warning: the rest of the route serves on."""
     mistakes = [Mistake(plan.path, f"{found.message}; {_outcome(plan)}", found.hint, "warning") for plan, found in several]
     return findings(route, mistakes)

@@ -60,7 +60,10 @@ def _chain(
 ) -> FilterChain:
     node = build.node
     build.clusters[name] = Cluster(
-        reach="original_destination", source_addresses=INBOUND_SOURCES, labels=inbound_labels(node, service)
+        reach="original_destination",
+        source_addresses=INBOUND_SOURCES,
+        labels=inbound_labels(node, service),
+        protocol=build.view.version_inside(service, ports[0] if ports else 0),
     )
     if protocol != "tcp":
         build.route_tables[name] = everything(name, (Route(name=name, backends=(WeightedCluster(cluster=name),)),))

@@ -151,7 +151,7 @@ def _any_port_of(build: Build, namespace: str, account: str) -> Cluster:
     identity = str(SpiffeId(build.source.trust_domain, namespace, account))
     labels = dict(build.source.labels)
     labels |= {"destination_workload_namespace": namespace, "destination_principal": identity}
-    return Cluster(reach="original_destination", transport=calling_transport((identity,)), labels=labels)
+    return Cluster(reach="original_destination", transport=calling_transport((identity,)), labels=labels, protocol="client")
 
 
 def _add_elsewhere(outbound: _Outbound) -> None:
@@ -160,7 +160,7 @@ def _add_elsewhere(outbound: _Outbound) -> None:
     if origin is not None:
         build.policies.add(origin)
     labels = dict(build.source.labels)
-    build.clusters[PASSTHROUGH] = Cluster(reach="original_destination", labels=labels)
+    build.clusters[PASSTHROUGH] = Cluster(reach="original_destination", labels=labels, protocol="client")
     rest = PASSTHROUGH
     if mode == "REGISTRY_ONLY":
         rest = BLACK_HOLE

@@ -20,6 +20,7 @@ from hauberk_control.translate.hostnames import most_specific
 from hauberk_control.translate.manual_gateways import is_unnamed
 from hauberk_control.translate.plugin_policy import before, merged
 from hauberk_control.translate.proxy_protocol import trusted_proxies
+from hauberk_control.translate.route_kinds import REQUEST_ROUTES
 from hauberk_core.model.address import Address
 from hauberk_core.model.edge import Edge
 from hauberk_core.model.listener import FilterChain, Listener
@@ -27,7 +28,7 @@ from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import Route, RouteTable, VirtualHost
 from hauberk_core.pod import GATEWAY_NAME_LABEL
-from hauberk_core.resources import Gateway, HTTPRoute
+from hauberk_core.resources import Gateway
 
 # Of a redirect that names a scheme and no port (Gateway API, HTTPRequestRedirectFilter).
 _WELL_KNOWN_PORTS: Final = {"http": 80, "https": 443}
@@ -105,7 +106,7 @@ def _hosts_by_listener(
     by_listener: dict[str, dict[str, dict[str, tuple[Route, ...]]]] = {state.name: {} for state in states}
     prefix = states[0].prefix if states else ""
     for route, parent in build.view.gateway_routes(gateway):
-        if not isinstance(route, HTTPRoute):
+        if not isinstance(route, REQUEST_ROUTES):
             continue
         attachment = build.view.attachment(route, parent, gateway)
         for listener, hosts in attachment.listeners:

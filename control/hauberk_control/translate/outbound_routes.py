@@ -6,11 +6,11 @@ from typing import Final
 import msgspec
 
 from hauberk_control.translate.build import Build
+from hauberk_control.translate.route_conflicts import at_port
 from hauberk_control.translate.service import cluster_name, host_name, host_names
 from hauberk_control.translate.weights import whole_weights
 from hauberk_core.model.route import Route, ValueMatch, VirtualHost, WeightedCluster
 from hauberk_core.resources import Service
-from hauberk_core.resources.gateway_api.references import ParentReference
 from hauberk_core.resources.gateway_api.rule_name import of_port
 from hauberk_core.resources.kubernetes.service import ServicePort
 
@@ -23,9 +23,9 @@ def routes_to(build: Build, service: Service, port: ServicePort) -> tuple[Route,
     Routes of the caller's namespace go before those of the service's own. Source: Gateway API, GEP-1426.
     """
     namespace = service.metadata.namespace
-    attached = [route for route, parent in build.view.service_routes(service) if _names(parent, port)]
+    attached = build.view.service_routes(service)
     for owner in dict.fromkeys((build.node.namespace, namespace)):
-        several = {route.metadata.name: build.routes(route) for route in attached if route.metadata.namespace == owner}
+        several = {route.metadata.name: build.routes(route) for route in at_port(attached, port, owner)}
         routes = tuple([rule for _, rules in sorted(several.items()) for rule in rules])
         if routes:
             return routes
@@ -55,10 +55,6 @@ def service_hosts(build: Build, ports_of: Callable[[Service], Sequence[ServicePo
             VirtualHost(name=host_name(service), hosts=host_names(service, build.node.namespace), routes=tuple(routes))
         )
     return virtual_hosts
-
-
-def _names(parent: ParentReference, port: ServicePort) -> bool:
-    return parent.port in (None, port.port) and parent.section_name in (None, port.name)
 
 
 def _default(ports: Sequence[ServicePort]) -> ServicePort:

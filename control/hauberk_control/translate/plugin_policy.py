@@ -1,8 +1,8 @@
 """PluginPolicies: which plugins are attached to which traffic.
 
-A policy for a Gateway, or one of its listeners, is for all that comes in there; one for an HTTPRoute, or for one of its rules,
-for what the rule takes; one for a Service, or one of its ports, for what comes in at its workloads' sidecars, or, where the
-plugin says so, for what goes to it from wherever it is called.
+A policy for a Gateway, or one of its listeners, is for all that comes in there; one for an HTTPRoute or a GRPCRoute, or for one
+of its rules, for what the rule takes; one for a Service, or one of its ports, for what comes in at its workloads' sidecars, or,
+where the plugin says so, for what goes to it from wherever it is called.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,6 +15,8 @@ from hauberk_control.translate.finding import Finding, findings
 from hauberk_control.translate.memory import Memory
 from hauberk_control.translate.plugin_versions import versions_fault
 from hauberk_control.translate.precedence import seniority
+from hauberk_control.translate.route_kinds import RequestRoute
+from hauberk_control.translate.service import GRPC_WEB, declared_protocol
 from hauberk_control.translate.versions import Versions
 from hauberk_core.model import syntax
 from hauberk_core.model.duration import LONGEST_SECONDS, Duration
@@ -22,7 +24,7 @@ from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import PHASES, JsonObject, PluginConfig
 from hauberk_core.model.route import Route
 from hauberk_core.plugin.control import PolicyUse
-from hauberk_core.resources import Gateway, HTTPRoute, PluginPolicy, Service
+from hauberk_core.resources import Gateway, GRPCRoute, HTTPRoute, PluginPolicy, Service
 from hauberk_core.resources.hauberk.plugin_policy import PolicyTargetReference
 from hauberk_core.resources.kubernetes.service import ServicePort
 from hauberk_core.resources.meta import Resource
@@ -30,6 +32,9 @@ from hauberk_core.resources.meta import Resource
 Plugins = tuple[PluginConfig, ...]
 ReadPolicy = Callable[[str, str, JsonObject], PolicyUse]
 """Asks a plugin what a policy means, by plugin, kind of the target and configuration. Raises: ValueError: it is wrong."""
+
+
+_FOR_PAGES: Final = PluginConfig(plugin="grpcweb", failure="open")
 
 
 def read_nothing(_plugin: str, _kind: str, _config: JsonObject) -> PolicyUse:
@@ -112,7 +117,7 @@ class PluginPolicies:
         """Those for one listener of a Gateway alone."""
         return self._on(gateway, listener)
 
-    def on_routes(self, route: HTTPRoute, rules: tuple[Route, ...], indices: Iterable[int]) -> tuple[Route, ...]:
+    def on_routes(self, route: RequestRoute, rules: tuple[Route, ...], indices: Iterable[int]) -> tuple[Route, ...]:
         """Rules of a route with their plugins. Args: indices - where each of them stands in the resource."""
         if not self._attached:
             return rules
@@ -129,15 +134,15 @@ class PluginPolicies:
         """Those for what comes in at a port of a service's workloads."""
         port = next((port for port in service.spec.ports if number in (port.port, port.target_port)), None)
         section = self._on(service, port.name) if port is not None and port.name is not None else ()
-        return merged(self._on(service, None), section)
+        return _for_pages(port, merged(self._on(service, None), section))
 
     def at_callers(self, service: Service, port: ServicePort) -> Plugins:
         """Those for the routes that lead to a port of a service, wherever it is called."""
         if not self._at_callers:
-            return ()
+            return _for_pages(port, ())
         namespace, name = service.metadata.namespace, service.metadata.name
         section = self._at_callers.get((namespace, name, port.name), ()) if port.name is not None else ()
-        return merged(self._at_callers.get((namespace, name, None), ()), section)
+        return _for_pages(port, merged(self._at_callers.get((namespace, name, None), ()), section))
 
     def at_endpoints(self, service: Service, port: ServicePort) -> Plugins:
         """Those that guard the endpoints of a port.
@@ -178,6 +183,13 @@ def _bounded(timeout: Duration) -> Duration:
     return Duration(min(timeout.seconds, LONGEST_SECONDS) if timeout.seconds > 0 else LONGEST_SECONDS)
 
 
+def _for_pages(port: ServicePort | None, plugins: Plugins) -> Plugins:
+    """What a port's plugins are where it says that pages in browsers call it: gRPC-Web is translated without further ado."""
+    if port is None or declared_protocol(port) != GRPC_WEB or any(use.plugin == _FOR_PAGES.plugin for use in plugins):
+        return plugins
+    return merged((_FOR_PAGES,), plugins)
+
+
 def merged(first: Plugins, second: Plugins) -> Plugins:
     """Both in the order in which requests meet them; of equals those of `first` go first."""
     return tuple(sorted((*first, *second), key=lambda config: (PHASES.index(config.phase), config.priority)))
@@ -207,10 +219,12 @@ def _mistakes(policy: PluginPolicy, store: Store) -> list[Mistake]:
 
 def _target_mistake(policy: PluginPolicy, target: PolicyTargetReference, store: Store) -> Mistake | None:
     """What is wrong with a target. That it is not there is only a warning: it may come."""
-    kinds: tuple[type[Gateway | HTTPRoute | Service], ...] = (Gateway, HTTPRoute, Service)
+    kinds: tuple[type[Gateway | RequestRoute | Service], ...] = (Gateway, HTTPRoute, GRPCRoute, Service)
     kind = next((kind for kind in kinds if (target.group, target.kind) == (kind.GROUP, kind.KIND)), None)
     if kind is None:
-        return Mistake(("kind",), f"plugins are not attached to a {target.kind}", "refer to a Gateway, HTTPRoute or Service")
+        return Mistake(
+            ("kind",), f"plugins are not attached to a {target.kind}", "refer to a Gateway, HTTPRoute, GRPCRoute or Service"
+        )
     found = store.get(kind, policy.metadata.namespace, target.name)
     name = f"{target.kind} {policy.metadata.namespace}/{target.name}"
     if found is None:
@@ -221,11 +235,11 @@ def _target_mistake(policy: PluginPolicy, target: PolicyTargetReference, store: 
     return None
 
 
-def _sections(found: Gateway | HTTPRoute | Service) -> list[str | None]:
+def _sections(found: Gateway | RequestRoute | Service) -> list[str | None]:
     match found:
         case Gateway():
             return [listener.name for listener in found.spec.listeners]
-        case HTTPRoute():
+        case HTTPRoute() | GRPCRoute():
             return [rule.name for rule in found.spec.rules]
         case _:
             return [port.name for port in found.spec.ports]

@@ -1,8 +1,10 @@
-"""An HTTPRoute in the proxy's terms, but for its backends: what depends on the object alone."""
+"""An HTTPRoute or a GRPCRoute in the proxy's terms, but for its backends: what depends on the object alone."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from hauberk_control.translate.grpc_rule import as_http, call_matches
+from hauberk_control.translate.value_matches import value_matches
 from hauberk_core.model.check_routes import check_route_table
 from hauberk_core.model.cors import Cors
 from hauberk_core.model.duration import LONGEST_SECONDS, Duration
@@ -17,23 +19,21 @@ from hauberk_core.model.route import (
     Rewrite,
     Route,
     RouteTable,
-    ValueMatch,
     VirtualHost,
 )
-from hauberk_core.resources import HTTPRoute
-from hauberk_core.resources.gateway_api.header_filter import HttpHeader, HttpHeaderFilter, HttpHeaderMatch
+from hauberk_core.resources import GRPCRoute, HTTPRoute
+from hauberk_core.resources.gateway_api.header_filter import HttpHeader, HttpHeaderFilter
 from hauberk_core.resources.gateway_api.http_route import (
-    HttpBackendRef,
     HttpCorsFilter,
     HttpPathMatch,
     HttpPathModifier,
-    HttpQueryParamMatch,
     HttpRouteFilter,
     HttpRouteMatch,
     HttpRouteRetry,
     HttpRouteRule,
 )
 from hauberk_core.resources.gateway_api.references import BackendObjectReference
+from hauberk_core.resources.gateway_api.route import BackendRef
 from hauberk_core.resources.gateway_api.rule_name import rule_name
 from hauberk_core.route.errors import RouteErrors
 from hauberk_core.route.table import compile_table
@@ -42,7 +42,7 @@ from hauberk_core.route.table import compile_table
 class BackendPlan(NamedTuple):
     """One backend of a rule, not yet looked up, and what changes on the way to it and back."""
 
-    reference: HttpBackendRef
+    reference: BackendRef
     path: Path
     request_headers: HeaderModifier | None
     response_headers: HeaderModifier | None
@@ -85,10 +85,14 @@ class RoutePlan(NamedTuple):
     """Whether nothing of the route is served."""
 
 
-def plan_route(route: HTTPRoute) -> RoutePlan:
+def plan_route(route: HTTPRoute | GRPCRoute) -> RoutePlan:
     """Read a route. Everything that the proxy would refuse is found here, so that no other rule or route suffers."""
     mistakes: list[Mistake] = []
-    rules = [_plan_rule(route, rule, index, mistakes) for index, rule in enumerate(route.spec.rules)]
+    if isinstance(route, GRPCRoute):
+        read = [(as_http(rule), call_matches(rule)) for rule in route.spec.rules]
+    else:
+        read = [(rule, tuple([_match(match) for match in rule.matches])) for rule in route.spec.rules]
+    rules = [_plan_rule(route, rule, index, matches, mistakes) for index, (rule, matches) in enumerate(read)]
     rules = _without(rules, mistakes)
     for find in (_wrong_fields, _wrong_patterns):
         found = find(rules)
@@ -123,7 +127,9 @@ def _rule_of(mistake: Mistake) -> int | None:
             return None
 
 
-def _plan_rule(route: HTTPRoute, rule: HttpRouteRule, index: int, mistakes: list[Mistake]) -> RulePlan:
+def _plan_rule(
+    route: HTTPRoute | GRPCRoute, rule: HttpRouteRule, index: int, matches: tuple[Match, ...], mistakes: list[Mistake]
+) -> RulePlan:
     path: Path = ("spec", "rules", index)
     backends: list[BackendPlan] = []
     for position, reference in enumerate(rule.backend_refs):
@@ -142,7 +148,7 @@ def _plan_rule(route: HTTPRoute, rule: HttpRouteRule, index: int, mistakes: list
     timeouts = rule.timeouts
     planned = Route(
         name=rule_name(route, index),
-        matches=tuple([_match(match) for match in rule.matches]) or (Match(),),
+        matches=matches or (Match(),),
         created=route.metadata.creation_timestamp,
         redirect=filters.redirect,
         rewrite=filters.rewrite,
@@ -181,8 +187,8 @@ def _match(match: HttpRouteMatch) -> Match:
     return Match(
         path=_path_match(match.path),
         method=match.method or "",
-        headers=_value_matches(match.headers, False),
-        query=_value_matches(match.query_params, True),
+        headers=value_matches(match.headers, False),
+        query=value_matches(match.query_params, True),
     )
 
 
@@ -194,16 +200,6 @@ def _path_match(match: HttpPathMatch) -> PathMatch:
             return PathMatch(kind="prefix", value=match.value)
         case _:
             return PathMatch(kind="regex", value=match.value)
-
-
-def _value_matches(conditions: Sequence[HttpHeaderMatch | HttpQueryParamMatch], by_case: bool) -> tuple[ValueMatch, ...]:
-    """Of several conditions with one name the first counts."""
-    found: dict[str, ValueMatch] = {}
-    for condition in conditions:
-        kind: Literal["exact", "regex"] = "exact" if condition.type == "Exact" else "regex"
-        name = condition.name if by_case else condition.name.lower()
-        found.setdefault(name, ValueMatch(name=condition.name, kind=kind, value=condition.value))
-    return tuple(found.values())
 
 
 class _Filters:
@@ -312,7 +308,7 @@ def _in_resource(mistake: Mistake, rules: Sequence[RulePlan]) -> Mistake:
     """A mistake of the table with its place in the resource: down to the rule, and to the match where it is in one."""
     match mistake.path:
         case (_, _, "routes", int(rule), "matches", int(match), *rest):
-            where = {"query": "queryParams"}.get(str(rest[0]), str(rest[0])) if rest else ""
+            where = {"query": "queryParams", "grpc": "method"}.get(str(rest[0]), str(rest[0])) if rest else ""
             path: Path = ("spec", "rules", rules[rule].position, "matches", match, *([where] if where else []))
         case (_, _, "routes", int(), "created", *_):
             path = ("metadata", "creationTimestamp")

@@ -6,7 +6,7 @@ requests as they share the endpoints.
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -35,11 +35,22 @@ from hauberk_core.resources import DestinationRule, Service
 from hauberk_core.resources.istio.destination_rule import TrafficPolicy
 from hauberk_core.resources.kubernetes.service import ServicePort
 
-_OTHER_PROTOCOLS: Final = frozenset(("grpc", "grpc-web", "h2c", "http2", "https", "mongo", "mysql", "redis", "tcp", "tls", "udp"))
+GRPC_WEB: Final = "grpc-web"
+"""What a port says whose callers may be pages in browsers."""
+_OTHER_PROTOCOLS: Final = frozenset(("https", "mongo", "mysql", "redis", "tcp", "tls", "udp"))
+_HTTP1: Final = frozenset(("http", "http1", "ws"))
+"""A WebSocket begins as a request of HTTP/1.1."""
+_HTTP2: Final = frozenset(("grpc", GRPC_WEB, "h2c", "http2"))
+_OVER_HTTP2: Final = "|http2"
+"""Behind the name of a cluster that is a port's once more, spoken to by HTTP/2."""
 INSIDE_TLS: Final = ("https", "tls")
 """What a port may say that a BackendTLSPolicy makes reachable."""
 # The bound that the model has for a label's value.
 _LONGEST_LABEL: Final = 256
+
+
+HttpVersion = Literal["http1", "http2", "client"]
+"""As clusters have it."""
 
 
 class Destination(NamedTuple):
@@ -69,6 +80,8 @@ class Source(NamedTuple):
     """Where it is, with those labels that make a difference."""
     checked: bool = False
     """Whether plugins notice when the endpoints in question fail."""
+    undeclared: HttpVersion = "http1"
+    """What is spoken to ports that do not say what they speak."""
 
 
 def facts_that_matter(service: Service, rule: DestinationRule | None, *, checked: bool) -> set[str] | None:
@@ -96,16 +109,53 @@ def cluster_name(service: Service, port: ServicePort, subset: str = "") -> str:
     return f"outbound|{number}|{subset}|{host_name(service)}"
 
 
-def other_protocol(port: ServicePort) -> str:
-    """What a port speaks, if it is not HTTP/1.1; empty if it is, or does not say."""
+def declared_protocol(port: ServicePort) -> str:
+    """What a port says that it speaks, if that is known here; empty: it does not say.
+
+    `appProtocol` counts before the port's name, whose part before the first dash tells (`http-web`). Source: Istio's protocol
+    selection.
+    """
     if port.protocol != "TCP":
         return port.protocol
     if port.app_protocol is not None:
         told = port.app_protocol.rpartition("/")[2].lower()
     else:
         told = (port.name or "").lower()
-        told = told if told in _OTHER_PROTOCOLS else told.partition("-")[0]
-    return told if told in _OTHER_PROTOCOLS else ""
+        told = GRPC_WEB if told.startswith(GRPC_WEB) else told.partition("-")[0]
+    return told if told in _OTHER_PROTOCOLS or told in _HTTP1 or told in _HTTP2 else ""
+
+
+def other_protocol(port: ServicePort) -> str:
+    """What a port speaks, if it is not HTTP; empty if it is, or does not say."""
+    told = declared_protocol(port)
+    return told if port.protocol != "TCP" or told in _OTHER_PROTOCOLS else ""
+
+
+def declares_http(port: ServicePort) -> bool:
+    """Whether a port says that it speaks HTTP, in whichever version."""
+    told = declared_protocol(port)
+    return told in _HTTP1 or told in _HTTP2
+
+
+def http_version(port: ServicePort, undeclared: HttpVersion) -> HttpVersion:
+    """What is spoken to a port. Args: undeclared - where it does not say."""
+    told = declared_protocol(port)
+    if told in _HTTP2:
+        return "http2"
+    return "http1" if told else undeclared
+
+
+def over_http2(found: Destination) -> Destination:
+    """The same port spoken to by HTTP/2, whatever it declares, in clusters of their own; where it is anyhow, as it is."""
+    names = {name: name + _OVER_HTTP2 for name, cluster in found.clusters.items() if cluster.protocol != "http2"}
+    if not names:
+        return found
+    clusters = {
+        names.get(name, name): msgspec.structs.replace(cluster, protocol="http2") for name, cluster in found.clusters.items()
+    }
+    policies = {names.get(name, name): policy for name, policy in found.traffic_policies.items()}
+    shares = tuple([(names.get(name, name), weight) for name, weight in found.shares])
+    return found._replace(clusters=clusters, shares=shares, traffic_policies=policies)
 
 
 def build(
@@ -184,32 +234,32 @@ def _clusters(
     own = settings(rule, port.port, subset)
     if port.protocol == "UDP":
         # Nobody secures datagrams here, as in Istio.
-        return {name: _cluster(service, reached, TransportConfig(), own, source)}
+        return {name: _cluster(service, port, reached, TransportConfig(), own, source)}
     if secured is not None:
         # The service's owner says how it is reached; where that cannot be told, nobody reaches it in the clear instead.
         if secured.transport is None:
-            return {name: _cluster(service, (), TransportConfig(), own, source)}
+            return {name: _cluster(service, port, (), TransportConfig(), own, source)}
         shown = (source.client_certificate,) if source.client_certificate else ()
         transport = msgspec.structs.replace(secured.transport, certificates=shown)
-        return {name: _cluster(service, reached, transport, own, source)}
+        return {name: _cluster(service, port, reached, transport, own, source)}
     tls = own.tls
     if tls is None:
         mesh = [one for one in reached if one.mesh]
         plain = [one for one in reached if not one.mesh]
         if mesh and plain:
             return {
-                name: _cluster(service, mesh, _mesh_transport(mesh, (), source), own, source),
-                f"{name}|plain": _cluster(service, plain, TransportConfig(), own, source),
+                name: _cluster(service, port, mesh, _mesh_transport(mesh, (), source), own, source),
+                f"{name}|plain": _cluster(service, port, plain, TransportConfig(), own, source),
             }
         transport = _mesh_transport(mesh, (), source) if mesh else TransportConfig()
-        return {name: _cluster(service, reached, transport, own, source)}
+        return {name: _cluster(service, port, reached, transport, own, source)}
     if unsupported_tls(tls) is not None:
-        return {name: _cluster(service, (), TransportConfig(), own, source)}
+        return {name: _cluster(service, port, (), TransportConfig(), own, source)}
     if tls.mode == "ISTIO_MUTUAL":
         # Nobody can tell whether an endpoint without service account is who it should be.
         known = list(reached) if tls.subject_alt_names else [one for one in reached if one.account]
         transport = _mesh_transport(known, tls.subject_alt_names, source)
-        return {name: _cluster(service, known if transport.security == "mesh" else (), transport, own, source)}
+        return {name: _cluster(service, port, known if transport.security == "mesh" else (), transport, own, source)}
     if tls.mode == "SIMPLE":
         transport = TransportConfig(
             security="tls",
@@ -217,8 +267,8 @@ def _clusters(
             trust_file=tls.ca_certificates or "",
             verify=not tls.insecure_skip_verify,
         )
-        return {name: _cluster(service, reached, transport, own, source)}
-    return {name: _cluster(service, reached, TransportConfig(), own, source)}
+        return {name: _cluster(service, port, reached, transport, own, source)}
+    return {name: _cluster(service, port, reached, TransportConfig(), own, source)}
 
 
 def _mesh_transport(reached: Sequence[Reached], names: tuple[str, ...], source: Source) -> TransportConfig:
@@ -227,7 +277,9 @@ def _mesh_transport(reached: Sequence[Reached], names: tuple[str, ...], source: 
     return calling_transport(tuple(sorted(identities))) if identities else TransportConfig()
 
 
-def _cluster(service: Service, reached: Sequence[Reached], transport: TransportConfig, own: Settings, source: Source) -> Cluster:
+def _cluster(
+    service: Service, port: ServicePort, reached: Sequence[Reached], transport: TransportConfig, own: Settings, source: Source
+) -> Cluster:
     labels = dict(source.labels)
     labels |= {
         "destination_service": host_name(service),
@@ -246,7 +298,15 @@ def _cluster(service: Service, reached: Sequence[Reached], transport: TransportC
             if priority is not None
         ]
     )
-    return own.apply(Cluster(endpoints=endpoints, transport=transport, labels=labels, locality_shares=near.shares))
+    return own.apply(
+        Cluster(
+            endpoints=endpoints,
+            transport=transport,
+            labels=labels,
+            locality_shares=near.shares,
+            protocol=http_version(port, source.undeclared),
+        )
+    )
 
 
 def _common(several: Sequence[dict[str, str]]) -> dict[str, str]:

@@ -51,7 +51,8 @@ def _add_inbound(build: Build, port: int, listen: int, app: int) -> None:
     name = f"inbound|{port}||"
     service = _own_service(build, port)
     endpoints = (Endpoint(address=str(Address(_LOOPBACK, app))),)
-    build.clusters[name] = Cluster(endpoints=endpoints, labels=inbound_labels(node, service))
+    version = build.view.version_inside(service, port)
+    build.clusters[name] = Cluster(endpoints=endpoints, labels=inbound_labels(node, service), protocol=version)
     build.route_tables[name] = everything(name, (Route(name=name, backends=(WeightedCluster(cluster=name),)),))
     mode = build.view.policies.mode(node.namespace, node.labels, port)
     build.policies.update([key_of(policy) for policy in build.view.policies.concerning(node.namespace, node.labels)])
@@ -101,8 +102,8 @@ def _add_http_proxy(build: Build) -> None:
 def _refused_protocol(build: Build, service: Service, port: ServicePort) -> bool:
     protocol = other_protocol(port)
     if protocol:
-        message = f"port {port.port} speaks {protocol}, the proxy only HTTP/1.1: sidecars do not take requests for it"
-        hint = "call it directly; if it speaks HTTP/1.1 after all, write appProtocol: http"
+        message = f"port {port.port} speaks {protocol}, the proxy only HTTP: sidecars do not take requests for it"
+        hint = "call it directly; if it speaks HTTP after all, write appProtocol: http"
         path = ("spec", "ports", service.spec.ports.index(port))
         build.findings.extend(findings(service, [Mistake(path, message, hint, "warning")]))
     return bool(protocol)

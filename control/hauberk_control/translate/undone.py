@@ -18,7 +18,6 @@ from hauberk_core.model.mistake import Mistake
 from hauberk_core.resources import (
     BackendTLSPolicy,
     Gateway,
-    GRPCRoute,
     ListenerSet,
     Resource,
     Service,
@@ -39,13 +38,7 @@ class Undone(NamedTuple):
     """False: where a cluster makes pods for Gateways it has its effect."""
 
 
-_WHOLE: Final = ("kind",)
 _LATER: Final = "leave it out until it is supported"
-
-
-def _whole(what: str) -> tuple[Undone, ...]:
-    """A kind that is read, and nothing more."""
-    return (Undone(_WHOLE, what, "remove it until it is supported, so that nobody counts on it", "error"),)
 
 
 UNDONE: Final[dict[type[Resource], tuple[Undone, ...]]] = {
@@ -64,7 +57,6 @@ UNDONE: Final[dict[type[Resource], tuple[Undone, ...]]] = {
         ),
         Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),
     ),
-    GRPCRoute: _whole("gRPC is not served yet"),
     BackendTLSPolicy: (Undone(("spec", "options"), "no options of TLS are known here", "remove them"),),
     ListenerSet: (Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),),
     Service: (
@@ -83,11 +75,6 @@ UNDONE: Final[dict[type[Resource], tuple[Undone, ...]]] = {
         Undone(("spec", "network"), "every workload is reached at its own address, whatever its network", "leave it out"),
     ),
 }
-
-
-def is_served(kind: type[Resource]) -> bool:
-    """Whether objects of a kind have any effect."""
-    return not any(undone.path == _WHOLE for undone in UNDONE.get(kind, ()))
 
 
 Fields = Mapping[type[Resource], tuple[Undone, ...]]

@@ -1,6 +1,7 @@
 """A store as translation looks at it: who refers to whom, and what follows from it whichever proxy asks."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,14 +24,25 @@ from hauberk_control.translate.memory import Memory
 from hauberk_control.translate.mesh_config import mesh_settings
 from hauberk_control.translate.plugin_policy import PluginPolicies, ReadPolicy, read_nothing
 from hauberk_control.translate.reference import Grants
-from hauberk_control.translate.route_kinds import ROUTE_KINDS
+from hauberk_control.translate.route_conflicts import conflicts, without
+from hauberk_control.translate.route_kinds import REQUEST_ROUTES, ROUTE_KINDS, RequestRoute
 from hauberk_control.translate.route_plan import RoutePlan, plan_route
 from hauberk_control.translate.security import Policies
-from hauberk_control.translate.service import Destination, Source, destination, facts_that_matter, guarded, host_name
+from hauberk_control.translate.service import (
+    Destination,
+    HttpVersion,
+    Source,
+    destination,
+    facts_that_matter,
+    guarded,
+    host_name,
+    http_version,
+    over_http2,
+)
 from hauberk_control.translate.undone import Fields, undone_findings
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.model.plugin import PluginConfig
-from hauberk_core.resources import DestinationRule, Gateway, GatewayClass, HTTPRoute, ListenerSet, Namespace, Secret, Service
+from hauberk_core.resources import DestinationRule, Gateway, GatewayClass, GRPCRoute, ListenerSet, Namespace, Secret, Service
 from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP, BackendObjectReference, ParentReference
 from hauberk_core.resources.gateway_api.route import Route
 from hauberk_core.resources.kubernetes.service import ServicePort
@@ -52,6 +64,7 @@ class Memories:
         self.attachments: Final = Memory[Attachment]()
         self.reached: Final = Memory[tuple[tuple[Reached, ...], tuple[Finding, ...]]]()
         self.destinations: Final = Memory[Destination]()
+        self.over_http2: Final = Memory[Destination]()
         self.places: Final = Memory[Place]()
         self.plugins: Final = Memory[PluginConfig]()
         self.bound_routes: Final = BoundRoutes()
@@ -66,7 +79,16 @@ class Memories:
             memory.next_generation()
 
     def _all(self) -> "tuple[Memory[Any], ...]":
-        return self.plans, self.pems, self.attachments, self.reached, self.destinations, self.places, self.plugins
+        return (
+            self.plans,
+            self.pems,
+            self.attachments,
+            self.reached,
+            self.destinations,
+            self.over_http2,
+            self.places,
+            self.plugins,
+        )
 
 
 class View:
@@ -101,7 +123,8 @@ class View:
         self._owned_listeners: Final[dict[tuple[ObjectKey, tuple[str, str, str]], tuple[tuple[ListenerState, ...], _Shown]]] = {}
         self._gateway_routes: Final[dict[tuple[str, str], list[tuple[Route, ParentReference]]]] = {}
         self._set_routes: Final[dict[tuple[str, str], list[tuple[Route, ParentReference]]]] = {}
-        self._service_routes: Final[dict[tuple[str, str], list[tuple[HTTPRoute, ParentReference]]]] = {}
+        self._service_routes: Final[dict[tuple[str, str], list[tuple[RequestRoute, ParentReference]]]] = {}
+        self._rejected: Final[dict[ObjectKey, frozenset[tuple[ObjectKey, str]]]] = {}
         self.namespaces: Final = {one.metadata.name: one.metadata.labels for one in store.of(Namespace)}
         self.listener_sets: Final = ListenerSets(store, self.namespaces)
         self.manual_gateways: Final = ManualGateways(store, lambda name: on_cluster and self.class_is_ours(name))
@@ -113,7 +136,7 @@ class View:
                     self._gateway_routes.setdefault(name, []).append((route, parent))
                 elif is_listener_set(parent):
                     self._set_routes.setdefault(name, []).append((route, parent))
-                elif is_service(parent) and isinstance(route, HTTPRoute):
+                elif is_service(parent) and isinstance(route, REQUEST_ROUTES):
                     self._service_routes.setdefault(name, []).append((route, parent))
 
     def locate(self, found: Iterable[Finding]) -> tuple[ConfigError, ...]:
@@ -129,11 +152,11 @@ class View:
         """What a route attaches to, default Gateways included."""
         return self._default_gateways.parents(route)
 
-    def plan(self, route: HTTPRoute) -> RoutePlan:
+    def plan(self, route: RequestRoute) -> RoutePlan:
         """A route's rules."""
         return self._memories.plans.get(key_of(route), (route,), lambda: plan_route(route))
 
-    def plan_findings(self, route: HTTPRoute) -> tuple[Finding, ...]:
+    def plan_findings(self, route: RequestRoute) -> tuple[Finding, ...]:
         """What is wrong with a route itself."""
         mistakes = self.plan(route).mistakes
         return findings(route, mistakes) if mistakes else ()
@@ -160,12 +183,56 @@ class View:
             found = found + self._set_routes.get((own.metadata.namespace, own.metadata.name), [])
         return found
 
-    def service_routes(self, service: Service) -> list[tuple[HTTPRoute, ParentReference]]:
+    def service_routes(self, service: Service) -> list[tuple[RequestRoute, ParentReference]]:
         """The routes that name a Service as parent, and how."""
         return self._service_routes.get((service.metadata.namespace, service.metadata.name), [])
 
+    def version_inside(self, service: Service | None, number: int) -> HttpVersion:
+        """What a workload's proxy speaks to the workload itself, at a port by which a service's callers, or the service, know it.
+
+        Also where a port says HTTP/1.1, callers that a GRPCRoute leads there come by HTTP/2, and have to find it.
+        """
+        ports = () if service is None else service.spec.ports
+        port = next((port for port in ports if number in (port.port, port.target_port)), None)
+        if service is None or port is None:
+            return "client"
+        version = http_version(port, "client")
+        called = version == "http1" and (service.metadata.namespace, service.metadata.name, port.port) in self._called
+        return "client" if called else version
+
+    @cached_property
+    def _called(self) -> frozenset[tuple[str, str, int]]:
+        """The ports of services to which GRPCRoutes lead."""
+        return frozenset(
+            [
+                (backend.namespace or route.metadata.namespace, backend.name, backend.port or 0)
+                for route in self.store.of(GRPCRoute)
+                for backend in route.backends()
+            ]
+        )
+
     def attachment(self, route: Route, parent: ParentReference, gateway: Gateway) -> Attachment:
         """What comes of a parent reference to a Gateway, or to a ListenerSet of it."""
+        found = self._attachment(route, parent, gateway)
+        rejected = self._rejected_by(gateway) if isinstance(route, REQUEST_ROUTES) else ()
+        return without(found, route, rejected) if rejected else found
+
+    def _rejected_by(self, gateway: Gateway) -> frozenset[tuple[ObjectKey, str]]:
+        """The routes that listeners of a Gateway have no use for beside those of another kind, with the listener's name."""
+        key = key_of(gateway)
+        rejected = self._rejected.get(key)
+        if rejected is None:
+            several = [(route, parent) for route, parent in self.gateway_routes(gateway) if isinstance(route, REQUEST_ROUTES)]
+            rejected = frozenset()
+            if len({route.KIND for route, _ in several}) > 1:
+                attached = [
+                    (route, self._attachment(route, parent, gateway)) for route, parent in several if not self.plan(route).refused
+                ]
+                rejected = conflicts(attached)
+            self._rejected[key] = rejected
+        return rejected
+
+    def _attachment(self, route: Route, parent: ParentReference, gateway: Gateway) -> Attachment:
         states, shown = self._listeners_of(gateway, (parent.kind, parent.namespace or route.metadata.namespace, parent.name))
         labels = self.namespaces.get(route.metadata.namespace)
         return self._memories.attachments.get(
@@ -221,8 +288,13 @@ class View:
             self._reached[key] = found
         return found
 
-    def destination(self, service: Service, port: ServicePort, caller: Caller, source: Source, own: ProxyPlace) -> Destination:
-        """A port of a service as one proxy reaches it. Args: own - where that is."""
+    def destination(
+        self, service: Service, port: ServicePort, caller: Caller, source: Source, own: ProxyPlace, *, http2: bool = False
+    ) -> Destination:
+        """A port of a service as one proxy reaches it.
+
+        Args: own - where that is; http2 - by HTTP/2, whatever the port declares.
+        """
         reached, found = self.reached(service, port)
         rule: DestinationRule | None = self.rules.find(host_name(service), service.metadata.namespace, caller)
         versions = self.plugins.versions(service, port)
@@ -231,11 +303,13 @@ class View:
         matters = facts_that_matter(service, rule, checked=bool(guards))
         if matters is not None:
             source = source._replace(place=own.only(matters), checked=bool(guards))
-        return self._memories.destinations.get(
-            (service.metadata.namespace, service.metadata.name, port.port, port.protocol, source),
+        key = (service.metadata.namespace, service.metadata.name, port.port, port.protocol, source)
+        made = self._memories.destinations.get(
+            key,
             (service, reached, rule, found, versions, secured, guards),
             lambda: guarded(destination(service, port, reached, rule, source, found, versions, secured), guards),
         )
+        return self._memories.over_http2.get(key, (made,), lambda: over_http2(made)) if http2 else made
 
 
 def is_gateway(parent: ParentReference) -> bool:

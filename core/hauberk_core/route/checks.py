@@ -66,13 +66,18 @@ def _check_expressions(table: RouteTable, mistakes: list[Mistake]) -> dict[str, 
         for number, route in enumerate(virtual_host.routes):
             for position, match in enumerate(route.matches):
                 for path, pattern in _patterns(match, ("virtual_hosts", index, "routes", number, "matches", position)):
-                    if pattern in expressions or path in reported:
+                    if pattern in expressions or path in reported or _is_known(path, mistakes):
                         continue
                     try:
                         expressions[pattern] = RegularExpression(pattern)
                     except ValueError as error:
                         mistakes.append(Mistake(path, f"{quote(pattern)} {error}", _RE2_HINT))
     return expressions
+
+
+def _is_known(path: Path, mistakes: list[Mistake]) -> bool:
+    """Whether something is wrong with a part of what stands at `path` already."""
+    return any(mistake.path[: len(path)] == path for mistake in mistakes)
 
 
 def _patterns(match: Match, path: Path) -> list[tuple[Path, str]]:

@@ -1,15 +1,17 @@
 """The control half of canary: the entry point `canary` of the group `hauberk.control`.
 
-Checks what PluginPolicies say to the plugin, and turns `sessionPersistence` of HTTPRoutes' rules into sessions.
+Checks what PluginPolicies say to the plugin, and turns `sessionPersistence` of rules of HTTPRoutes and GRPCRoutes into sessions.
 """
 
 import re
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
 from hauberk_canary.config import read_config
 from hauberk_core.plugin.control import Attached, JsonObject, PluginConfig, PolicyUse, Scope, hookimpl, rule_name
-from hauberk_core.resources import HTTPRoute
+from hauberk_core.resources import GRPCRoute, HTTPRoute
+from hauberk_core.resources.gateway_api.grpc_route import GrpcRouteRule
 from hauberk_core.resources.gateway_api.http_route import HttpPathMatch, HttpRouteRule
 from hauberk_core.resources.gateway_api.session_persistence import SessionPersistence
 
@@ -42,8 +44,10 @@ def hauberk_policy(kind: str, config: dict[str, object]) -> PolicyUse:
 def hauberk_translate(scope: Scope) -> Attached | None:
     """The sessions of all routes, by their rules: what a proxy does not serve has no effect there."""
     routes: dict[str, tuple[PluginConfig, ...]] = {}
-    for route in scope.of(HTTPRoute):
-        for index, rule in enumerate(route.spec.rules):
+    several: list[HTTPRoute | GRPCRoute] = [*scope.of(HTTPRoute), *scope.of(GRPCRoute)]
+    for route in several:
+        rules: Sequence[HttpRouteRule | GrpcRouteRule] = route.spec.rules
+        for index, rule in enumerate(rules):
             persistence = rule.session_persistence
             if persistence is not None:
                 config = {"session": _session(route, rule, index, persistence, scope.secret(_PURPOSE))}
@@ -53,7 +57,11 @@ def hauberk_translate(scope: Scope) -> Attached | None:
 
 
 def _session(
-    route: HTTPRoute, rule: HttpRouteRule, index: int, persistence: SessionPersistence, secret: str
+    route: HTTPRoute | GRPCRoute,
+    rule: HttpRouteRule | GrpcRouteRule,
+    index: int,
+    persistence: SessionPersistence,
+    secret: str,
 ) -> dict[str, object]:
     """The data half's configuration for one rule."""
     owner = f"{route.metadata.namespace}/{route.metadata.name}"
@@ -69,8 +77,15 @@ def _session(
         "absolute": absolute.seconds if absolute is not None else 0.0,
         "idle": idle.seconds if idle is not None else 0.0,
         "permanent": permanent,
-        "paths": sorted({_cookie_path(match.path) for match in rule.matches}) or ["/"],
+        "paths": _cookie_paths(rule),
     }
+
+
+def _cookie_paths(rule: HttpRouteRule | GrpcRouteRule) -> list[str]:
+    """Where cookies for requests that a rule takes belong. Calls of gRPC have no paths that are below each other."""
+    if isinstance(rule, GrpcRouteRule):
+        return ["/"]
+    return sorted({_cookie_path(match.path) for match in rule.matches}) or ["/"]
 
 
 def _cookie_path(match: HttpPathMatch) -> str:

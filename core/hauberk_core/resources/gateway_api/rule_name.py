@@ -1,14 +1,16 @@
-"""What the rules of HTTPRoutes are called in snapshots, logs and explanations."""
+"""What the rules of HTTPRoutes and GRPCRoutes are called in snapshots, logs and explanations."""
 
-from hauberk_core.resources.gateway_api.http_route import HTTPRoute
+from hauberk_core.resources.gateway_api.grpc_route import GRPCRoute
+from hauberk_core.resources.gateway_api.route import Route
 
 
-def rule_name(route: HTTPRoute, index: int) -> str:
-    """The name of a rule.
+def rule_name(route: Route, index: int) -> str:
+    """The name of a rule. An HTTPRoute and a GRPCRoute may have one name.
 
     Of equal matches the smaller name wins, so these names sort as Gateway API wants it: by namespace and name, then by position.
     """
-    return f"{route.metadata.namespace}/{route.metadata.name}#{index:02d}"
+    kind = "grpc" if isinstance(route, GRPCRoute) else ""
+    return f"{route.metadata.namespace}/{route.metadata.name}#{kind}{index:02d}"
 
 
 def of_port(name: str, port: int) -> str:

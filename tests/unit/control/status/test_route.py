@@ -4,9 +4,6 @@ import pytest
 from condition_scenarios import ACCEPTED, RESOLVED, gateway, listeners_of, route, status_of, told
 from resource_scenarios import service, workload
 
-from hauberk_control.translate.undone import UNDONE
-from hauberk_core.resources import GRPCRoute, Resource, TCPRoute, TLSRoute, UDPRoute
-
 REVIEWS = service("reviews") + workload("reviews-v1", 20001, app="reviews")
 DNS = """
 ---
@@ -24,14 +21,6 @@ CARRIED = [
     ("TCPRoute", "{name: a, port: 6379, protocol: TCP}", TO_REVIEWS),
     ("UDPRoute", "{name: a, port: 53, protocol: UDP}", TO_DNS),
 ]
-KINDS: dict[str, type[Resource]] = {kind.KIND: kind for kind in (GRPCRoute, TLSRoute, TCPRoute, UDPRoute)}
-
-
-@pytest.fixture
-def all_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if every kind of route had its data path: only the table of what has none says otherwise."""
-    for kind in KINDS.values():
-        monkeypatch.setitem(UNDONE, kind, ())
 
 
 def accepted(*texts: str, kind: str) -> tuple[str, str]:
@@ -40,16 +29,6 @@ def accepted(*texts: str, kind: str) -> tuple[str, str]:
     return told(parent.conditions)["Accepted"]
 
 
-@pytest.mark.parametrize(("kind", "listener", "spec"), [one for one in CARRIED if UNDONE.get(KINDS[one[0]])])
-def test_kinds_that_nothing_serves_yet_are_not_accepted(kind: str, listener: str, spec: str) -> None:
-    assert accepted(gateway(listener), route(kind, spec), kind=kind) == ("False", "NotAllowedByListeners")
-    status = status_of("Gateway", "web", gateway(listener), route(kind, spec), REVIEWS, DNS)
-    (only,) = status.listeners
-    assert only.attached_routes == 0
-    assert kind not in [one.kind for one in only.supported_kinds]
-
-
-@pytest.mark.usefixtures("all_served")
 @pytest.mark.parametrize(("kind", "listener", "spec"), CARRIED)
 def test_each_kind_attaches_to_listeners_of_its_protocol(kind: str, listener: str, spec: str) -> None:
     texts = (gateway(listener), route(kind, spec), REVIEWS, DNS)
@@ -62,7 +41,6 @@ def test_each_kind_attaches_to_listeners_of_its_protocol(kind: str, listener: st
     assert listeners_of(status)["a"]["Programmed"] == ("True", "Programmed")
 
 
-@pytest.mark.usefixtures("all_served")
 @pytest.mark.parametrize(
     ("kind", "listener", "spec", "reason"),
     [
@@ -154,8 +132,63 @@ def test_a_mirror_that_leads_nowhere() -> None:
 def test_services_are_parents_of_routes_for_requests_alone() -> None:
     parent = "{name: reviews, kind: Service, group: ''}"
     assert status_of("TCPRoute", "shop", route("TCPRoute", TO_REVIEWS, parents=parent), REVIEWS).parents == ()
-    # What a GRPCRoute asks for is not done yet, and it says so.
-    assert accepted(route("GRPCRoute", TO_REVIEWS, parents=parent), kind="GRPCRoute") == ("False", "UnsupportedValue")
+    assert accepted(route("GRPCRoute", TO_REVIEWS, parents=parent), kind="GRPCRoute") == ACCEPTED
+
+
+# Routes of different kinds at one place.
+
+OLD = "2026-01-01T00:00:00Z"
+YOUNG = "2026-02-01T00:00:00Z"
+
+
+def created(text: str, when: str) -> str:
+    return text.replace("metadata: {", f"metadata: {{creationTimestamp: '{when}', ", 1)
+
+
+@pytest.mark.parametrize("first", ["HTTPRoute", "GRPCRoute"])
+@pytest.mark.parametrize(
+    ("own", "others", "meet"),
+    [
+        ("hostnames: [a.test]", "hostnames: [a.test]", True),
+        ("hostnames: ['*.test']", "hostnames: [a.test, b.other]", True),
+        ("hostnames: [a.test]", "hostnames: []", True),
+        ("hostnames: [a.test]", "hostnames: [b.test]", False),
+    ],
+)
+def test_of_two_kinds_with_hosts_in_common_the_older_is_accepted(first: str, own: str, others: str, *, meet: bool) -> None:
+    second = "GRPCRoute" if first == "HTTPRoute" else "HTTPRoute"
+    texts = (
+        gateway(),
+        created(route(first, f"{own}, {TO_REVIEWS}"), OLD),
+        created(route(second, f"{others}, {TO_REVIEWS}", "other"), YOUNG),
+        REVIEWS,
+    )
+    (older,) = status_of(first, "shop", *texts).parents
+    assert told(older.conditions)["Accepted"] == ACCEPTED
+    (younger,) = status_of(second, "other", *texts).parents
+    assert told(younger.conditions)["Accepted"] == (("False", "RouteConflict") if meet else ACCEPTED)
+    (listener,) = status_of("Gateway", "web", *texts).listeners
+    assert listener.attached_routes == (1 if meet else 2)
+
+
+def test_a_refused_route_stands_in_nobodys_way() -> None:
+    wrong = "rules: [{filters: [{type: ExtensionRef, extensionRef: {group: a.test, kind: Thing, name: x}}]}]"
+    texts = (gateway(), created(route("HTTPRoute", wrong), OLD), created(route("GRPCRoute", TO_REVIEWS, "other"), YOUNG), REVIEWS)
+    (parent,) = status_of("GRPCRoute", "other", *texts).parents
+    assert told(parent.conditions)["Accepted"] == ACCEPTED
+
+
+def test_at_a_port_of_a_service_grpc_routes_go_before_the_others() -> None:
+    parents = "{name: reviews, kind: Service, group: '', port: 9080}"
+    texts = (
+        created(route("HTTPRoute", TO_REVIEWS, parents=parents), OLD),
+        created(route("GRPCRoute", TO_REVIEWS, "calls", parents=parents), YOUNG),
+        REVIEWS,
+    )
+    (http,) = status_of("HTTPRoute", "shop", *texts).parents
+    (calls,) = status_of("GRPCRoute", "calls", *texts).parents
+    assert told(http.conditions)["Accepted"] == ("False", "RouteConflict")
+    assert told(calls.conditions)["Accepted"] == ACCEPTED
 
 
 def test_callers_in_the_mesh_need_no_grant() -> None:

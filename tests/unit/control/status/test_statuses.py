@@ -77,7 +77,7 @@ def test_all_is_well() -> None:
 def test_a_status_is_written_as_kubernetes_has_it() -> None:
     written = msgspec.to_builtins(of_gateway(gateway(HTTP), SERVICES))
     assert written["listeners"][0]["attachedRoutes"] == 0
-    assert written["listeners"][0]["supportedKinds"] == ({"kind": "HTTPRoute"},)
+    assert written["listeners"][0]["supportedKinds"] == ({"kind": "HTTPRoute"}, {"kind": "GRPCRoute"})
     assert written["conditions"][0]["observedGeneration"] == 7
 
 
@@ -117,7 +117,7 @@ def test_certificates_that_cannot_be_had(reference: str, reason: str) -> None:
 
 
 def test_kinds_of_routes_that_are_not_known() -> None:
-    some = "  - {name: http, port: 80, protocol: HTTP, allowedRoutes: {kinds: [{kind: HTTPRoute}, {kind: GRPCRoute}]}}\n"
+    some = "  - {name: http, port: 80, protocol: HTTP, allowedRoutes: {kinds: [{kind: HTTPRoute}, {kind: TCPRoute}]}}\n"
     (listener,) = of_gateway(gateway(some), SERVICES).listeners
     assert told(listener.conditions)["ResolvedRefs"] == ("False", "InvalidRouteKinds")
     assert told(listener.conditions)["Programmed"] == ("True", "Programmed")

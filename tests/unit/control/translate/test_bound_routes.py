@@ -132,7 +132,7 @@ def test_policies_are_known_by_what_became_of_them_also_in_rules_that_stay() -> 
 
 def test_what_is_kept_is_bounded() -> None:
     bound = BoundRoutes()
-    key = ("default", "first", False)
+    key = ("HTTPRoute", "default", "first", False)
     bound.note_targets(key, Targets((), (), False))
     for share in range(1000):
         bound.note_rules(key, ((("cluster", share),),), ())

@@ -101,7 +101,6 @@ FIELDS = [
     Written("Gateway", "spec.listeners.tls.options", "warning", gateway(tls="options: {a.test/b: c}")),
     Written("HTTPRoute", "spec.rules.filters.externalAuth", "refused", route(AUTH)),
     Written("HTTPRoute", "spec.rules.filters.extensionRef", "refused", route(EXTENSION)),
-    Written("GRPCRoute", "kind", "refused", other("GRPCRoute", "{}")),
     Written("BackendTLSPolicy", "spec.options", "warning", other("BackendTLSPolicy", BACKEND_TLS)),
     Written("ListenerSet", "spec.listeners.tls.options", "warning", other("ListenerSet", LISTENERS)),
     Written("DestinationRule", "spec.trafficPolicy.tunnel", "warning", rule("{tunnel: {targetHost: a, targetPort: 1}}")),
