@@ -1,13 +1,17 @@
 """Strict, permissive, and the way between them while traffic flows."""
 
 import errno
+import hashlib
 import socket
 
+import msgspec
 import pytest
 from load_client import Load
 from mesh_authority import workload
 from mesh_workers import REQUEST, Worker, World, ask, calling, client_context, mesh, serving
 from recording_backend import RecordingBackend
+
+from hauberk_core.net.x509 import first_certificate
 
 REVIEWS = workload("reviews")
 RATINGS = workload("ratings")
@@ -64,6 +68,22 @@ def test_both_proxies_say_who_was_at_the_other_end(mesh_world: World, reviews: W
     assert gateway.series("istio_http", reporter="source", destination_principal=REVIEWS) == 1
     assert gateway.series("istio_http", connection_security_policy="unknown") == 1
     assert reviews.series("istio_http", connection_security_policy="mutual_tls", source_principal=GATEWAY) == 1
+
+
+def test_the_workload_is_told_of_its_callers_certificate(mesh_world: World, reviews: Worker, backend: RecordingBackend) -> None:
+    snapshot = serving(backend.port, mesh(mode="permissive"))
+    web = snapshot.listeners["web"]
+    (chain,) = web.filter_chains
+    chain = msgspec.structs.replace(chain, client_certificate="append_forward")
+    reviews.follow(msgspec.structs.replace(snapshot, listeners={"web": msgspec.structs.replace(web, filter_chains=(chain,))}))
+    issued = mesh_world.authority.issue(GATEWAY)
+    context = client_context(issued, mesh_world.authority.trust_pem)
+    assert mesh_world.during(lambda: ask(reviews.port, context)).startswith(b"HTTP/1.1 200 ")
+    told = hashlib.sha256(first_certificate(issued.chain)).hexdigest()
+    assert mesh_world.during(lambda: ask(reviews.port)).startswith(b"HTTP/1.1 200 ")
+    requests = [request for connection in backend.connections for request in connection.requests]
+    found = [dict(request.fields).get("x-forwarded-client-cert") for request in requests]
+    assert found == [f"Hash={told};URI={GATEWAY}", None]
 
 
 def test_a_peer_in_the_mesh_says_how_the_first_hop_was_carried_and_nobody_else_does(

@@ -7,6 +7,7 @@ import msgspec
 from hauberk_control.store import key_of
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.inbound import destination_of, inbound_labels, own_services
+from hauberk_control.translate.mesh_config import INBOUND_CERTIFICATES
 from hauberk_control.translate.protocol import Protocol, port_protocol
 from hauberk_control.translate.security import listening_transport
 from hauberk_control.translate.tables import everything
@@ -79,6 +80,7 @@ def _chain(
         route_table="" if protocol == "tcp" else name,
         backends=() if protocol == "http" else (WeightedCluster(cluster=name),),
         plugins=() if protocol == "tcp" else plugins,
+        client_certificate=INBOUND_CERTIFICATES,
     )
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.captured_inbound import probe_chain
+from hauberk_control.translate.mesh_config import OUTBOUND_CERTIFICATES
 from hauberk_control.translate.outbound_policy import outbound_mode
 from hauberk_control.translate.outbound_routes import routes_to, service_hosts, shared_among
 from hauberk_control.translate.pods import running_pods, takes_mesh, uncaptured_ports
@@ -62,6 +63,7 @@ class _Outbound:
                 protocol=protocol,
                 route_table="" if protocol == "tcp" else name,
                 backends=() if protocol == "http" else backends,
+                client_certificate=OUTBOUND_CERTIFICATES,
             )
         )
 

@@ -12,7 +12,7 @@ import msgspec
 
 from hauberk_control.gateways.listening import pod_port
 from hauberk_control.translate.build import Build
-from hauberk_control.translate.edge import edge_of
+from hauberk_control.translate.edge import Trust, trust_of
 from hauberk_control.translate.finding import findings
 from hauberk_control.translate.gateway_listener import ListenerState, port_of
 from hauberk_control.translate.gateway_passages import Passages, ending_tls
@@ -45,7 +45,7 @@ def build_gateway(build: Build) -> None:
     hosts: dict[str, dict[str, dict[str, tuple[Route, ...]]]] = {}
     passages = Passages(build)
     trusted: dict[str, tuple[str, ...]] = {}
-    edges: dict[str, Edge] = {}
+    trusts: dict[str, Trust] = {}
     for gateway in build.gateways:
         prefix = f"{gateway.metadata.namespace}/{gateway.metadata.name}/" if len(build.gateways) > 1 else ""
         states = [state._replace(prefix=prefix) for state in view.listeners(gateway)]
@@ -60,9 +60,9 @@ def build_gateway(build: Build) -> None:
         found, wrong = trusted_proxies(gateway)
         build.findings.extend(findings(gateway, wrong))
         trusted.update(dict.fromkeys([state.name for state in states], found))
-        edge, wrong = edge_of(gateway, view.mesh)
+        trust, wrong = trust_of(gateway, view.mesh)
         build.findings.extend(findings(gateway, wrong))
-        edges.update(dict.fromkeys([state.name for state in states], edge))
+        trusts.update(dict.fromkeys([state.name for state in states], trust))
     leads = view.manual_gateways.pod_ports(node)
     taken: dict[tuple[int, str], int] = {}
     for port, protocol in sorted({port_of(state.spec) for state in served if state.serves}):
@@ -79,7 +79,7 @@ def build_gateway(build: Build) -> None:
             build.listeners[f"udp-{port}"] = Listener(address=str(Address(node.address, actual)), datagrams=datagrams)
             continue
         public = port if node.pod and actual != port else 0
-        _add_port(build, parents, edges, serving, hosts, passages, Address(node.address, actual), public)
+        _add_port(build, parents, trusts, serving, hosts, passages, Address(node.address, actual), public)
         # Whatever Gateway names them: who passes connections on to a port does so for all that share it.
         several = dict.fromkeys([proxy for state in serving for proxy in trusted[state.name]])
         name = _port_name(port)
@@ -133,14 +133,14 @@ def _on_this_machine(rule: Route, ports: Mapping[int, int]) -> Route:
 def _add_port(
     build: Build,
     parents: Mapping[str, Gateway],
-    edges: Mapping[str, Edge],
+    trusts: Mapping[str, Trust],
     serving: Sequence[ListenerState],
     hosts: dict[str, dict[str, dict[str, tuple[Route, ...]]]],
     passages: Passages,
     address: Address,
     public_port: int,
 ) -> None:
-    """Add what listens on one port. Args: parents, edges - the Gateway of each listener, and whom it believes, by its name."""
+    """Add what listens on one port. Args: parents, trusts - the Gateway of each listener, and whom it believes, by its name."""
     policies = build.view.plugins
     name = _port_name(serving[0].spec.port)
     chains: list[FilterChain] = []
@@ -164,12 +164,14 @@ def _add_port(
         plugins = () if is_shared else policies.on_gateway(first)
         if len(serving) == 1:
             plugins = merged(plugins, _of_listener(build, first, serving[0]))
-        edge = edges[serving[0].name]
-        if any(edges[state.name] != edge for state in serving):
-            edge = Edge()
+        trust = trusts[serving[0].name]
+        if any(trusts[state.name] != trust for state in serving):
+            trust = Trust(Edge(), "sanitize_set")
             message = f"its Gateways disagree about the proxies in front of port {serving[0].spec.port}, so that none is believed"
             build.warn_about_node(message, "give all of them the same annotations, or pods of their own")
-        chains.append(FilterChain(route_table=name, plugins=plugins, edge=edge))
+        chains.append(
+            FilterChain(route_table=name, plugins=plugins, edge=trust.edge, client_certificate=trust.client_certificate)
+        )
     elif serving[0].spec.protocol == "TCP":
         chains.append(passages.tcp_chain(serving[0]))
     else:
@@ -190,7 +192,8 @@ def _add_port(
                     server_names=server_names,
                     transport=transport,
                     plugins=plugins,
-                    edge=edges[state.name],
+                    edge=trusts[state.name].edge,
+                    client_certificate=trusts[state.name].client_certificate,
                 )
             )
     build.listeners[name] = Listener(address=str(address), filter_chains=tuple(chains), public_port=public_port)

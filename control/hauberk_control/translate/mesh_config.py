@@ -10,7 +10,7 @@ import msgspec
 from hauberk_control.store import Store
 from hauberk_control.translate.finding import Finding, findings
 from hauberk_control.translate.security import ROOT_NAMESPACES
-from hauberk_core.model.edge import PathNormalization
+from hauberk_core.model.edge import CertificateForwarding, PathNormalization
 from hauberk_core.model.listener import Listener
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.resources import ConfigMap
@@ -28,6 +28,17 @@ _MODES: Final[dict[str, PathNormalization]] = {
     "DECODE_AND_MERGE_SLASHES": "decode_and_merge_slashes",
 }
 
+INBOUND_CERTIFICATES: Final[CertificateForwarding] = "append_forward"
+OUTBOUND_CERTIFICATES: Final[CertificateForwarding] = "sanitize"
+"""Of sidecars, as in Istio: a workload is told who calls it, and says nothing of the kind itself."""
+_CERTIFICATES: Final[dict[str, CertificateForwarding]] = {
+    "SANITIZE": "sanitize",
+    "FORWARD_ONLY": "forward_only",
+    "APPEND_FORWARD": "append_forward",
+    "SANITIZE_SET": "sanitize_set",
+    "ALWAYS_FORWARD_ONLY": "always_forward_only",
+}
+
 
 class Normalization(Excerpt, frozen=True, kw_only=True):
     """MeshConfig's `pathNormalization`."""
@@ -39,6 +50,13 @@ class Topology(Excerpt, frozen=True, kw_only=True):
     """ProxyConfig's `gatewayTopology`."""
 
     num_trusted_proxies: Annotated[int, msgspec.Meta(ge=0, le=32)] | None = None
+    forward_client_cert_details: Literal[
+        "UNDEFINED", "SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"
+    ] = "UNDEFINED"
+
+    def client_certificate(self) -> CertificateForwarding | None:
+        """What becomes of the field at Gateways; None: it is not said."""
+        return _CERTIFICATES.get(self.forward_client_cert_details)
 
 
 class ProxyDefaults(Excerpt, frozen=True, kw_only=True):
@@ -60,6 +78,8 @@ class MeshSettings(NamedTuple):
     path_normalization: PathNormalization = "base"
     trusted_hops: int = 0
     """Proxies in front of every Gateway that says nothing else."""
+    client_certificate: CertificateForwarding = "sanitize_set"
+    """What becomes of X-Forwarded-Client-Cert at Gateways that say nothing else; this is Istio's default."""
     findings: tuple[Finding, ...] = ()
 
     def applied(self, listener: Listener) -> Listener:
@@ -86,8 +106,12 @@ def mesh_settings(store: Store) -> MeshSettings:
                 message, _, hint = str(error).partition("; ")
                 hint = hint or "see Istio's reference of MeshConfig for the form of this member"
                 return MeshSettings(findings=findings(found, [Mistake(("data", ENTRY), message, hint)]))
-            hops = config.default_config.gateway_topology.num_trusted_proxies or 0
-            return MeshSettings(_MODES[config.path_normalization.normalization], hops)
+            topology = config.default_config.gateway_topology
+            return MeshSettings(
+                _MODES[config.path_normalization.normalization],
+                topology.num_trusted_proxies or 0,
+                topology.client_certificate() or "sanitize_set",
+            )
     return MeshSettings()
 
 

@@ -12,6 +12,7 @@ from hauberk_control.translate.captured_inbound import build_captured_inbound
 from hauberk_control.translate.captured_outbound import build_captured_outbound
 from hauberk_control.translate.finding import findings
 from hauberk_control.translate.inbound import inbound_labels, own_services
+from hauberk_control.translate.mesh_config import INBOUND_CERTIFICATES, OUTBOUND_CERTIFICATES
 from hauberk_control.translate.outbound_routes import routes_to, service_hosts
 from hauberk_control.translate.security import listening_transport
 from hauberk_control.translate.service import other_protocol
@@ -57,7 +58,8 @@ def _add_inbound(build: Build, port: int, listen: int, app: int) -> None:
     mode = build.view.policies.mode(node.namespace, node.labels, port)
     build.policies.update([key_of(policy) for policy in build.view.policies.concerning(node.namespace, node.labels)])
     plugins = build.view.plugins.on_service(service, port) if service is not None else ()
-    chain = FilterChain(route_table=name, transport=listening_transport(mode), plugins=plugins)
+    transport = listening_transport(mode)
+    chain = FilterChain(route_table=name, transport=transport, plugins=plugins, client_certificate=INBOUND_CERTIFICATES)
     build.listeners[name] = Listener(address=str(Address(node.address, listen)), filter_chains=(chain,))
 
 
@@ -85,7 +87,8 @@ def _add_outbound(build: Build, target: str, listen: int) -> None:
         table = everything(name, routes_to(build, service, port))
     build.route_tables[name] = table
     address = str(Address(_LOOPBACK, listen))
-    build.listeners[name] = Listener(address=address, filter_chains=(FilterChain(route_table=name),))
+    chain = FilterChain(route_table=name, client_certificate=OUTBOUND_CERTIFICATES)
+    build.listeners[name] = Listener(address=address, filter_chains=(chain,))
 
 
 def _add_http_proxy(build: Build) -> None:
@@ -96,7 +99,8 @@ def _add_http_proxy(build: Build) -> None:
 
     build.route_tables[_HTTP_PROXY] = RouteTable(virtual_hosts=tuple(service_hosts(build, ports_of)))
     address = str(Address(_LOOPBACK, build.node.http_proxy_port))
-    build.listeners[_HTTP_PROXY] = Listener(address=address, filter_chains=(FilterChain(route_table=_HTTP_PROXY),))
+    chain = FilterChain(route_table=_HTTP_PROXY, client_certificate=OUTBOUND_CERTIFICATES)
+    build.listeners[_HTTP_PROXY] = Listener(address=address, filter_chains=(chain,))
 
 
 def _refused_protocol(build: Build, service: Service, port: ServicePort) -> bool:

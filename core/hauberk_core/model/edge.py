@@ -8,6 +8,11 @@ PathNormalization = Literal["none", "base", "merge_slashes", "decode_and_merge_s
 """Istio's modes. `base`: dots, escapes that need none, and backslashes (RFC 3986 section 6.2.2); then also: slashes side by side
 become one; `%2F` and `%5C` are slashes."""
 
+CertificateForwarding = Literal["sanitize", "forward_only", "append_forward", "sanitize_set", "always_forward_only"]
+"""Envoy's modes for `X-Forwarded-Client-Cert`. `sanitize`: it is taken off. Where the client has proved a certificate, and else
+likewise: `forward_only`: it goes on; `append_forward`: with that certificate; `sanitize_set`: that certificate alone.
+`always_forward_only`: it goes on, whoever sends it."""
+
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Whose word counts about who the client is, and what goes on of it.

@@ -6,7 +6,7 @@ import msgspec
 
 from hauberk_core.model.datagrams import Datagrams
 from hauberk_core.model.duration import Duration
-from hauberk_core.model.edge import Edge, PathNormalization
+from hauberk_core.model.edge import CertificateForwarding, Edge, PathNormalization
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import WeightedCluster
 from hauberk_core.model.transport import TransportConfig
@@ -70,6 +70,8 @@ class FilterChain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """How long its clients are waited for."""
     path_normalization: PathNormalization = "none"
     """What becomes of a request's path before anything looks at it: that path is routed by, judged by, and sent on."""
+    client_certificate: CertificateForwarding = "always_forward_only"
+    """What becomes of `X-Forwarded-Client-Cert`, by which clients' certificates are told to endpoints."""
     edge: Edge | None = None
     """Given where clients are strangers: how far they are believed about who they are."""
     tcp_idle_timeout: Duration = Duration(3600.0)

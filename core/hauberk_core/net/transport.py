@@ -104,6 +104,10 @@ class Stream(Watched):
         """The identity that the peer's certificate proved (a SPIFFE id), or empty."""
         return ""
 
+    def peer_certificate(self) -> bytes:
+        """The certificate, in DER, that the peer has proved to have; empty: none."""
+        return b""
+
     def was_excused(self) -> bool:
         """Whether the peer was asked for a certificate, showed none that is believed, and was let in all the same."""
         return False

@@ -17,6 +17,7 @@ from hauberk_core.observe.record import Record
 from hauberk_core.observe.request_id import RequestIds
 from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.plugin.waiting import Waiting
+from hauberk_core.proxy.client_certificate import CertificateField
 from hauberk_core.proxy.edge import EdgeRules
 from hauberk_core.proxy.holding import HoldingRoom
 from hauberk_core.proxy.other_codecs import OtherCodecs
@@ -95,6 +96,10 @@ class Chain:
         self.dice: Final = dice
         self.chance: Final = chance
         """For what happens to a part of the requests besides their way."""
+        self.certificates: Final = (
+            None if config.client_certificate == "always_forward_only" else CertificateField(config.client_certificate)
+        )
+        """What becomes of the field that tells clients' certificates; None: it goes on as it comes."""
         self.edge: Final = None if config.edge is None else EdgeRules(config.edge)
         """What is believed of clients; None: they are who is connected, and all that they send goes on."""
         self.paths: Final = None if config.path_normalization == "none" else NormalPath(config.path_normalization)

@@ -8,6 +8,7 @@ from hauberk_core.net.connection import Connection
 from hauberk_core.net.loop import Handler, Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.proxy.chain import Chain
+from hauberk_core.proxy.client_certificate import element_of
 
 # For a client between two requests while room is short: a busy one sends its next within a round trip.
 TIGHT_IDLE_SECONDS: Final = 1.0
@@ -69,6 +70,7 @@ class ClientConnection(Connection):
         self.destination_port: Final = destination_port
         self.refusal: str = ""
         """Why its requests are not served, where it is one too many."""
+        self._certificate: str | None = None
         self.is_counted = False
         """Whether the listener has heard that it stands."""
 
@@ -90,6 +92,14 @@ class ClientConnection(Connection):
         if self.chain.owner.pressure.tight and (idle <= 0 or idle > TIGHT_IDLE_SECONDS):
             return TIGHT_IDLE_SECONDS
         return idle
+
+    def certificate(self) -> str:
+        """The client's certificate as endpoints are told of it; empty: it has proved none."""
+        known = self._certificate
+        if known is None:
+            known = element_of(self.stream)
+            self._certificate = known
+        return known
 
     def local_address(self) -> str:
         """`host:port` that the client connected to, for logs."""

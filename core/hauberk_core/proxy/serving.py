@@ -76,6 +76,8 @@ class ServingClient(Client):
             self._fill(record, request)
             if chain.edge is not None:
                 chain.edge.settle(request, record, connection.peer_host)
+            if chain.certificates is not None:
+                chain.certificates.settle(request.headers, connection.certificate())
             settle_request_id(request, record, chain.owner.request_ids)
             self.decided(filtered)
             # Before the filters: what they answer is logged with its request id, and they see what the endpoint will see.
@@ -87,6 +89,8 @@ class ServingClient(Client):
         self._fill(record, request)
         if chain.edge is not None:
             chain.edge.settle(request, record, connection.peer_host)
+        if chain.certificates is not None:
+            chain.certificates.settle(request.headers, connection.certificate())
         decision = decide(request, chain.table, chain.dice.next())
         prepare_request(request, record, connection.peer_host, chain.owner.request_ids)
         self.serve(exchange, decision)

@@ -127,3 +127,30 @@ def test_a_wrong_mesh_configuration_is_told_and_has_no_effect(text: str) -> None
     [problem] = translation.problems
     assert problem.path == "data.mesh"
     assert (chain_of(translation).path_normalization, chain_of(translation).edge) == ("base", Edge())
+
+
+@pytest.mark.parametrize(
+    ("said", "mode"),
+    [
+        ("UNDEFINED", "sanitize_set"),
+        ("SANITIZE", "sanitize"),
+        ("FORWARD_ONLY", "forward_only"),
+        ("APPEND_FORWARD", "append_forward"),
+        ("SANITIZE_SET", "sanitize_set"),
+        ("ALWAYS_FORWARD_ONLY", "always_forward_only"),
+    ],
+)
+def test_what_becomes_of_clients_certificates(said: str, mode: str) -> None:
+    own = gateway(f"proxy.istio.io/config: 'gatewayTopology: {{forwardClientCertDetails: {said}}}'")
+    assert chain_of(told(own)).client_certificate == mode
+    text = mesh(f"defaultConfig: {{gatewayTopology: {{forwardClientCertDetails: {said}}}}}")
+    assert chain_of(told(gateway(), text)).client_certificate == mode
+
+
+def test_a_sidecar_tells_its_workload_who_calls_and_takes_nobodys_word() -> None:
+    node = sidecar_node(http_proxy_port=15099, inbound={80: (20101, 20001)})
+    listeners = translate(store_of(SHOP), node).snapshot.listeners
+    assert {name: listener.filter_chains[0].client_certificate for name, listener in listeners.items()} == {
+        "http-proxy": "sanitize",
+        "inbound|80||": "append_forward",
+    }
