@@ -1,4 +1,4 @@
-"""Agents are replaced and killed under load, over HTTP and TLS; clients notice nothing."""
+"""Agents are replaced and killed under load, over HTTP/1.1, TLS, HTTP/2 and WebSockets; clients notice nothing."""
 
 import os
 import signal
@@ -13,8 +13,9 @@ import trustme
 from endurance import lasting
 from http_clients import Clients
 from kept_proxy import KeptProxy, admin_page, admin_port, kept_proxy
+from lasting_backend import LastingBackend, lasting_backend
+from lasting_load import LastingLoad
 from live_proxy import JsonObject, forward_to, wait_until
-from origin import Origin, origin
 
 pytestmark = [pytest.mark.e2e, pytest.mark.endure]
 
@@ -23,8 +24,8 @@ KILLS: Final = int(lasting(30, 3))
 
 
 @pytest.fixture
-def backend() -> Iterator[Origin]:
-    with origin("books") as books:
+def backend() -> Iterator[LastingBackend]:
+    with lasting_backend() as books:
         yield books
 
 
@@ -41,7 +42,7 @@ def trust(authority: trustme.CA) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def snapshot(backend: Origin, authority: trustme.CA, tmp_path: Path) -> JsonObject:
+def snapshot(backend: LastingBackend, authority: trustme.CA, tmp_path: Path) -> JsonObject:
     """A listener for HTTP and one for HTTPS."""
     certificate = authority.issue_cert("localhost")
     (tmp_path / "chain.pem").write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
@@ -54,15 +55,16 @@ def snapshot(backend: Origin, authority: trustme.CA, tmp_path: Path) -> JsonObje
 
 
 class Load:
-    """Clients that keep their connections and clients that do not, over HTTP and over TLS."""
+    """Clients that keep their connections and clients that do not, in the clear and over TLS, WebSockets, and HTTP/2."""
 
     def __init__(self, proxy: KeptProxy, trust: ssl.SSLContext) -> None:
         ports = proxy.ports()
-        self._groups: Final = [
+        self._groups: Final[list[Clients | LastingLoad]] = [
             Clients(ports["web"], 2, keep_alive=True),
             Clients(ports["web"], 2, keep_alive=False),
             Clients(ports["secure"], 1, keep_alive=True, trust=trust),
             Clients(ports["secure"], 1, keep_alive=False, trust=trust),
+            LastingLoad(ports["web"], sockets=1, http2=1),
         ]
 
     def __enter__(self) -> "Load":
@@ -152,8 +154,8 @@ def test_a_worker_killed_loses_what_it_had_in_flight(snapshot: JsonObject, trust
                 proxy.wait_logged("is ready, process", number + 3)
             load.go_on()
         failures, refused = load.told()
-        # Six clients, each with at most one request in flight when a worker dies.
-        assert len(failures) <= 6 * KILLS, failures
+        # Eight clients, each with at most one request in flight when a worker dies.
+        assert len(failures) <= 8 * KILLS, failures
         assert refused == 0
 
 
