@@ -115,6 +115,12 @@ def test_in_panic_unhealthy_endpoints_get_requests(build: "Build") -> None:
     advance(scenario, 2, books, other)
     assert health(scenario, scenario.books).state == "unhealthy"
     assert asked(scenario, 20, books, other) == {scenario.books, scenario.other}
+    target = scenario.core.target("books")
+    assert target is not None
+    assert [endpoint.is_needed for endpoint in target.cluster.endpoints()] == [True, True]
+    without = msgspec.structs.replace(scenario.snapshot.clusters["books"], plugins=())
+    scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters={"books": without}))
+    assert [endpoint.is_needed for endpoint in target.cluster.endpoints()] == [False, False]
 
 
 @pytest.mark.parametrize("passes", [True, False])

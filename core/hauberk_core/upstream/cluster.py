@@ -105,6 +105,9 @@ class UpstreamCluster(ConnectionOwner):
     def set_levels(self, levels: Levels | None) -> None:
         """Have endpoints preferred in this way from now on; None: none is, and the balancer chooses among all."""
         self._levels = levels
+        if levels is None:
+            for endpoint in self._endpoints:
+                endpoint.is_needed = False
         self._teach()
 
     def set_guards(self, guards: tuple[Guard, ...]) -> None:
