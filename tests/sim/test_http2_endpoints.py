@@ -521,7 +521,7 @@ def test_endpoints_may_answer_early_as_often_as_they_like(build: "Build") -> Non
     proxy = make(build)
     endpoint = serve(proxy)
     client = Browser(proxy.browser())
-    for number in range(250):
+    for number in range(220):
         client.ask("POST", body=b"x")
         connection = endpoint.connection()
         stream = 2 * number + 1
@@ -529,7 +529,7 @@ def test_endpoints_may_answer_early_as_often_as_they_like(build: "Build") -> Non
         connection.machine.reset(stream, NO_ERROR)
         connection.talk()
     assert len(endpoint.connections()) == 1
-    assert proxy.log() == [(200, "")] * 250
+    assert proxy.log() == [(200, "")] * 220
 
 
 def test_a_connection_that_breaks_ends_each_request_with_its_reason(proxy: "Scenario") -> None:

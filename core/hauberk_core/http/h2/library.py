@@ -43,6 +43,7 @@ from hauberk_core.http.events import (
     Writable,
 )
 from hauberk_core.http.fields import NOT_IN_TRAILERS
+from hauberk_core.http.h2.client import CONNECTION_WINDOW as SHARED_WINDOW
 from hauberk_core.http.h2.codes import LARGEST_STREAM, NO_ERROR
 from hauberk_core.http.h2.control import STREAM_WINDOW
 from hauberk_core.http.h2.field import Field, check
@@ -89,7 +90,7 @@ class LibraryMachine(MultiplexedMachine):
             settings[SettingCodes.ENABLE_CONNECT_PROTOCOL] = 1
         self._h2.local_settings = Settings(client=is_client, initial_values=settings)
         self._h2.initiate_connection()
-        self._h2.increment_flow_control_window(CONNECTION_WINDOW - 65535)
+        self._h2.increment_flow_control_window((SHARED_WINDOW if is_client else CONNECTION_WINDOW) - 65535)
         self._events: Final[list[tuple[int, Event]]] = []
         self._methods: Final[dict[int, str]] = {}
         self._upgrades: Final[dict[int, tuple[str, str]]] = {}
@@ -98,6 +99,8 @@ class LibraryMachine(MultiplexedMachine):
         self._open: Final[dict[int, bool]] = {}
         """Streams that we may send on."""
         self._waiting: Final[dict[int, _Waiting]] = {}
+        self._unread: Final[dict[int, int]] = {}
+        """Octets that were reported and not consumed."""
         self._highest = 0
         self._peer_gone = False
         self._is_greeted = False
@@ -140,6 +143,7 @@ class LibraryMachine(MultiplexedMachine):
             if padding:
                 self._h2.acknowledge_received_data(padding, stream)
             if event.data:
+                self._unread[stream] = self._unread.get(stream, 0) + len(event.data)
                 self._events.append((stream, Data(event.data)))
         elif isinstance(event, TrailersReceived):
             self._read_trailers(event)
@@ -225,7 +229,10 @@ class LibraryMachine(MultiplexedMachine):
         return self._h2.open_outbound_streams + self._h2.open_inbound_streams
 
     def consume(self, stream: int, octets: int) -> None:
-        if octets and not self._dead:
+        unread = self._unread.pop(stream, 0)
+        if octets and unread and not self._dead:
+            if unread > octets:
+                self._unread[stream] = unread - octets
             self._h2.acknowledge_received_data(octets, stream)
 
     def pending(self, stream: int) -> int:
@@ -275,6 +282,10 @@ class LibraryMachine(MultiplexedMachine):
                 self.reset(stream, NO_ERROR)
 
     def _forget(self, stream: int) -> None:
+        unread = self._unread.pop(stream, 0)
+        if unread and not self._dead:
+            # Nobody will read it, which must not close the connection's window for others.
+            self._h2.acknowledge_received_data(unread, stream)
         self._open.pop(stream, None)
         self._waiting.pop(stream, None)
         self._methods.pop(stream, None)

@@ -13,7 +13,7 @@ from hauberk_core.http.h2.codes import CANCEL
 from hauberk_core.http.h2.control import STREAM_WINDOW
 from hauberk_core.http.h2.library import LibraryMachine
 from hauberk_core.http.h2.machine import MultiplexedMachine
-from hauberk_core.http.h2.server import H2Server
+from hauberk_core.http.h2.server import CONNECTION_WINDOW, H2Server
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.listener import HttpLimits
 
@@ -172,3 +172,24 @@ def test_a_large_body_waits_for_whoever_reads(client: bool, server: bool) -> Non
     pair.talk()
     assert pair.client.pending(stream) == 0
     assert sum(len(part) for part in pair.story(stream) if isinstance(part, bytes)) == 600_000
+
+
+@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_what_nobody_reads_any_more_does_not_close_the_window_for_others(ours: bool, who: str) -> None:
+    pair = Pair(not ours, ours)
+    # Twice as much as a server's whole connection takes.
+    for _ in range(2 * CONNECTION_WINDOW // STREAM_WINDOW):
+        request = Request("POST", "a.test", "/", "", 20, Headers())
+        request.framing = CHUNKED
+        stream = pair.client.send_request(request)
+        pair.client.send_data(stream, bytes(STREAM_WINDOW))
+        while octets := pair.client.take_output():
+            pair.server.receive(octets, 1.0)
+            while pair.server.next_event() is not None:
+                pass
+            if back := pair.server.take_output():
+                pair.take(pair.client, back)
+        assert pair.client.pending(stream) == 0
+        (pair.client if who == "client" else pair.server).reset(stream, CANCEL)
+        pair.talk()
