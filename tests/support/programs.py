@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -78,8 +79,11 @@ def _listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def server(command: list[str], port: int, log: Path) -> Iterator[int]:
-    """A server that listens on `port`, for as long as the context lasts."""
+def server(command: list[str], port: int, log: Path, ending: signal.Signals = signal.SIGKILL) -> Iterator[int]:
+    """A server that listens on `port`, for as long as the context lasts.
+
+    Args: ending - how it is told to end; one that has started others has to be given the time to end these.
+    """
     with log.open("wb") as errors:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
     try:
@@ -91,7 +95,7 @@ def server(command: list[str], port: int, log: Path) -> Iterator[int]:
         wait_until(ready, log.read_text)
         yield port
     finally:
-        process.kill()
+        process.send_signal(ending)
         process.wait(PATIENCE)
 
 

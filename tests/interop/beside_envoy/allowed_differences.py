@@ -359,6 +359,12 @@ ALLOWED: Final = (
         _one(Asked(method="POST", target="/unknown", fields=_host(("Content-Type", "application/grpc")))),
         lambda case: case.asked.field("content-type") == "application/grpc" and case.says_in_http_1,
     ),
+    Difference(
+        "verdict",
+        "Likewise a redirect, which is no error, is one of HTTP's over HTTP/2 too.",
+        Sequence((Asked(method="POST", target="/moved", fields=_host(("Content-Type", "application/grpc"))),), http2=True),
+        lambda case: case.found.theirs == "own 200" and case.found.ours in {"own 301", "own 302", "own 307"},
+    ),
     # Requests that take different routes.
     Difference(
         "verdict",
