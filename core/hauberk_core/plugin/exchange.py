@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from hauberk_core.http.events import COUNTED, NO_BODY, Request, Response
+from hauberk_core.http.events import COUNTED, NO_BODY, TUNNEL, Request, Response
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.decision import Decision
 from hauberk_core.observe.record import Record
@@ -102,7 +102,7 @@ class Exchange:
             return -1
         if response.framing == COUNTED:
             return response.length
-        return 0 if response.framing == NO_BODY else -1
+        return 0 if response.framing in {NO_BODY, TUNNEL} else -1
 
     @property
     def headers(self) -> Fields:
