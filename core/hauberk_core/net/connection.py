@@ -10,6 +10,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from hauberk_core.net.bypass import MOST_BYPASSES, Bypass
 from hauberk_core.net.loop import Handler, Loop
 from hauberk_core.net.poller import ERROR, HANGUP, READ, WRITE
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_READ, Stream
@@ -67,6 +68,10 @@ class Connection(Handler):
         self._closing = False
         self._ending = False
         self._finishing = False
+        self._outlet: Bypass | None = None
+        """By which what comes here goes elsewhere unread."""
+        self._inlet: Bypass | None = None
+        """By which others' octets go out here."""
         self._relay: Final = TimerRelay(self)
         self.timer: Final = Timer(self._relay)
 
@@ -87,6 +92,9 @@ class Connection(Handler):
     def broken(self, error: OSError) -> None:
         """Handshake, read or write failed. The connection is of no more use; close it."""
         raise NotImplementedError
+
+    def carried(self, size: int) -> None:
+        """So many octets have come that go elsewhere unread: see `pass_to`."""
 
     def timed_out(self) -> None:
         """The connection's own deadline has passed."""
@@ -109,6 +117,9 @@ class Connection(Handler):
             self._unsent = b""
             self.loop.wheel.drop(self.timer)
             self._relay.forget()
+            for bypass in (self._outlet, self._inlet):
+                if bypass is not None:
+                    bypass.close()
             self.loop.release(self.descriptor, self.stream)
 
     def close_in_order(self) -> None:
@@ -200,6 +211,50 @@ class Connection(Handler):
         """Whether reading is not paused."""
         return self._reading
 
+    # Past everybody.
+
+    def pass_to(self, sink: "Connection") -> bool:
+        """Have what comes from now on go to `sink` unread, as fast as that takes it: `carried` tells how much, `received` only of
+        the end. Returns: False if that cannot be, now or at all."""
+        if self._outlet is not None:
+            return True
+        if self.closed or sink.closed or sink.has_unsent() or self.loop.bypasses >= MOST_BYPASSES:
+            return False
+        conduit = self.stream.conduit_to(sink.stream)
+        if conduit is None:
+            return False
+        self.loop.bypasses += 1
+        bypass = Bypass(self, sink, conduit)
+        self._outlet = bypass
+        sink.take_in(bypass)
+        return True
+
+    def take_in(self, bypass: Bypass) -> None:
+        """Others' octets go out here by this from now on."""
+        self._inlet = bypass
+
+    def bypass_gone(self, bypass: Bypass) -> None:
+        """The connection at its other end, or this one, is closed."""
+        if self._outlet is bypass:
+            self._outlet = None
+        if self._inlet is bypass:
+            self._inlet = None
+
+    def has_unsent(self) -> bool:
+        """Whether something waits for the peer, or to be flushed."""
+        return bool(self._unsent) or bool(self._queued)
+
+    def bypassed_end(self) -> None:
+        """What went elsewhere unread has come to its end."""
+        self._ended = True
+        self.pause_reading()
+        if not self._closing:
+            self.received(b"")
+
+    def watch_again(self) -> None:
+        """What a bypass holds for the peer has come, or is gone."""
+        self._watch()
+
     # Writing.
 
     def queue(self, data: bytes) -> None:
@@ -242,7 +297,11 @@ class Connection(Handler):
             self._shake_hands()
             return
         if events & WRITE:
-            self._drain()
+            inlet = self._inlet
+            if inlet is not None and inlet.is_full():
+                inlet.go_on()
+            else:
+                self._drain()
             if self.closed:
                 return
         if events & READ or events & (HANGUP | ERROR):
@@ -252,6 +311,9 @@ class Connection(Handler):
                     self._hung_up = True
                     self._interest = 0
                     self.loop.forget(self.descriptor)
+                return
+            if self._outlet is not None:
+                self._outlet.carry()
                 return
             loop = self.loop
             try:
@@ -340,7 +402,8 @@ class Connection(Handler):
     def _watch(self) -> None:
         if self.closed or self._hung_up or not self.established:
             return
-        interest = (READ if self._reading else 0) | (WRITE if self._unsent or self._finishing else 0)
+        waits = bool(self._unsent) or self._finishing or (self._inlet is not None and self._inlet.is_full())
+        interest = (READ if self._reading else 0) | (WRITE if waits else 0)
         if interest != self._interest:
             self._interest = interest
             self.loop.poller.modify(self.descriptor, interest)

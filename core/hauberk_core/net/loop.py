@@ -56,6 +56,7 @@ class Loop:
         "_running",
         "_soon",
         "buffered",
+        "bypasses",
         "clock",
         "most_buffered",
         "now",
@@ -71,6 +72,8 @@ class Loop:
         self.wheel: Final = Wheel(self.now)
         self.buffered: int = 0
         """Octets that all connections keep for peers that do not take them."""
+        self.bypasses: int = 0
+        """Directions between two connections that the kernel carries by itself."""
         self.most_buffered: int = UNLIMITED
         """Beyond so many, each connection reads little and its source is paused at once."""
         self._faults: Final = faults

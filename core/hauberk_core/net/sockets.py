@@ -7,9 +7,11 @@ import struct
 import sys
 from typing import Final
 
+from hauberk_core.net.conduit import Conduit
 from hauberk_core.net.datagram_sockets import connected_datagrams
 from hauberk_core.net.datagrams import DatagramSocket
 from hauberk_core.net.socket_address import format_address
+from hauberk_core.net.splice import splice_between
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_WRITE, Listening, Stream, Transport
 
 # Absent on some systems, which then go by their own. macOS has the second under another name.
@@ -94,6 +96,9 @@ class SocketStream(Stream):
             return self.socket.send(data)
         except BlockingIOError:
             return 0
+
+    def conduit_to(self, sink: Stream) -> Conduit | None:
+        return splice_between(self.fileno(), sink.fileno()) if isinstance(sink, SocketStream) else None
 
     def shutdown_write(self) -> None:
         try:

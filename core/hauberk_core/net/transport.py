@@ -9,6 +9,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from hauberk_core.net.conduit import Conduit
 from hauberk_core.net.datagrams import DatagramSocket
 from hauberk_core.net.watched import Watched
 
@@ -61,6 +62,13 @@ class Stream(Watched):
         After 0 (TLS) the next call must be made with the same octets at its front.
         """
         raise NotImplementedError
+
+    def conduit_to(self, sink: "Stream") -> Conduit | None:
+        """A way by which what comes here goes to `sink` without anybody's reading it; None: there is none, as inside TLS.
+
+        Nothing may be received by itself from here on, nor sent to `sink`.
+        """
+        return None
 
     def pending(self) -> int:
         """Octets already decrypted that the poller cannot know of."""

@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 _STANDS: Final = 200
 
 
+BULK_BYTES: Final = 32 * 1024
+"""One read that brings so much begins a long transfer: the kernel is asked to carry the rest by itself. Messages are shorter."""
+
+
 class Passage(Requester):
     """Asks a cluster for a connection of its own, and passes octets both ways until both sides have ended."""
 
     __slots__ = (
         "_began",
+        "_bulky",
         "_client",
         "_client_ended",
         "_client_host",
@@ -68,6 +73,8 @@ class Passage(Requester):
         self.stands = False
         """There is a connection."""
         self._decided = False
+        self._bulky = False
+        """The endpoint has just sent so much at once that more is to be expected."""
         self._client_ended = False
         self._endpoint_ended = False
         self._ended = False
@@ -136,11 +143,19 @@ class Passage(Requester):
         if data:
             connection.queue(data)
             connection.flush()
+            if len(data) >= BULK_BYTES and self._client is not None:
+                self._client.pass_to(connection)
             return not connection.is_congested
         connection.flush()
         connection.end_writing()
         self._finish_if_ended()
         return True
+
+    def client_carried(self, size: int) -> None:
+        """So many octets have gone from the client to the endpoint unread."""
+        self.record.bytes_received += size
+        if self._meters is not None:
+            self._meters.received(size)
 
     def client_write_ready(self) -> None:
         """The client takes octets again."""
@@ -217,6 +232,7 @@ class Passage(Requester):
         self.endpoint_spoke = True
         if client.endpoint_spoke():
             self._send_to_client(client, data)
+            self._bulky = len(data) >= BULK_BYTES
         elif self._connection is not None:
             # The client's handshake is under way.
             self._early_answer.append(data)
@@ -232,8 +248,20 @@ class Passage(Requester):
         client = self._client
         if client is not None and not client.closed:
             client.flush()
-            if client.is_congested and self._connection is not None:
-                self._connection.pause_reading()
+            connection = self._connection
+            if connection is None:
+                return
+            if client.is_congested:
+                connection.pause_reading()
+            elif self._bulky:
+                connection.pass_to(client)
+
+    def carried(self, size: int) -> None:
+        self.record.bytes_sent += size
+        if self._meters is not None:
+            self._meters.sent(size)
+        if self._client is not None:
+            self._client.endpoint_moved()
 
     def upstream_failed(self, reason: Reason, detail: str) -> None:
         self._connection = None

@@ -106,6 +106,11 @@ class TcpConnection(ClientConnection):
             self._deadline = self.loop.now + SNIFF_SECONDS
             self._arm()
 
+    def carried(self, size: int) -> None:
+        self._progress = self.loop.now
+        if self._passage is not None:
+            self._passage.client_carried(size)
+
     def write_ready(self) -> None:
         self._progress = self.loop.now
         if self._passage is not None:
@@ -186,6 +191,10 @@ class TcpConnection(ClientConnection):
         else:
             self._pass_on()
         return self._may_hear()
+
+    def endpoint_moved(self) -> None:
+        """The endpoint has said something that went to the client by itself."""
+        self._progress = self.loop.now
 
     def _may_hear(self) -> bool:
         return self._passes and not self.closed

@@ -5,6 +5,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from hauberk_core.net.conduit import CONDUIT_BYTES, Conduit
 from hauberk_core.net.datagrams import DatagramSocket
 from hauberk_core.net.poller import ERROR, HANGUP, READ, WRITE
 from hauberk_core.net.transport import HANDSHAKE_DONE, HANDSHAKE_WANTS_WRITE, Listening, Stream, Transport
@@ -130,6 +131,9 @@ class VirtualStream(Stream):
         other._octets.extend(data[:taken])
         return taken
 
+    def conduit_to(self, sink: Stream) -> Conduit | None:
+        return VirtualConduit(self, sink) if isinstance(sink, VirtualStream) else None
+
     def shutdown_write(self) -> None:
         if not self.closed and not self._error and not self._ended:
             self._ended = True
@@ -175,6 +179,34 @@ class VirtualStream(Stream):
     def _check_open(self) -> None:
         if self.closed:
             raise _os_error(errno.EBADF)
+
+
+class VirtualConduit(Conduit):
+    """From one stream to another: what a pipe of the kernel's does."""
+
+    def __init__(self, source: VirtualStream, sink: VirtualStream) -> None:
+        super().__init__()
+        self._source: Final = source
+        self._sink: Final = sink
+        self._octets = b""
+
+    def fill(self) -> int | None:
+        if self.held >= CONDUIT_BYTES:
+            return None
+        data = self._source.recv(CONDUIT_BYTES - self.held)
+        if data is None:
+            return None
+        self._octets += data
+        self.held += len(data)
+        return len(data)
+
+    def drain(self) -> None:
+        sent = self._sink.send(self._octets)
+        self._octets = self._octets[sent:]
+        self.held -= sent
+
+    def close(self) -> None:
+        self._octets = b""
 
 
 class VirtualListening(Listening):

@@ -212,6 +212,9 @@ class Requester(Subject):
         """
         self.upstream_failed(Reason.UPSTREAM_REFUSED, detail)
 
+    def carried(self, size: int) -> None:
+        """So many octets of a tunnel have gone to the client unread: see `Connection.pass_to`."""
+
     def upstream_write_ready(self) -> None:
         """The endpoint was congested and takes octets again."""
         raise NotImplementedError

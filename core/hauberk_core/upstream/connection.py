@@ -188,6 +188,10 @@ class UpstreamConnection(Connection):
         if self.requester is not None:
             self.requester.response_batch_end()
 
+    def carried(self, size: int) -> None:
+        if self.requester is not None:
+            self.requester.carried(size)
+
     def write_ready(self) -> None:
         if self.requester is not None:
             self.requester.upstream_write_ready()
