@@ -14,6 +14,7 @@ import msgspec
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.captured_inbound import probe_chain
 from hauberk_control.translate.mesh_config import OUTBOUND_CERTIFICATES
+from hauberk_control.translate.outbound_passages import passage_route, passages_of
 from hauberk_control.translate.outbound_policy import outbound_mode
 from hauberk_control.translate.outbound_routes import routes_to, service_hosts, shared_among
 from hauberk_control.translate.pods import running_pods, takes_mesh, uncaptured_ports
@@ -94,6 +95,11 @@ def _add_service(outbound: _Outbound, service: Service, port: ServicePort) -> No
         return
     name = f"outbound|{host_name(service)}:{port.port}"
     protocol = port_protocol(port)
+    route = passage_route(build, service, port)
+    if route is not None:
+        # All connections are the route's, whatever they speak: nothing looks for requests in them.
+        outbound.add(name, hosts, port.port, "tcp", passages_of(build, route))
+        return
     if protocol != "tcp":
         build.route_tables[name] = everything(name, routes_to(build, service, port))
     outbound.add(name, hosts, port.port, protocol, shared_among(build.destination(service, port).shares))

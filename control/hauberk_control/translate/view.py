@@ -42,7 +42,17 @@ from hauberk_control.translate.service import (
 from hauberk_control.translate.undone import Fields, undone_findings
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.model.plugin import PluginConfig
-from hauberk_core.resources import DestinationRule, Gateway, GatewayClass, GRPCRoute, ListenerSet, Namespace, Secret, Service
+from hauberk_core.resources import (
+    DestinationRule,
+    Gateway,
+    GatewayClass,
+    GRPCRoute,
+    ListenerSet,
+    Namespace,
+    Secret,
+    Service,
+    TCPRoute,
+)
 from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP, BackendObjectReference, ParentReference
 from hauberk_core.resources.gateway_api.route import Route
 from hauberk_core.resources.kubernetes.service import ServicePort
@@ -123,6 +133,7 @@ class View:
         self._owned_listeners: Final[dict[tuple[ObjectKey, tuple[str, str, str]], tuple[tuple[ListenerState, ...], _Shown]]] = {}
         self._gateway_routes: Final[dict[tuple[str, str], list[tuple[Route, ParentReference]]]] = {}
         self._set_routes: Final[dict[tuple[str, str], list[tuple[Route, ParentReference]]]] = {}
+        self._service_passages: Final[dict[tuple[str, str], list[tuple[TCPRoute, ParentReference]]]] = {}
         self._service_routes: Final[dict[tuple[str, str], list[tuple[RequestRoute, ParentReference]]]] = {}
         self._rejected: Final[dict[ObjectKey, frozenset[tuple[ObjectKey, str]]]] = {}
         self.namespaces: Final = {one.metadata.name: one.metadata.labels for one in store.of(Namespace)}
@@ -138,6 +149,8 @@ class View:
                     self._set_routes.setdefault(name, []).append((route, parent))
                 elif is_service(parent) and isinstance(route, REQUEST_ROUTES):
                     self._service_routes.setdefault(name, []).append((route, parent))
+                elif is_service(parent) and isinstance(route, TCPRoute):
+                    self._service_passages.setdefault(name, []).append((route, parent))
 
     def locate(self, found: Iterable[Finding]) -> tuple[ConfigError, ...]:
         """Findings as a person is told."""
@@ -210,6 +223,10 @@ class View:
                 for backend in route.backends()
             ]
         )
+
+    def service_passages(self, service: Service) -> list[tuple[TCPRoute, ParentReference]]:
+        """The routes for connections that name a Service as parent, and how."""
+        return self._service_passages.get((service.metadata.namespace, service.metadata.name), [])
 
     def attachment(self, route: Route, parent: ParentReference, gateway: Gateway) -> Attachment:
         """What comes of a parent reference to a Gateway, or to a ListenerSet of it."""

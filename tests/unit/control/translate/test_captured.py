@@ -266,3 +266,58 @@ def test_the_agent_finds_itself_on_both_roads() -> None:
         assert (taken.protocol, taken.transport.security) == ("tcp", "plain")
         endpoints = snapshot.clusters[taken.backends[0].cluster].endpoints
         assert [one.address for one in endpoints] == ["127.0.0.1:15020"]
+
+
+def tcp_route(name: str, parent: str, backends: str, created: str = "2026-01-01T00:00:00Z", namespace: str = "shop") -> str:
+    return f"""
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {{name: {name}, namespace: {namespace}, creationTimestamp: '{created}'}}
+spec:
+  parentRefs: [{{group: "", kind: Service, name: {parent}}}]
+  rules: [{{backendRefs: [{backends}]}}]
+"""
+
+
+def test_connections_to_a_service_are_divided_as_the_oldest_route_attached_to_it_says() -> None:
+    next_books = service("next", "10.96.0.21", "{name: db, port: 3306, appProtocol: mysql}") + slice_of(
+        "next", "db", 3306, "10.244.0.21"
+    )
+    parent = "books, port: 3306, namespace: shop"
+    old = tcp_route("old", parent, "{name: books, port: 3306, weight: 9}, {name: next, port: 3306}")
+    young = tcp_route("young", parent, "{name: next, port: 3306}", "2026-02-02T00:00:00Z")
+    snapshot = told(WEB, BOOKS, next_books, young, old)
+    taken = outbound(snapshot, "10.96.0.20", 3306)
+    shares = [(backend.cluster, backend.weight) for backend in taken.backends]
+    assert shares == [
+        ("outbound|3306||books.shop.svc.cluster.local", 9),
+        ("outbound|3306||next.shop.svc.cluster.local", 1),
+    ]
+    # As secure as without the route.
+    assert identities(snapshot, taken)[0] == ("spiffe://cluster.local/ns/shop/sa/books",)
+    assert outbound(snapshot, "10.96.0.21", 3306).backends[0].cluster == "outbound|3306||next.shop.svc.cluster.local"
+
+
+def test_a_route_for_connections_takes_requests_too_unless_they_have_a_route_of_their_own() -> None:
+    only = tcp_route("all", "books, port: 80", "{name: books, port: 3306}")
+    taken = outbound(told(WEB, BOOKS, only), "10.96.0.20", 80)
+    assert (taken.protocol, taken.route_table) == ("tcp", "")
+    requests = """
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: requests, namespace: shop}
+spec:
+  parentRefs: [{group: "", kind: Service, name: books, port: 80}]
+  rules: [{backendRefs: [{name: books, port: 80}]}]
+"""
+    assert outbound(told(WEB, BOOKS, only, requests), "10.96.0.20", 80).protocol == "http"
+
+
+def test_a_backend_that_leads_nowhere_has_its_share_reset() -> None:
+    route = tcp_route("half", "books, port: 3306", "{name: books, port: 3306}, {name: nobody, port: 1}")
+    translation = translate(store_of(WEB, BOOKS, route), NODE)
+    taken = outbound(translation.snapshot, "10.96.0.20", 3306)
+    assert [backend.cluster for backend in taken.backends] == ["outbound|3306||books.shop.svc.cluster.local", ""]
+    assert any("its share of connections is reset" in problem.message for problem in translation.problems)
