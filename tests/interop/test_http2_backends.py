@@ -151,3 +151,17 @@ def test_between_proxies_of_the_mesh(mesh_world: World, backend: RecordingBacken
         assert mesh_world.during(lambda: ask(calls.port)).startswith(b"HTTP/1.1 200 ")
     assert serves.series("istio_http", connection_security_policy="mutual_tls", source_principal=caller) == 3
     assert calls.series("istio_http", destination_principal=reviews) == 3
+
+
+def test_from_application_to_workload_through_two_proxies(mesh_world: World, plain: Http2Server) -> None:
+    """As a gRPC client calls a server: in the clear, inside the mesh's TLS, in the clear, and HTTP/2 all the way."""
+    reviews = workload("reviews")
+    serves = mesh_world.worker(mesh_world.authority.issue(reviews))
+    serves.follow(serving(plain.port, msgspec.structs.replace(mesh(), alpn=("h2", "http/1.1")), protocol="client"))
+    calls = mesh_world.worker(mesh_world.authority.issue(workload("gateway")))
+    calls.follow(calling(serves.port, mesh(reviews), protocol="http2"))
+    url = f"http://127.0.0.1:{calls.port}"
+    shown = mesh_world.during(lambda: curl("--http2-prior-knowledge", "-w", "%{http_version}", "-d", "hello", f"{url}/call"))
+    assert shown == f"{hashlib.sha256(b'hello').hexdigest()} 5".encode() + b"2"
+    assert plain.requests[-1][":path"] == "/call"
+    assert mesh_world.during(lambda: curl("--http2-prior-knowledge", f"{url}/bytes?n={LARGE}")) == made(LARGE)
