@@ -114,14 +114,14 @@ class Caller:
 
 
 @contextmanager
-def grpc_service(name: str = "reviews") -> Iterator[tuple[Service, int]]:
-    """A server on a port of its own."""
+def grpc_service(name: str = "reviews", port: int = 0) -> Iterator[tuple[Service, int]]:
+    """A server. Args: port - 0: one of its own."""
     service = Service(name)
     server = grpc.server(ThreadPoolExecutor(max_workers=32), handlers=(service.handlers(),), options=_OPTIONS)
-    port = server.add_insecure_port("127.0.0.1:0")
+    bound = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     try:
-        yield service, port
+        yield service, bound
     finally:
         service.cancelled.set()
         server.stop(0).wait()
