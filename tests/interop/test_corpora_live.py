@@ -1,11 +1,12 @@
-"""The corpora against a running proxy, over real sockets, in front of a backend that records what reaches it.
+"""The corpora against running proxies, over real sockets, in front of a backend that records what reaches it.
 
 The machines are held to the corpora elsewhere; here it is the whole road: reading, routing, pools, writing. Whatever a client
 sends, a backend receives requests that llhttp's strict mode takes, and the client gets the answers to exactly these, in order.
 
-One proxy serves all cases, each on a connection of its own; between two of them a fence, a request of ours, tells their records
-apart, and shows that what came before has left no connection of the pool out of step. The codec is `strict` alone: h11 is lenient
-where these corpora ask for refusals (bare LF, obs-fold, Content-Length beside Transfer-Encoding), hence not the default.
+One proxy serves all cases, each on a connection of its own, and so do two sidecars one behind the other. Between two cases a
+fence, a request of ours, tells their records apart, and shows that what came before left no connection of the pool out of step.
+The codec is `strict` alone: h11 is lenient where these corpora ask for refusals (bare LF, obs-fold, Content-Length beside
+Transfer-Encoding), hence not the default.
 
 `localhost:8080` stays in the Host fields: the proxy serves every name, and another length would belie the cases' Content-Length.
 """
@@ -22,8 +23,9 @@ from typing import Any, Final
 
 import pytest
 from corpus_exemptions import AFTER_CLOSE, FORWARDED, NOT_ACCEPTED, NOT_REFUSED, REFUSED_BY_PROXY
-from live_proxy import PATIENCE, LiveProxy, forward_to, live_proxy
+from live_proxy import PATIENCE, forward_to, live_proxy
 from recording_backend import Connection, Recorded, RecordingBackend, recording_backend
+from sidecar_pair import sidecar_pair
 
 pytestmark = pytest.mark.e2e
 
@@ -102,9 +104,9 @@ def parse_answers(octets: bytes) -> list[Answer]:
 class Road:
     """A client, the proxy, the backend."""
 
-    def __init__(self, proxy: LiveProxy, backend: RecordingBackend) -> None:
+    def __init__(self, port: int, backend: RecordingBackend) -> None:
         self.backend: Final = backend
-        self._port: Final = proxy.port
+        self._port: Final = port
         self._fence: Final = socket.create_connection(("127.0.0.1", self._port), PATIENCE)
         self._fences = 0
         self._seen: dict[Connection, int] = {}
@@ -197,7 +199,16 @@ class Road:
 @pytest.fixture(scope="module")
 def road(corpora: Path) -> Iterator[Road]:
     with recording_backend() as backend, live_proxy(forward_to(backend.port)) as proxy:
-        road = Road(proxy, backend)
+        road = Road(proxy.port, backend)
+        yield road
+        road.close()
+
+
+@pytest.fixture(scope="module")
+def road_of_sidecars(corpora: Path) -> Iterator[Road]:
+    """The same by way of a caller's sidecar and a server's, with mutual TLS between them."""
+    with recording_backend() as backend, sidecar_pair({"backend": backend.port}, "http") as ports:
+        road = Road(ports["backend"], backend)
         yield road
         road.close()
 
@@ -239,27 +250,45 @@ def octet_by_octet(road: Road, cases: dict[str, list[Case]]) -> dict[str, list[O
 
 
 @pytest.fixture(scope="module")
+def through_sidecars(road_of_sidecars: Road, cases: dict[str, list[Case]]) -> dict[str, list[Outcome]]:
+    """Every case, in as few pieces as can be, by way of two sidecars."""
+    return {name: [road_of_sidecars.send(case.name, case.steps, 0) for case in cases[name]] for name in CORPORA}
+
+
+@pytest.fixture(scope="module")
 def outcomes(
-    cases: dict[str, list[Case]], whole: dict[str, list[Outcome]], octet_by_octet: dict[str, list[Outcome]]
+    cases: dict[str, list[Case]],
+    whole: dict[str, list[Outcome]],
+    octet_by_octet: dict[str, list[Outcome]],
+    through_sidecars: dict[str, list[Outcome]],
 ) -> list[tuple[Case, Outcome]]:
     """Every case with what came of it, once for each way of sending it."""
     return [
         (case, outcome)
         for name in CORPORA
-        for way in (whole, octet_by_octet)
+        for way in (whole, octet_by_octet, through_sidecars)
         for case, outcome in zip(cases[name], way[name], strict=True)
+        if way is not through_sidecars or not lacks_host(case)
     ]
+
+
+def lacks_host(case: Case) -> bool:
+    """Whether HTTP/1.0's leave to name no host is used: the next proxy hears HTTP/1.1, which has no such leave, and refuses."""
+    return b"HTTP/1.0" in case.octets and b"\nhost:" not in case.octets.lower()
 
 
 def of_corpus(name: str, outcomes: list[tuple[Case, Outcome]]) -> list[tuple[str, Case, Outcome]]:
     return [(case.about["name"], case, outcome) for case, outcome in outcomes if case.name.startswith(name + "/")]
 
 
-def test_strict_llhttp_takes_everything_that_reached_the_backend(road: Road, outcomes: list[tuple[Case, Outcome]]) -> None:
+def test_strict_llhttp_takes_everything_that_reached_the_backend(
+    road: Road, road_of_sidecars: Road, outcomes: list[tuple[Case, Outcome]]
+) -> None:
     assert len(outcomes) > 1000
-    assert len(road.backend.requests()) > 1000
-    refused = [(each.refusal, bytes(each.octets[-400:])) for each in road.backend.connections if each.refusal]
-    assert refused == []
+    for each in (road, road_of_sidecars):
+        assert len(each.backend.requests()) > 1000
+        refused = [(one.refusal, bytes(one.octets[-400:])) for one in each.backend.connections if one.refusal]
+        assert refused == []
 
 
 def test_each_request_that_reached_the_backend_was_answered_to_its_client_in_order(outcomes: list[tuple[Case, Outcome]]) -> None:
@@ -334,6 +363,19 @@ def test_how_the_octets_are_cut_changes_nothing(
         for case, one, other in zip(cases[name], whole[name], octet_by_octet[name], strict=True):
             assert [answer.status for answer in one.final] == [answer.status for answer in other.final], case.name
             assert _comparable(one) == _comparable(other), case.name
+
+
+def test_sidecars_understand_what_a_gateway_does(
+    cases: dict[str, list[Case]], whole: dict[str, list[Outcome]], through_sidecars: dict[str, list[Outcome]]
+) -> None:
+    for name in CORPORA:
+        for case, one, other in zip(cases[name], whole[name], through_sidecars[name], strict=True):
+            if lacks_host(case):
+                assert other.is_refused, case.name
+                continue
+            assert [answer.status for answer in one.final] == [answer.status for answer in other.final], case.name
+            requests = [[(each.method, each.target, each.body) for each in outcome.received] for outcome in (one, other)]
+            assert requests[0] == requests[1], case.name
 
 
 def _comparable(outcome: Outcome) -> list[tuple[str, str, list[tuple[str, str]], bytes]]:

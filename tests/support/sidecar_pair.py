@@ -1,10 +1,10 @@
-"""Two proxies as sidecars are: a caller's and a server's, mutual TLS between them, and nothing told of what is spoken."""
+"""Two proxies as sidecars are: a caller's and a server's, mutual TLS between them."""
 
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from live_proxy import live_proxy
 from mesh_authority import MeshAuthority, workload
@@ -15,7 +15,7 @@ CALLER: Final = "caller"
 SERVER: Final = "server"
 
 
-def _sidecar(folder: Path, name: str, peer: str, ports: Mapping[str, int], *, accepts: bool) -> JsonObject:
+def _sidecar(folder: Path, name: str, peer: str, ports: Mapping[str, int], protocol: str, *, accepts: bool) -> JsonObject:
     """A proxy's configuration, with a listener for each port.
 
     Args: peer - whom it speaks with by mutual TLS; accepts - it is the one that is called.
@@ -30,7 +30,9 @@ def _sidecar(folder: Path, name: str, peer: str, ports: Mapping[str, int], *, ac
     tables: JsonObject = {}
     clusters: JsonObject = {}
     for service, port in ports.items():
-        chain: JsonObject = {"route_table": service, "protocol": "detect", "backends": [{"cluster": service}]}
+        chain: JsonObject = {"route_table": service, "protocol": protocol}
+        if protocol == "detect":
+            chain["backends"] = [{"cluster": service}]
         clusters[service] = {"endpoints": [{"address": f"127.0.0.1:{port}"}]}
         (chain if accepts else clusters[service])["transport"] = mutual
         route = {"name": "all", "backends": [{"cluster": service}]}
@@ -48,10 +50,10 @@ def _sidecar(folder: Path, name: str, peer: str, ports: Mapping[str, int], *, ac
 
 
 @contextlib.contextmanager
-def sidecar_pair(ports: Mapping[str, int]) -> Iterator[dict[str, int]]:
+def sidecar_pair(ports: Mapping[str, int], protocol: Literal["http", "detect"] = "detect") -> Iterator[dict[str, int]]:
     """Both, for as long as the context lasts.
 
-    Args: ports - of servers, by name. Yields: for each the port at the caller's sidecar.
+    Args: ports - of servers, by name; protocol - what is told of them. Yields: for each the port at the caller's sidecar.
     """
     authority = MeshAuthority()
     with tempfile.TemporaryDirectory(prefix="hauberk-test-") as kept:
@@ -63,7 +65,7 @@ def sidecar_pair(ports: Mapping[str, int]) -> Iterator[dict[str, int]]:
             (folder / f"{name}.key").write_bytes(issued.key)
             (folder / f"{name}.key").chmod(0o600)
         with (
-            live_proxy(_sidecar(folder, SERVER, CALLER, ports, accepts=True)) as server,
-            live_proxy(_sidecar(folder, CALLER, SERVER, server.ports(), accepts=False)) as caller,
+            live_proxy(_sidecar(folder, SERVER, CALLER, ports, protocol, accepts=True)) as server,
+            live_proxy(_sidecar(folder, CALLER, SERVER, server.ports(), protocol, accepts=False)) as caller,
         ):
             yield caller.ports()
