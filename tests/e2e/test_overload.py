@@ -17,6 +17,8 @@ from typing import Final
 
 import pytest
 from endurance import lasting
+from lasting_backend import lasting_backend
+from lasting_clients import WebSocket
 from live_proxy import PATIENCE, forward_to, live_proxy, wait_until
 from memory_groups import Group, memory_group
 from programs import free_port
@@ -181,19 +183,22 @@ def test_slow_readers_fill_no_container(backend: int, container: Group) -> None:
         assert metric(admin, 'hauberk_overload_limit{resource="memory"}') == int(CONTAINER * 0.85)
 
 
-def test_connections_above_the_limit_cost_nobody_theirs(backend: int, container: Group) -> None:
+def test_connections_above_the_limit_cost_nobody_theirs(container: Group) -> None:
     admin = free_port()
     options = ("--admin", f"127.0.0.1:{admin}")
     environment = {"HAUBERK_CONNECTION_LIMIT": str(CONNECTIONS)}
-    with live_proxy(forward_to(backend), 1, options, environment, container.command()) as proxy:
-        kept = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE)
+    with (
+        lasting_backend() as backend,
+        live_proxy(forward_to(backend.port), 1, options, environment, container.command()) as proxy,
+    ):
+        # One that nobody uses would end soon; this one is in use all the time.
+        kept = WebSocket(proxy.port)
         with contextlib.closing(kept):
-            _get(kept)
             with Crowd(proxy.port, "/") as crowd:
                 crowd.come(CONNECTIONS * 10)
                 outcomes = crowd.outcomes(CONNECTIONS * 10)
                 assert is_ready(admin)
-                _get(kept)
+                kept.echo(b"still here")
             # Whoever is one too many and silent is closed; on a busy machine a request may come too late for its answer.
             assert set(outcomes) <= {"200", "overloaded", "reset", "closed"}, outcomes
             assert outcomes["200"] >= CONNECTIONS - 1
@@ -203,12 +208,6 @@ def test_connections_above_the_limit_cost_nobody_theirs(backend: int, container:
             assert shed == outcomes["overloaded"] + outcomes["reset"] + outcomes["closed"]
             wait_until(lambda: ask(proxy.port) == "200", proxy.log)
         assert container.kills() == 0
-
-
-def _get(connection: http.client.HTTPConnection) -> None:
-    connection.request("GET", "/")
-    answer = connection.getresponse()
-    assert (answer.status, answer.read()) == (200, b"ok")
 
 
 def test_wrong_limit_is_told(backend: int) -> None:
