@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import kubectl
 import pytest
-from cluster_page import type_in, write_files
+from cluster_page import run, type_in, write_files
 from cluster_shop import image
 from laptop_mesh import wait_until
 from page_reader import ROOT, commands_of
@@ -32,20 +32,21 @@ def test_the_page_does_what_it_says(installed: str, desk: None, tmp_path: Path) 
     write_files(SHOWN, tmp_path)
     lacking = type_in(LACKING, tmp_path)
     assert f"```text\n{lacking.splitlines()[-1]}\n```" in SHOWN
-    assert refused_by_gateway(tmp_path)
+    # A Gateway is programmed before every node has learnt of its pods.
+    wait_until(lambda: refused_by_gateway(tmp_path), "the gateway to refuse what the plugin guards", PATIENCE)
     type_in(CHOOSE, tmp_path)
     # Proxies without the plugin answer until their pods are gone.
     wait_until(lambda: f"```text\n{type_in(ASK, tmp_path)}```" in SHOWN, "the answers that the page shows", PATIENCE)
     other = type_in(OTHER_VERSION, tmp_path)
     assert f"```text\n{other.splitlines()[-1]}\n```" in SHOWN
-    assert refused_by_gateway(tmp_path)
+    wait_until(lambda: refused_by_gateway(tmp_path), "the gateway to refuse what the plugin guards", PATIENCE)
 
 
 def refused_by_gateway(folder: Path) -> bool:
     """Whether requests that the missing plugin should see are answered as its failure mode says, and with the reason."""
     address, *_ = ASK.splitlines()
-    out = type_in(f"{address}\ncurl -s -i http://$address/details/0", folder).lower()
-    return " 503 " in out.splitlines()[0] and "\nhauberk-reason: plugin_failed" in out
+    done = run("bash", "-ec", f"{address}\ncurl -s -i http://$address/details/0", folder=folder)
+    return " 503 " in done.out.partition("\n")[0] and "\nhauberk-reason: plugin_failed" in done.out.lower()
 
 
 POLICY: Final = """
