@@ -385,7 +385,9 @@ class H2Connection(ControlMachine):
             known.send_left -= len(data)
             if known.send_left < 0:
                 raise LocalProtocolError("the body is longer than its Content-Length")
-        self._floods.windows.give(2 + len(data) // _WINDOW_UPDATE_OCTETS)
+        floods = self._floods
+        floods.windows.give(2 + len(data) // _WINDOW_UPDATE_OCTETS)
+        floods.pings.give(1)
         self._sender.data(known, data)
 
     def send_end(self, stream: int, trailers: Headers | None) -> None:

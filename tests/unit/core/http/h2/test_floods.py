@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from h2_wire import GET, POST, Peer, frame, settings
 
-from hauberk_core.http.events import Response
+from hauberk_core.http.events import CHUNKED, Response
 from hauberk_core.http.h2.allowance import Allowance
 from hauberk_core.http.h2.codes import (
     CANCEL,
@@ -86,6 +86,21 @@ def test_clients_that_are_answered_may_reset_others() -> None:
         peer.machine.send_response(stream, Response(200, "", 11, Headers()))
         peer.machine.send_end(stream, None)
         peer.listen()
+    assert peer.goodbye() is None
+
+
+def test_peers_that_take_bodies_may_measure_round_trips() -> None:
+    """As gRPC in Go does: a PING after each frame of DATA."""
+    peer = Peer(H2Server("http", HttpLimits()))
+    for number in range(1, 2000):
+        stream = 2 * number - 1
+        peer.headers(stream, GET)
+        answer = Response(200, "", 11, Headers())
+        answer.framing = CHUNKED
+        peer.machine.send_response(stream, answer)
+        peer.machine.send_data(stream, b"x")
+        peer.machine.send_end(stream, None)
+        FLOODS["pings"](peer, number)
     assert peer.goodbye() is None
 
 
