@@ -107,7 +107,7 @@ def test_without_a_mesh_nothing_is_offered(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_installed_plugins_are_offered() -> None:
-    assert values(plugin_names(context(), PARAMETER, "c")) == ["canary", "circuitbreaker"]
+    assert values(plugin_names(context(), PARAMETER, "c")) == ["canary", "circuitbreaker", "compression"]
 
 
 def shell(name: str) -> str:

@@ -20,8 +20,8 @@ class Floods:
         self.settings: Final = Allowance(16, 1)
         """Peers send them once, some again after a change of configuration. Each is answered, and walks over all streams."""
         self.pings: Final = Allowance(64, 10)
-        """Each is answered. gRPC measures round trips with them, in Go after as good as every frame of DATA that it takes: each that
-        we send allows for one more."""
+        """Each is answered. gRPC measures round trips with them, in Go after nearly every frame of DATA that it takes: each piece
+        of a body that we send allows for one more."""
         self.empty: Final = Allowance(32, 1)
         """DATA, HEADERS or CONTINUATION that carry nothing and end nothing. Some clients end a pause of a stream by one."""
         self.priorities: Final = Allowance(200, 100)
