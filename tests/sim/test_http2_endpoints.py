@@ -345,6 +345,28 @@ def test_a_refused_stream_is_asked_again_elsewhere(build: "Build", codec: str) -
     assert refusing.connection().peer.is_connected(), "it is only full"
 
 
+@pytest.mark.parametrize("how", ["refused", "goodbye"])
+def test_what_has_begun_to_answer_is_not_asked_again(proxy: "Scenario", how: str) -> None:
+    endpoint = serve(proxy)
+    client = proxy.browser()
+    proxy.get(client)
+    connection = endpoint.connection()
+    connection.head(1)
+    connection.machine.send_data(1, b"a part")
+    connection.talk()
+    if how == "refused":
+        connection.machine.reset(1, REFUSED_STREAM)
+        connection.talk()
+    else:
+        go_away(connection, 0)
+    assert sum(len(each.requests()) for each in endpoint.connections()) == 1, "the client has a part of an answer"
+    answer = client.received()
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert not answer.endswith(b"0\r\n\r\n")
+    assert not client.is_connected(), "it must not take the part for the whole"
+    assert proxy.log() == [(200, "upstream_reset")]
+
+
 def test_refusals_come_to_an_end(proxy: "Scenario") -> None:
     endpoint = serve(proxy)
     client = proxy.browser()

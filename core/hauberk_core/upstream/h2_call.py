@@ -201,8 +201,14 @@ class H2Call(Call):
             self._tell_failed(reason, detail)
 
     def turn_away(self, detail: str) -> None:
-        """The endpoint has not looked at the request, and will not."""
-        if self._over:
+        """The endpoint says that it has not looked at the request, and will not."""
+        if self._over or (self._ended and not self._is_tunnel):
+            return
+        if self._responded:
+            # It did look: the client has a part of the answer, which another one must not follow.
+            self._is_kept = False
+            self._leave()
+            self._tell_failed(Reason.UPSTREAM_RESET, detail + ", in the middle of its answer")
             return
         self._leave()
         try:
