@@ -224,9 +224,12 @@ class H2Connection(ControlMachine):
         floods = self._floods
         if stream is None:
             self._not_idle(number, "DATA")
-            floods.take(floods.strays, "DATA for streams that are over")
             self._give_back(octets)
-            if number not in self._forgiven:
+            is_forgiven = number in self._forgiven
+            if not is_forgiven or not length:
+                # What a peer had on its way when we gave the stream up is a whole window, in many frames, and no fault of its.
+                floods.take(floods.strays, "DATA for streams that are over")
+            if not is_forgiven:
                 floods.take(floods.their_faults, "streams with mistakes")
                 self._sender.frame(RST_STREAM_FRAME, 0, number, STREAM_CLOSED.to_bytes(4, "big"))
             return None

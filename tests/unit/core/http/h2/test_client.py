@@ -9,6 +9,7 @@ from hauberk_core.http.h2.codes import (
     CONTINUATION_FRAME,
     DATA_FRAME,
     END_STREAM,
+    ENHANCE_YOUR_CALM,
     GOAWAY_FRAME,
     HEADERS_FRAME,
     MAX_CONCURRENT_STREAMS,
@@ -18,6 +19,7 @@ from hauberk_core.http.h2.codes import (
     REFUSED_STREAM,
     RST_STREAM_FRAME,
 )
+from hauberk_core.http.h2.control import STREAM_WINDOW
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.listener import HttpLimits
 from hauberk_core.model.reason import Reason
@@ -186,3 +188,26 @@ def test_what_comes_for_a_stream_that_we_gave_up_is_passed_over() -> None:
     assert peer.headers(1, OK, ends=False) == []
     assert peer.data(1, b"late", ends=True) == []
     assert peer.goodbye() is None
+
+
+def test_clients_who_leave_downloads_do_not_end_the_connection() -> None:
+    peer = ask()
+    streams = [send(peer, request())[0] for _ in range(20)]
+    kept, _ = send(peer, request())
+    for stream in streams:
+        peer.headers(stream, OK, ends=False)
+        peer.machine.reset(stream, CANCEL)
+    for _ in range(16):
+        for stream in streams:
+            assert peer.data(stream, bytes(STREAM_WINDOW // 16)) == [], "what was on its way is passed over"
+    assert peer.goodbye() is None
+    assert len(peer.headers(kept, OK)) == 2
+
+
+def test_nothing_in_frames_for_a_stream_that_we_gave_up_is_a_flood() -> None:
+    peer = ask()
+    send(peer, request())
+    peer.machine.reset(1, CANCEL)
+    for _ in range(201):
+        peer.data(1, b"")
+    assert peer.goodbye() == ENHANCE_YOUR_CALM
