@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from http2_endpoint import Http2Endpoint
 from plugin_fixtures import half, host, use
 
 from hauberk_core.plugin.data import Endpoint, Guard, Outcome, Permit, Refusal, Subject
@@ -171,3 +172,27 @@ def test_a_guard_is_closed_behind_its_last_attempt(build: "Build") -> None:
     endpoint.connection().send(scenario.ok)
     assert client.received().endswith(b"ok")
     assert guard.closed == 1
+
+
+def test_a_shared_connection_that_a_guard_refuses_holds_nobody_up(build: "Build") -> None:
+    guard = Watching()
+    scenario = guarded(build, guard, protocol="http2", max_connections=1, max_concurrent_streams=2)
+    cluster = msgspec.structs.replace(scenario.snapshot.clusters["books"], endpoints=scenario.both)
+    scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters={"books": cluster}))
+    endpoints = {address: Http2Endpoint(scenario.serve(address)) for address in (scenario.books, scenario.other)}
+    clients = [scenario.browser() for _ in range(3)]
+    scenario.get(clients[0])
+    (used,) = [address for address, endpoint in endpoints.items() if endpoint.connections()]
+    guard.refused = set(endpoints) - {used}
+    scenario.get(clients[1])
+    connection = endpoints[used].connection()
+    scenario.get(clients[2])
+    assert len(connection.requests()) == 2, "the third waits for room"
+    guard.refused = {used}
+    connection.answer(1)
+    assert clients[0].received().startswith(b"HTTP/1.1 200 ")
+    assert clients[2].received() == b"", "it waits until there may be a connection to the other endpoint"
+    connection.answer(3)
+    (other,) = set(endpoints) - {used}
+    endpoints[other].connection().answer(1)
+    assert clients[2].received().startswith(b"HTTP/1.1 200 ")

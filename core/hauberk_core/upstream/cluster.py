@@ -475,9 +475,9 @@ class UpstreamCluster(ConnectionOwner):
         self._meters.wait_ended()
         self._tell_guards()
 
-    def someone_waits(self) -> bool:
-        """Whether requests wait that no connection is being opened for."""
-        return bool(self._waiting)
+    def queued(self) -> int:
+        """Requests that wait and that no connection is being opened for."""
+        return len(self._waiting)
 
     def next_for(self, pool: Pool, sharing: Sharing) -> Requester | None:
         """Of those, the first that a shared connection of this pool may serve; it waits no more."""

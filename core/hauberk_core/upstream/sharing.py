@@ -191,7 +191,10 @@ class Sharing(SharedOwner):
     def has_room(self, connection: H2UpstreamConnection) -> None:
         cluster = self._cluster
         pool = cluster.pool_of(connection.endpoint)
-        while pool is not None and cluster.someone_waits() and connection.room():
+        # Who is refused here and waits for room elsewhere is at the end of the queue, where this turn must not find him.
+        left = cluster.queued()
+        while pool is not None and left > 0 and cluster.queued() and connection.room():
+            left -= 1
             requester = cluster.next_for(pool, self)
             if requester is None:
                 if not connection.calls_open:
