@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from plugin_fixtures import half, host, use
 
@@ -257,6 +258,20 @@ class NotingPermit(Permit):
 
     def done(self, outcome: Outcome) -> None:
         self.guard.noted.append((self.is_retry, outcome.status))
+
+
+def test_a_cluster_that_is_replaced_during_the_pause_has_no_endpoint(build: "Build") -> None:
+    scenario = retrying(build)
+    endpoint = scenario.serve()
+    client = scenario.browser()
+    scenario.get(client)
+    fail(endpoint)
+    cluster = msgspec.structs.replace(scenario.snapshot.clusters["books"], protocol="http2")
+    scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters={"books": cluster}))
+    scenario.advance(FIRST_PAUSE)
+    answer = client.received()
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"hauberk-reason: no_endpoint" in answer
 
 
 def test_guards_hear_of_each_attempt(build: "Build") -> None:

@@ -147,6 +147,9 @@ class UpstreamCluster(ConnectionOwner):
             self._prober.retire()
         for endpoint in self._endpoints:
             self._retire_endpoint(endpoint)
+        # Requests that are under way may ask once more: behind a pause, or when a kept connection has ended.
+        self._endpoints = []
+        self._resolving = False
         while self._waiting:
             self._next_waiting().refused(Reason.NO_ENDPOINT, f"cluster {self.name} was removed")
 
