@@ -8,7 +8,7 @@ from h2_wire import frame
 from http2_endpoint import Http2Connection, Http2Endpoint
 
 from hauberk_core.http.events import TUNNEL, Response
-from hauberk_core.http.h2.codes import CANCEL, SETTINGS_FRAME
+from hauberk_core.http.h2.codes import CANCEL, ENABLE_CONNECT_PROTOCOL, SETTINGS_FRAME
 from hauberk_core.http.h2.switch import accept_of
 from hauberk_core.http.headers import Headers
 from hauberk_core.model import Match
@@ -204,6 +204,23 @@ def test_an_endpoint_that_takes_none_is_told_of(proxy: "Scenario") -> None:
     proxy.get(client)
     assert server.received()
     client.close()
+    proxy.run()
+    proxy.log()
+
+
+def test_an_endpoint_that_takes_fewer_upgrades_than_wait_for_its_word(proxy: "Scenario") -> None:
+    endpoint = proxy.serve()
+    clients = [proxy.browser() for _ in range(2)]
+    for client in clients:
+        client.send(REQUEST)
+    first = endpoint.connection()
+    assert first.received()
+    first.send(frame(SETTINGS_FRAME, 0, 0, ENABLE_CONNECT_PROTOCOL.to_bytes(2, "big") + b"\0\0\0\1" + b"\0\3\0\0\0\1"))
+    assert first.is_connected(), "one upgrade goes on"
+    assert len(endpoint.connections()) == 2, "the other has a connection of its own"
+    assert [client.received() for client in clients] == [b"", b""]
+    for client in clients:
+        client.close()
     proxy.run()
     proxy.log()
 

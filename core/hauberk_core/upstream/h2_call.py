@@ -89,8 +89,12 @@ class H2Call(Call):
         """The endpoint has said what it takes: go on with an upgrade, or fail."""
         if self._over:
             return
-        if self._connection.machine.takes_upgrades():
-            self.stream = self._connection.begin(self, request)
+        machine = self._connection.machine
+        if machine.takes_upgrades():
+            if machine.room():
+                self.stream = self._connection.begin(self, request)
+            else:
+                self.turn_away("the endpoint takes fewer requests at a time (SETTINGS_MAX_CONCURRENT_STREAMS)")
         else:
             detail = f"the endpoint takes no upgrade to {request.upgrade[:64]} over HTTP/2 (SETTINGS_ENABLE_CONNECT_PROTOCOL)"
             self.fail(Reason.UPSTREAM_PROTOCOL, detail)
