@@ -129,6 +129,14 @@ def test_a_host_stays_with_one_endpoint_where_its_address_is_hashed(start: Start
     assert taken == {0, 1}
 
 
+def answer_all(simulation: Simulation, endpoint: DatagramPeer) -> int:
+    questions = endpoint.received()
+    for _, via in questions:
+        endpoint.send(b"answer", via)
+    simulation.run()
+    return len(questions)
+
+
 def test_when_all_places_are_taken_a_session_without_an_answer_makes_room(start: Start) -> None:
     simulation = start(make_snapshot(max_sessions=2))
     endpoint = simulation.datagram_peer(ONE)
@@ -139,13 +147,34 @@ def test_when_all_places_are_taken_a_session_without_an_answer_makes_room(start:
     ask(simulation, late)
     [record] = simulation.records
     assert (record.reason, record.downstream_remote) == (Reason.OVERFLOW, forged.address())
-    endpoint.send(b"answer", endpoint.received()[0][1])
-    simulation.run()
+    assert answer_all(simulation, endpoint) == 1
+    for client in (served, late):
+        ask(simulation, client)
+    assert answer_all(simulation, endpoint) == 2
     ask(simulation, later)
     assert endpoint.received() == []
     assert simulation.dropped_datagrams("dns", "overflow") == 1
     ask(simulation, served)
     assert len(endpoint.received()) == 1
+
+
+def test_forged_questions_that_were_answered_keep_nobody_out(start: Start) -> None:
+    simulation = start(make_snapshot(max_sessions=4))
+    endpoint = simulation.datagram_peer(ONE)
+    talks = simulation.datagram_peer("198.51.100.200:4000")
+    for _ in range(2):
+        ask(simulation, talks)
+        assert answer_all(simulation, endpoint) == 1
+    forged = [simulation.datagram_peer(f"198.51.100.{number}:4000") for number in range(1, 10)]
+    for client in forged:
+        ask(simulation, client)
+        assert answer_all(simulation, endpoint) == 1
+    assert [record.downstream_remote for record in simulation.records] == [client.address() for client in forged[:6]]
+    assert {record.reason for record in simulation.records} == {Reason.OVERFLOW}
+    ask(simulation, talks)
+    ask(simulation, simulation.datagram_peer("198.51.100.201:4000"))
+    assert answer_all(simulation, endpoint) == 2
+    assert simulation.dropped_datagrams("dns", "overflow") == 0
 
 
 def test_an_endpoint_that_is_not_there_costs_its_session_and_the_next_datagram_goes_elsewhere(start: Start) -> None:

@@ -1,7 +1,8 @@
 """A listener of UDP at work: sessions by client, bounded in number and in time.
 
-Addresses of senders can be forged, so that a session costs whoever begins it nothing. Those that an endpoint has answered are
-kept before others: when all places are taken, a new client gets that of the oldest session without an answer.
+Addresses of senders can be forged, so that a session costs whoever begins it nothing. When all places are taken, a new client
+gets that of the oldest session without an answer, else that of the oldest one whose client has said nothing since it was
+answered: endpoints answer forged questions as well. Kept are those whose client has gone on behind an answer.
 
 A session belongs to the worker that has its socket. The kernel gives one client's datagrams to one worker for as long as the
 sockets of an address stay the same; after a change of workers a client goes on with a new session.
@@ -54,6 +55,8 @@ class DatagramListener(SessionOwner):
         """By client; where datagrams are divided one by one, by client and endpoint."""
         self._unanswered: Final[dict[DatagramSession, bool]] = {}
         """Those among them that no endpoint has answered, the oldest first."""
+        self._one_sided: Final[dict[DatagramSession, bool]] = {}
+        """Those that were answered, and whose client has not gone on since; the one that was answered first stands first."""
         self._open = False
         self._closed = False
         self._released = False
@@ -103,6 +106,7 @@ class DatagramListener(SessionOwner):
         if not session.answered:
             session.answered = True
             self._unanswered.pop(session, None)
+            self._one_sided[session] = True
         session.awaits = False
         if self.listening.send(data, session.path):
             session.record.bytes_sent += len(data)
@@ -119,6 +123,7 @@ class DatagramListener(SessionOwner):
         session.endpoint.active -= 1
         self._sessions.pop(session.key, None)
         self._unanswered.pop(session, None)
+        self._one_sided.pop(session, None)
         loop = self._loop
         loop.wheel.drop(session.timer)
         loop.release(session.descriptor, session.socket)
@@ -149,6 +154,8 @@ class DatagramListener(SessionOwner):
             session = self._session_for(path)
             if isinstance(session, str):
                 return session
+            if session.answered:
+                self._one_sided.pop(session, None)
             went = self._send(session, data)
             if not session.ended:
                 self._loop.wheel.arm(session.timer, self._loop.now + self._config.idle_timeout.seconds)
@@ -204,11 +211,14 @@ class DatagramListener(SessionOwner):
         return session
 
     def _has_room(self) -> bool:
-        """Whether another session may begin, if need be in place of one that no endpoint has answered."""
+        """Whether another session may begin, if need be in place of one that may be a forged sender's."""
         if len(self._sessions) < self._config.max_sessions:
             return True
         for oldest in self._unanswered:
             self.end(oldest, Reason.OVERFLOW, "another client got the place of this session, which no endpoint had answered")
+            return True
+        for oldest in self._one_sided:
+            self.end(oldest, Reason.OVERFLOW, "another client got the place of this session, whose client had not gone on")
             return True
         return False
 

@@ -50,7 +50,7 @@ class DatagramSession(Handler):
         self.began: float = 0.0
         """In the clock's seconds."""
         self.answered = False
-        """The endpoint has answered: whoever sends is no mere forged address."""
+        """The endpoint has answered."""
         self.awaits = False
         """The client spoke last."""
         self.ended = False
