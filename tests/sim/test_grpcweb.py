@@ -8,6 +8,7 @@ from h2_browser import Browser
 from plugin_fixtures import host, use
 
 import hauberk_grpcweb.plugin
+from hauberk_core.model import Reason
 
 if TYPE_CHECKING:
     from tests.sim.conftest import Build, Scenario
@@ -119,8 +120,13 @@ def test_everything_else_passes_as_it_is(proxy: "Scenario", content_type: str) -
     assert client.received().endswith(b"\r\n\r\n2\r\nok\r\n0\r\n\r\n")
 
 
-def test_what_is_no_base64_reaches_no_endpoint_as_a_message(proxy: "Scenario") -> None:
-    proxy.serve()
+@pytest.mark.parametrize("body", [b"!!!!", b"AAAA=", b"AAA"])
+def test_what_is_no_base64_reaches_no_endpoint_as_a_message_and_is_the_clients_fault(proxy: "Scenario", body: bytes) -> None:
+    endpoint = proxy.serve()
     client = proxy.browser()
-    client.send(post("application/grpc-web-text", b"no base64!"))
-    assert b"grpc-status: 14\r\n" in client.received()
+    client.send(post("application/grpc-web-text", body))
+    head = client.received().partition(b"\r\n\r\n")[0]
+    assert b"grpc-status: 13" in head
+    assert b"no base64" in head
+    assert proxy.record().reason is Reason.BAD_REQUEST
+    assert all(b"\r\n\r\n" not in connection.received().removesuffix(b"\r\n\r\n") for connection in endpoint.connections())

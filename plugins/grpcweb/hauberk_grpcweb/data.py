@@ -5,7 +5,7 @@ Everything else passes as it is, calls of gRPC too.
 
 from typing import Final
 
-from hauberk_core.plugin.data import Exchange, Reply, SyncFilter
+from hauberk_core.plugin.data import Exchange, Reason, Reply, SyncFilter
 from hauberk_grpcweb.messages import TextDecoder, encode_text, trailers_frame
 
 _NOTE: Final = "grpcweb"
@@ -15,6 +15,8 @@ _TEXT: Final = "application/grpc-web-text"
 # What stands behind the type where the client does not say: the encoding of messages that all have.
 _USUAL: Final = "+proto"
 _UNKNOWN: Final = "2"
+# The client's fault, not the plugin's. In calls it is INTERNAL, as gRPC has it for what cannot be decoded.
+_NO_BASE64: Final = Reply(400, b"the body of this gRPC-Web call is no base64\n", [], Reason.BAD_REQUEST)
 
 
 class _Translation:
@@ -53,11 +55,14 @@ class GrpcWebFilter(SyncFilter):
         exchange.become_call(_GRPC + subtype, answer_type)
         return None
 
-    def request_body(self, exchange: Exchange, chunk: bytes, last: bool) -> bytes:
+    def request_body(self, exchange: Exchange, chunk: bytes, last: bool) -> bytes | Reply:
         translation = _translation(exchange)
         if translation is None or translation.decoder is None:
             return chunk
-        return translation.decoder.decode(chunk, last)
+        try:
+            return translation.decoder.decode(chunk, last)
+        except ValueError:
+            return _NO_BASE64
 
     def response(self, exchange: Exchange) -> Reply | None:
         translation = _translation(exchange)
