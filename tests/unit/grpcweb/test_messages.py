@@ -1,6 +1,7 @@
 """Bodies of gRPC-Web."""
 
 import base64
+import binascii
 from itertools import pairwise
 
 import pytest
@@ -19,7 +20,20 @@ def test_base64_is_decoded_wherever_it_is_cut_and_padded(messages: list[bytes], 
     assert found + decoder.decode(b"", True) == b"".join(messages)
 
 
-@pytest.mark.parametrize("text", [b"AAA", b"AAA*", b"A===", b"AA=A", b"====", b"AAAAA"])
+def test_padding_in_every_group_costs_no_step_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    decode = binascii.a2b_base64
+
+    def counted(data: bytes, *, strict_mode: bool) -> bytes:
+        steps.append(len(data))
+        return decode(data, strict_mode=strict_mode)
+
+    monkeypatch.setattr(binascii, "a2b_base64", counted)
+    assert TextDecoder().decode(b"QQ==QUE=" * 1000, True) == b"AAA" * 1000
+    assert steps == [8000]
+
+
+@pytest.mark.parametrize("text", [b"AAA", b"AAA*", b"A===", b"AA=A", b"====", b"AAAAA", b"AA==A===", b"AA\n="])
 def test_what_is_no_base64_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"base64|padding|data"):
         TextDecoder().decode(text, True)
