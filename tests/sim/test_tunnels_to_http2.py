@@ -237,3 +237,15 @@ def test_a_connection_that_ends_before_it_has_said_so_has_seen_nothing(proxy: "S
     [stream] = connection.requests()
     accept(connection, stream)
     assert client.received().startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize("upgrade", [b"websocket, other", b"TLS/1.0", b"\xff", b"h3"])
+def test_an_upgrade_that_http2_cannot_ask_for_reaches_no_endpoint(proxy: "Scenario", upgrade: bytes) -> None:
+    endpoint = Http2Endpoint(proxy.serve())
+    client = proxy.browser()
+    client.send(REQUEST.replace(b"Upgrade: websocket", b"Upgrade: " + upgrade))
+    proxy.run()
+    connection = endpoint.connection()
+    connection.talk()
+    assert not any(connection.events.get(stream) for stream in connection.events if stream)
+    assert client.received().startswith(b"HTTP/1.1 501 ")

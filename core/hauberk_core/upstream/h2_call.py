@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from hauberk_core.http.events import Request, Response
 from hauberk_core.http.h2.codes import CANCEL
 from hauberk_core.http.h2.sender import DRAINED_OCTETS
+from hauberk_core.http.h2.switch import is_carried
 from hauberk_core.http.headers import Headers
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.wheel import Timer, TimerOwner
@@ -80,7 +81,10 @@ class H2Call(Call):
     def send_request(self, request: Request) -> None:
         if self._over:
             return
-        if request.upgrade and not self._connection.machine.takes_upgrades():
+        if request.upgrade and not is_carried(request.upgrade):
+            # Endpoints may end the whole connection, which others share, for a head that is malformed.
+            self.fail(Reason.NOT_IMPLEMENTED, "an upgrade to " + repr(request.upgrade[:64]) + " cannot be asked for over HTTP/2")
+        elif request.upgrade and not self._connection.machine.takes_upgrades():
             self._connection.hold(self, request)
         else:
             self.stream = self._connection.begin(self, request)

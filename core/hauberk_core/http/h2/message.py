@@ -23,6 +23,7 @@ from hauberk_core.http.h2.field import (
     Field,
     Malformed,
 )
+from hauberk_core.http.h2.switch import is_carried
 from hauberk_core.http.head import Limits, plain, read_content_length
 from hauberk_core.http.headers import Headers
 from hauberk_core.http.request_head import METHOD_LIMIT
@@ -236,8 +237,7 @@ def _upgrading(method: str, protocol: str) -> str:
     """The method of a request with `:protocol` (RFC 8441 section 4), as HTTP/1.1 has it. Raises: Violation."""
     if method != "CONNECT":
         raise Violation(Reason.BAD_REQUEST, ":protocol belongs to CONNECT")
-    # Not another version of HTTP, which would carry requests past us that no rule has seen.
-    if TOKEN.fullmatch(protocol) is None or protocol.lower().startswith(("h2", "h3", "http")):
+    if not is_carried(protocol):
         raise Violation(Reason.NOT_IMPLEMENTED, "the protocol " + repr(protocol[:64]) + " is not passed on")
     return "GET"
 

@@ -9,11 +9,18 @@ import hashlib
 from typing import Final
 
 from hauberk_core.http.events import TUNNEL, Response
+from hauberk_core.http.fields import TOKEN
 
 WEBSOCKET: Final = "websocket"
 KEY: Final = "sec-websocket-key"
 ACCEPT: Final = "sec-websocket-accept"
 _OF_WEBSOCKET: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+def is_carried(protocol: str) -> bool:
+    """Whether a protocol can be asked for by `:protocol`: one alone, and not another version of HTTP, which would carry requests
+    past us that no rule has seen."""
+    return TOKEN.fullmatch(protocol) is not None and not protocol.lower().startswith(("h2", "h3", "http"))
 
 
 def accept_of(key: str) -> str:
