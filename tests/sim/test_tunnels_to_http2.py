@@ -197,7 +197,7 @@ def test_an_endpoint_that_takes_none_is_told_of(proxy: "Scenario") -> None:
     assert client.received() == b""
     server.send(frame(SETTINGS_FRAME, 0, 0, b""))
     answer = client.received()
-    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert answer.startswith(b"HTTP/1.1 501 ")
     assert b"SETTINGS_ENABLE_CONNECT_PROTOCOL" in answer
     assert b"websocket" not in server.received()
     assert proxy.log() == [(502, "upstream_protocol")]

@@ -100,8 +100,9 @@ class H2Call(Call):
             else:
                 self.turn_away("the endpoint takes fewer requests at a time (SETTINGS_MAX_CONCURRENT_STREAMS)")
         else:
+            # No failure of the endpoint that guards should count: which clients ask it for that is not its doing.
             detail = f"the endpoint takes no upgrade to {request.upgrade[:64]} over HTTP/2 (SETTINGS_ENABLE_CONNECT_PROTOCOL)"
-            self.fail(Reason.UPSTREAM_PROTOCOL, detail)
+            self.fail(Reason.NOT_IMPLEMENTED, detail)
 
     def send_data(self, data: bytes) -> None:
         machine = self._connection.machine

@@ -198,6 +198,10 @@ class H2UpstreamConnection(Connection):
         if not self.calls_open:
             self._end()
 
+    def is_stopped(self) -> bool:
+        """Whether it takes no further calls; it then closes by itself."""
+        return self._stopped
+
     def doubt_since(self, when: float) -> None:
         """A call that was begun at `when` waited in vain. See whether that is the connection's fault."""
         now = self.loop.now

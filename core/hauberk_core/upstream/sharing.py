@@ -179,7 +179,7 @@ class Sharing(SharedOwner):
     def call_over(self, connection: H2UpstreamConnection) -> None:
         endpoint = connection.endpoint
         endpoint.active -= 1
-        if connection.closed:
+        if connection.closed or connection.is_stopped():
             return
         if endpoint.retired or connection.is_spent() or (not connection.calls_open and self._cluster.is_surplus()):
             connection.stop()
