@@ -200,7 +200,7 @@ def test_an_endpoint_that_takes_none_is_told_of(proxy: "Scenario") -> None:
     assert answer.startswith(b"HTTP/1.1 501 ")
     assert b"SETTINGS_ENABLE_CONNECT_PROTOCOL" in answer
     assert b"websocket" not in server.received()
-    assert proxy.log() == [(502, "upstream_protocol")]
+    assert proxy.log() == [(501, "not_implemented")]
     proxy.get(client)
     assert server.received()
     client.close()
