@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from hauberk_core.http.events import CHUNKED, NO_BODY, Data, End, Event, Fault, Request, Reset, Response
+from h2_talker import H2Talker
+
+from hauberk_core.http.events import CHUNKED, NO_BODY, Data, End, Fault, Request, Reset, Response
 from hauberk_core.http.h2.library import LibraryMachine
 from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.http.headers import Headers
@@ -10,15 +12,12 @@ from hauberk_core.model.listener import HttpLimits
 from hauberk_core.sim.peer import Peer
 
 
-class Browser:
+class Browser(H2Talker):
     """Speaks it with prior knowledge."""
 
     def __init__(self, peer: Peer, machine: MultiplexedMachine | None = None) -> None:
         """Args: peer - its connection to the proxy; machine - h2's, unless another is given."""
-        self.peer = peer
-        self.machine = machine or LibraryMachine(True, "http", HttpLimits())
-        self.events: dict[int, list[Event]] = {}
-        self.reads = True
+        super().__init__(peer, machine or LibraryMachine(True, "http", HttpLimits()))
 
     def ask(
         self,
@@ -45,19 +44,6 @@ class Browser:
             self.machine.send_data(stream, body)
         self.talk()
         return stream
-
-    def talk(self) -> None:
-        """Send what there is to send, and hear what there is to hear, until nothing more comes."""
-        while True:
-            self.peer.send(self.machine.take_output())
-            octets = self.peer.received()
-            if not octets:
-                return
-            self.machine.receive(octets, 0.0)
-            while (event := self.machine.next_event()) is not None:
-                self.events.setdefault(self.machine.stream, []).append(event)
-                if isinstance(event, Data) and self.reads:
-                    self.machine.consume(self.machine.stream, len(event.data))
 
     def answer(self, stream: int) -> tuple[int, dict[str, str], bytes, str]:
         """Status, fields and body of what has come on a stream, and how it ended: end, reset, or nothing yet."""

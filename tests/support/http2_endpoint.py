@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from hauberk_core.http.events import CHUNKED, Data, End, Event, Fault, GoingAway, Request, Reset, Response
+from h2_talker import H2Talker
+
+from hauberk_core.http.events import CHUNKED, Data, End, Fault, GoingAway, Request, Reset, Response
 from hauberk_core.http.h2.library import LibraryMachine
 from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.http.headers import Headers
@@ -11,28 +13,11 @@ from hauberk_core.model.listener import HttpLimits
 from hauberk_core.sim.peer import Peer, ScriptedEndpoint
 
 
-class Http2Connection:
+class Http2Connection(H2Talker):
     """One accepted connection. By default h2 speaks on it, which is not our own code's judge."""
 
     def __init__(self, peer: Peer, machine: MultiplexedMachine | None = None) -> None:
-        self.peer: Final = peer
-        self.machine: Final = machine or LibraryMachine(False, "http", HttpLimits())
-        self.events: Final[dict[int, list[Event]]] = {}
-        self.reads = True
-        """Whether it gives windows back for what has come."""
-
-    def talk(self) -> None:
-        """Send what there is to send, and hear what there is to hear, until nothing more comes."""
-        while True:
-            self.peer.send(self.machine.take_output())
-            octets = self.peer.received()
-            if not octets:
-                return
-            self.machine.receive(octets, 0.0)
-            while (event := self.machine.next_event()) is not None:
-                self.events.setdefault(self.machine.stream, []).append(event)
-                if isinstance(event, Data) and self.reads:
-                    self.machine.consume(self.machine.stream, len(event.data))
+        super().__init__(peer, machine or LibraryMachine(False, "http", HttpLimits()))
 
     def requests(self) -> dict[int, Request]:
         """The heads that have come, by stream."""
