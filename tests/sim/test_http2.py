@@ -327,3 +327,37 @@ def _read_on(client: Browser) -> None:
     for stream, events in client.events.items():
         client.machine.consume(stream, sum(len(event.data) for event in events if isinstance(event, Data)))
     client.talk()
+
+
+def test_an_answer_that_waits_for_its_client_outlasts_the_idle_time(build: "Build") -> None:
+    timeouts = HttpTimeouts(idle=Duration(10.0), stall=Duration(30.0))
+    scenario = build(chain={"timeouts": timeouts})
+    endpoint = scenario.serve()
+    client = Browser(scenario.browser())
+    client.reads = False
+    stream = client.ask()
+    body = bytes(STREAM_WINDOW + 50_000)
+    endpoint.connection().send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    assert len(client.answer(stream)[2]) == STREAM_WINDOW
+    assert scenario.log() == [(200, "")], "to the proxy it is complete"
+    scenario.advance(25.0)
+    client.reads = True
+    client.machine.consume(stream, STREAM_WINDOW)
+    status, _, got, ending = client.answer(stream)
+    assert (status, got, ending) == (200, body, "end")
+    scenario.advance(25.0)
+    assert client.peer.saw_end()
+
+
+def test_a_client_that_takes_nothing_of_a_complete_answer_is_given_up(build: "Build") -> None:
+    scenario = build(chain={"timeouts": HttpTimeouts(idle=Duration(10.0), stall=Duration(30.0))})
+    endpoint = scenario.serve()
+    client = Browser(scenario.browser())
+    client.reads = False
+    client.ask()
+    size = STREAM_WINDOW + 50_000
+    endpoint.connection().send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+    client.talk()
+    scenario.advance(100.0)
+    assert not client.peer.is_connected()
+    scenario.log()

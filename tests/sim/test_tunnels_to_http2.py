@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from h2_browser import Browser
 from h2_wire import frame
@@ -9,10 +10,12 @@ from http2_endpoint import Http2Connection, Http2Endpoint
 
 from hauberk_core.http.events import TUNNEL, Response
 from hauberk_core.http.h2.codes import CANCEL, ENABLE_CONNECT_PROTOCOL, SETTINGS_FRAME
+from hauberk_core.http.h2.control import STREAM_WINDOW
 from hauberk_core.http.h2.switch import accept_of
 from hauberk_core.http.headers import Headers
-from hauberk_core.model import Match
+from hauberk_core.model import Endpoint, Match
 from hauberk_core.sim.peer import Peer
+from hauberk_core.upstream.connection import LAST_OCTETS_SECONDS
 
 if TYPE_CHECKING:
     from tests.sim.conftest import Build, Scenario
@@ -23,6 +26,8 @@ REQUEST = (
     f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
 ).encode()
 BODY = bytes(range(256)) * 8192
+# More than a stream's window, and little enough not to have the client wait.
+LAST = STREAM_WINDOW + 50_000
 
 
 @pytest.fixture(params=["strict", "h2", "seed 1"])
@@ -249,3 +254,52 @@ def test_an_upgrade_that_http2_cannot_ask_for_reaches_no_endpoint(proxy: "Scenar
     connection.talk()
     assert not any(connection.events.get(stream) for stream in connection.events if stream)
     assert client.received().startswith(b"HTTP/1.1 501 ")
+
+
+def retire_endpoint(proxy: "Scenario") -> None:
+    """Have the cluster's endpoint replaced by another."""
+    cluster = msgspec.structs.replace(proxy.snapshot.clusters["books"], endpoints=(Endpoint(address=proxy.other),))
+    proxy.apply(msgspec.structs.replace(proxy.snapshot, clusters={"books": cluster}))
+
+
+def over_but_for_the_last_octets(proxy: "Scenario") -> Http2Connection:
+    """A tunnel that both sides have ended, while the endpoint's window holds the client's last octets up."""
+    client, connection, stream = asked(proxy)
+    accept(connection, stream)
+    assert client.received()
+    retire_endpoint(proxy)
+    connection.reads = False
+    client.send(BODY[:LAST])
+    client.half_close()
+    connection.end(stream)
+    assert client.saw_end()
+    assert len(connection.body(stream)[0]) == STREAM_WINDOW
+    return connection
+
+
+def test_the_last_octets_of_a_tunnel_outlast_the_use_of_their_connection(proxy: "Scenario") -> None:
+    connection = over_but_for_the_last_octets(proxy)
+    assert proxy.log() == [(101, "")]
+    assert proxy.upstream_connections() == 1
+    proxy.advance(LAST_OCTETS_SECONDS - 1)
+    connection.reads = True
+    connection.machine.consume(1, STREAM_WINDOW)
+    assert connection.body(1) == (BODY[:LAST], "end")
+    assert proxy.upstream_connections() == 0
+    assert connection.peer.saw_end()
+
+
+def test_an_endpoint_that_does_not_take_the_last_octets_is_not_waited_for_for_ever(proxy: "Scenario") -> None:
+    connection = over_but_for_the_last_octets(proxy)
+    proxy.advance(LAST_OCTETS_SECONDS + 5)
+    assert connection.body(1)[1] == f"reset {CANCEL}"
+    assert proxy.upstream_connections() == 0
+    proxy.log()
+
+
+def test_an_endpoint_that_breaks_takes_the_last_octets_with_it(proxy: "Scenario") -> None:
+    connection = over_but_for_the_last_octets(proxy)
+    connection.peer.reset()
+    proxy.run()
+    assert proxy.upstream_connections() == 0
+    assert proxy.log() == [(101, "")]

@@ -97,7 +97,8 @@ class H2DownstreamConnection(ClientConnection):
                 if stream.deadline(stall) <= now:
                     stream.timed_out(now)
             self._arm_streams()
-        elif self.unsent():
+        elif self.unsent() or self.machine.open_streams():
+            # Answers that are complete here wait for the client, or for its windows.
             taken = self.bytes_written
             if taken == self._taken:
                 self.reset()

@@ -236,8 +236,7 @@ class H2Call(Call):
     def timed_out(self) -> None:
         """Its deadline has passed."""
         if self._over:
-            # The last octets of a tunnel were not taken.
-            self._connection.drop_stream(self.stream)
+            self._connection.drop_lingering(self)
             return
         if not self._responded:
             self._connection.doubt_since(self._asked_at)
@@ -280,11 +279,20 @@ class H2Call(Call):
         self.flush()
 
     def close_tunnel(self) -> None:
-        if not self._over:
-            self.flush()
+        if self._over:
+            return
+        self.flush()
+        connection = self._connection
+        if connection.machine.pending(self.stream):
+            self._over = True
+            connection.linger(self)
+            self.set_deadline(LAST_OCTETS_SECONDS)
+        else:
             self._leave()
-            if self._connection.machine.pending(self.stream):
-                self.set_deadline(LAST_OCTETS_SECONDS)
+
+    def lingered(self) -> None:
+        """The tunnel's last octets have gone out, or never will."""
+        self._leave()
 
 
 class _Deadline(TimerOwner):

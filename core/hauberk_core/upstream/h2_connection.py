@@ -36,6 +36,7 @@ from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.net.wheel import NEVER
 from hauberk_core.upstream.call import Requester
+from hauberk_core.upstream.connection import LAST_OCTETS_SECONDS
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.h2_call import H2Call
 from hauberk_core.upstream.settings import ClusterSettings
@@ -92,6 +93,8 @@ class H2UpstreamConnection(Connection):
         self._calls: Final[dict[int, H2Call]] = {}
         self._held: list[tuple[H2Call, Request]] = []
         """Upgrades that wait for the endpoint's first SETTINGS."""
+        self._lingering: Final[list[H2Call]] = []
+        """Tunnels that are over but for octets that the endpoint's windows do not take yet."""
         self._unsent_calls = 0
         self._stopped = False
         self._ending = False
@@ -175,10 +178,23 @@ class H2UpstreamConnection(Connection):
             self._end()
         self.owner.call_over(self)
 
-    def drop_stream(self, stream: int) -> None:
-        """Nobody waits for what is left of it."""
-        self.machine.reset(stream, CANCEL)
+    def linger(self, call: H2Call) -> None:
+        """Its requester is done with it, but not the endpoint: until that has taken what is left the connection is in use."""
+        self._calls.pop(call.stream, None)
+        self._lingering.append(call)
+
+    def drop_lingering(self, call: H2Call) -> None:
+        """The endpoint has had time enough for what is left of it."""
+        self.machine.reset(call.stream, CANCEL)
+        self._end_lingering()
         self.flush_soon()
+
+    def _end_lingering(self) -> None:
+        """Let those go of which nothing is left, or nothing can be sent any more."""
+        for call in list(self._lingering):
+            if self.closed or not self.machine.is_open(call.stream):
+                self._lingering.remove(call)
+                call.lingered()
 
     def rest(self, deadline: float) -> None:
         """Nobody uses it: close it at `deadline`, unless somebody does before."""
@@ -281,6 +297,8 @@ class H2UpstreamConnection(Connection):
                 self._pass_on(event, call)
         for call in touched:
             self._end_batch(call)
+        if self._lingering:
+            self._end_lingering()
         self._pumping = False
         if self.closed:
             return
@@ -401,14 +419,18 @@ class H2UpstreamConnection(Connection):
         for call in calls:
             call.fail(reason, detail)
         self._turn_held_away(detail)
+        self._end_lingering()
 
     def _end(self) -> None:
         """Say goodbye and close."""
         if self._ending or self.closed:
             return
         self._ending = True
+        self._send()
+        # A tunnel's last octets may be among what waits.
+        seconds = LAST_OCTETS_SECONDS if self.unsent() else GOODBYE_SECONDS
         self.machine.go_away(False)
         self._send()
         if not self.closed:
-            self.loop.wheel.arm(self.timer, self.loop.now + GOODBYE_SECONDS)
+            self.loop.wheel.arm(self.timer, self.loop.now + seconds)
             self.close_when_sent()
