@@ -3,7 +3,7 @@
 import contextlib
 import datetime as dt
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,6 +27,14 @@ from hauberk_core.identity import SpiffeId
 from hauberk_core.model import Cluster, Endpoint, FilterChain, Listener, Route, RouteTable, Snapshot, VirtualHost, WeightedCluster
 
 TRUST_DOMAIN: Final = "mesh.test"
+
+
+_EPOCH: Final = time.time() - time.monotonic()
+
+
+def steady_time() -> float:
+    """Seconds since the epoch, by a clock that nobody sets meanwhile."""
+    return _EPOCH + time.monotonic()
 
 
 class Meant(NamedTuple):
@@ -134,9 +142,11 @@ class Control(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def open_control(world: MeshWorld, port: int = 0, join_port: int = 0) -> AsyncIterator[Control]:
-    """Serve discovery and the authority."""
-    service = DiscoveryService(world.configurations, world.people, TRUST_DOMAIN)
+async def open_control(
+    world: MeshWorld, port: int = 0, join_port: int = 0, clock: Callable[[], float] = steady_time
+) -> AsyncIterator[Control]:
+    """Serve discovery and the authority. Args: clock - discovery's, seconds since the epoch."""
+    service = DiscoveryService(world.configurations, world.people, TRUST_DOMAIN, clock=clock)
     certificates = CertificateService(world.authority, world.tokens).handler()
     tls, join_tls = await trio.to_thread.run_sync(
         lambda: [server_credentials(world.authority, ["127.0.0.1"], require_certificate=required) for required in (True, False)]

@@ -256,6 +256,8 @@ class _Stream:
         self._session: Final = Session(service.identifier)
         self._loop: Final = asyncio.get_running_loop()
         self._wake: Final = asyncio.Event()
+        self._in_step: Final = threading.Lock()
+        """Held while what `status` tells changes, so that nobody is told of half a change, or of one before the log has it."""
         self._generation = 0
         self._connected_since: Final = service.now()
         self._behind_since = self._connected_since
@@ -275,15 +277,7 @@ class _Stream:
     async def read(self, request: DeltaDiscoveryRequest) -> None:
         """Take in the first request and all that follow, until the proxy sends no more. Raises: _Refused."""
         while request is not grpc.aio.EOF:
-            refusal, version = self._session.refusal, self._session.version
-            try:
-                self._session.receive(request)
-            except ProtocolViolation as error:
-                raise _Refused(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
-            if self._session.refusal is not None and self._session.refusal is not refusal:
-                self._note_refusal()
-            if self._session.version != version:
-                self._in_force_since = self._service.now()
+            self._take(request)
             self._wake.set()
             self._service.notify()
             request = await self._context.read()
@@ -295,32 +289,61 @@ class _Stream:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            fresh: tuple[int, Configuration | None] | None = None
             if self._generation != self._service.generation:
-                was_current = self._session.current
-                self._generation, configuration = await self._service.configuration_for(self.node)
-                if configuration is not None:
-                    self._session.offer(configuration)
-                    self._notes = configuration.notes
-                    if was_current:
-                        self._behind_since = self._service.now()
-                # A store that was published meanwhile has woken us once more.
-            response = self._session.next_response()
+                # A store that is published meanwhile wakes us once more.
+                fresh = await self._service.configuration_for(self.node)
+            response = self._next_response(fresh)
             self._log_strange_names()
             if response is None:
                 self._service.notify()
                 continue
             size = response.ByteSize()
             if size > LARGEST_RESPONSE:
-                self._session.refuse_step(
+                self._refuse_step(
                     f"the configuration takes {size} octets, more than the {LARGEST_RESPONSE} that a proxy takes at once; "
                     "split it over several gateways"
                 )
-                self._note_refusal()
                 continue
             await self._context.write(response)
 
     def status(self) -> ProxyStatus:
-        """What is known now."""
+        """What is known now. From any thread."""
+        with self._in_step:
+            return self._status()
+
+    def _take(self, request: DeltaDiscoveryRequest) -> None:
+        """Take in one request. Raises: _Refused."""
+        with self._in_step:
+            refusal, version = self._session.refusal, self._session.version
+            try:
+                self._session.receive(request)
+            except ProtocolViolation as error:
+                raise _Refused(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+            if self._session.refusal is not None and self._session.refusal is not refusal:
+                self._note_refusal()
+            if self._session.version != version:
+                self._in_force_since = self._service.now()
+
+    def _next_response(self, fresh: tuple[int, Configuration | None] | None) -> DeltaDiscoveryResponse | None:
+        """What to send now. Args: fresh - a generation with what it means for this proxy, where there is another one."""
+        with self._in_step:
+            if fresh is not None:
+                was_current = self._session.current
+                self._generation, configuration = fresh
+                if configuration is not None:
+                    self._session.offer(configuration)
+                    self._notes = configuration.notes
+                    if was_current:
+                        self._behind_since = self._service.now()
+            return self._session.next_response()
+
+    def _refuse_step(self, reason: str) -> None:
+        with self._in_step:
+            self._session.refuse_step(reason)
+            self._note_refusal()
+
+    def _status(self) -> ProxyStatus:
         session, node = self._session, self.node
         refusal = session.refusal
         # A store that was published just now may mean another configuration: until that is known, nobody has it.

@@ -19,6 +19,8 @@ from hauberk_core.wire_proto.service import LARGEST_RESPONSE, METHOD_PATH
 _CONNECT_SECONDS: Final = 10.0
 # What control gets to read our last answer in, once we leave.
 _FAREWELL_SECONDS: Final = 1.0
+# For the status of a call that has ended: it has come already, or comes with the last octets.
+_STATUS_SECONDS: Final = 10.0
 # A control whose machine went away is noticed within a minute. Not more often than its server allows.
 _KEEPALIVE_MS: Final = 30_000
 _KEEPALIVE_TIMEOUT_MS: Final = 20_000
@@ -73,7 +75,9 @@ class DiscoveryStream:
         return response
 
     async def _why(self, error: Exception) -> StreamEnded:
-        with contextlib.suppress(BridgeClosed), trio.move_on_after(_FAREWELL_SECONDS):
+        if isinstance(error, grpc.aio.AioRpcError):
+            return _explain(error.code(), error.details() or "", self._address)
+        with contextlib.suppress(BridgeClosed), trio.move_on_after(_STATUS_SECONDS):
             code, details = await self._thread.run(self._call.status)
             return _explain(code, details, self._address)
         return StreamEnded(f"the stream to control at {self._address} broke: {error!r}")
