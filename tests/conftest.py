@@ -1,5 +1,6 @@
 """What every test may count on: which build it runs against, where the corpora are, and that nobody leaves a process behind."""
 
+import logging
 import os
 import signal
 import time
@@ -14,6 +15,7 @@ from run_mark import RUN_MARK
 
 import hauberk_core
 from hauberk_core import build_info
+from hauberk_core.agent.logs import LOG
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -27,8 +29,8 @@ REQUIRE_CLUSTER: Final = "HAUBERK_REQUIRE_CLUSTER"
 EXPECT_COMPILED: Final = "HAUBERK_EXPECT_COMPILED"
 # Marks this run's processes: children inherit it, and keep it when their parent dies.
 
-# A process that was told to stop gets this long to be gone when the run ends.
-FAREWELL_SECONDS: Final = 5.0
+# A process that was told to stop gets this long to be gone when the run ends, on a machine that is busy with other things.
+FAREWELL_SECONDS: Final = 30.0
 
 # Shared machines are slow at times; a test's own bounds say what is too slow.
 settings.register_profile("hauberk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -98,6 +100,16 @@ def no_process_left_behind() -> Iterator[None]:
     for process in left:
         os.kill(process, signal.SIGKILL)
     assert not left, f"tests left processes running: {list(left.values())}"
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_begins() -> None:
+    """Our logger as a process finds it: which tests began programs in this worker before is chance."""
+    LOG.propagate = True
+    LOG.disabled = False
+    LOG.handlers.clear()
+    LOG.setLevel(logging.NOTSET)
+    logging.raiseExceptions = True
 
 
 def _marked_processes(mark: str) -> dict[int, str]:

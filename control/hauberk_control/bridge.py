@@ -17,6 +17,8 @@ MOST_CALLS: Final = 16_384
 LARGEST_MESSAGE: Final = 4 * 1024 * 1024
 # What calls get to end in when the server stops; streams do not end by themselves.
 _GRACE_SECONDS: Final = 1.0
+# For stopping as a whole: it takes no longer than the grace, unless this process gets no turn.
+_STOP_SECONDS: Final = 10.0
 # Dead peers, those whose machine went away, are noticed within a minute.
 _KEEPALIVE_MS: Final = 30_000
 _KEEPALIVE_TIMEOUT_MS: Final = 20_000
@@ -68,7 +70,7 @@ async def open_grpc_server(
     try:
         yield GrpcServer(host, bound)
     finally:
-        with trio.CancelScope(shield=True), trio.move_on_after(2 * _GRACE_SECONDS):
+        with trio.CancelScope(shield=True), trio.move_on_after(_STOP_SECONDS):
             await thread.run(server.stop, _GRACE_SECONDS)
 
 

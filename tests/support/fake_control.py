@@ -109,9 +109,9 @@ def serving(mesh: Path, service: FakeControl) -> Iterator[None]:
 
     thread = threading.Thread(target=trio.run, args=(serve,))
     thread.start()
-    assert started.wait(20)
+    assert started.wait(60)
     try:
         yield
     finally:
         token[0].run_sync_soon(scope.cancel)
-        thread.join(20)
+        thread.join(60)

@@ -69,7 +69,7 @@ class LiveAuthority(NamedTuple):
 async def call_octets(address: str, credentials: grpc.ChannelCredentials, message: bytes, metadata: Any = ()) -> bytes:
     """Call CreateCertificate with these octets."""
     async with grpc.aio.secure_channel(address, credentials, channel_options()) as channel:
-        answer = await channel.unary_unary(f"/{SERVICE}/{METHOD}")(message, timeout=10, metadata=metadata)
+        answer = await channel.unary_unary(f"/{SERVICE}/{METHOD}")(message, timeout=60, metadata=metadata)
     assert isinstance(answer, bytes)
     return answer
 

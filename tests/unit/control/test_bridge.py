@@ -1,7 +1,7 @@
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import grpc
 import grpc.aio
@@ -15,6 +15,8 @@ from hauberk_control.ca.authority import Authority
 from hauberk_control.ca.server_tls import server_credentials
 from hauberk_core.agent.grpc_bridge import AsyncioThread, open_asyncio_thread
 from hauberk_core.agent.identity.client import channel_options
+
+PATIENCE: Final = 60.0
 
 
 class Echo:
@@ -70,7 +72,7 @@ def credentials(authority: Authority) -> grpc.ServerCredentials:
 
 async def call(address: str, trust: bytes, request: bytes) -> bytes:
     async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(trust), channel_options()) as channel:
-        answer = await channel.unary_unary("/test.Echo/Double")(request, timeout=10)
+        answer = await channel.unary_unary("/test.Echo/Double")(request, timeout=PATIENCE)
     assert isinstance(answer, bytes)
     return answer
 
@@ -89,13 +91,13 @@ async def test_a_server_that_ends_cancels_its_calls_and_frees_its_port(thread: A
         count = 0
         async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(trust), channel_options()) as channel:
             try:
-                async for _ in channel.unary_stream("/test.Echo/Count")(b"", timeout=20):
+                async for _ in channel.unary_stream("/test.Echo/Count")(b"", timeout=PATIENCE):
                     count += 1
             except grpc.aio.AioRpcError as error:
                 ends.append(error.code())
         return count
 
-    with trio.fail_after(15):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             async with open_grpc_server(thread, [echo.handler()], ("127.0.0.1", 0), credentials(authority)) as server:
                 nursery.start_soon(thread.run, read_all, server.address, authority.trust_pem())
@@ -111,25 +113,25 @@ async def test_a_client_that_leaves_cancels_what_trio_does_for_it(thread: Asynci
 
     async def read_one(address: str, trust: bytes) -> bytes:
         async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(trust), channel_options()) as channel:
-            stream = channel.unary_stream("/test.Echo/Count")(b"", timeout=20)
+            stream = channel.unary_stream("/test.Echo/Count")(b"", timeout=PATIENCE)
             first: bytes = await stream.read()
             await thread.call_trio(echo.started.wait)
             stream.cancel()
             return first
 
-    with trio.fail_after(15):
+    with trio.fail_after(PATIENCE):
         async with open_grpc_server(thread, [echo.handler()], ("127.0.0.1", 0), credentials(authority)) as server:
             assert await thread.run(read_one, server.address, authority.trust_pem()) == b"first"
             await echo.ended.wait()
 
 
 async def test_cancelling_the_block_stops_the_server(thread: AsyncioThread, authority: Authority) -> None:
-    with trio.fail_after(15), trio.CancelScope() as scope:
+    with trio.fail_after(PATIENCE), trio.CancelScope() as scope:
         async with open_grpc_server(thread, [Echo(thread).handler()], ("127.0.0.1", 0), credentials(authority)) as server:
             scope.cancel()
             await trio.sleep_forever()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", server.port), timeout=5)
+        socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
 
 
 async def test_a_port_in_use_is_told(thread: AsyncioThread, authority: Authority) -> None:

@@ -33,7 +33,7 @@ from hauberk_core.wire_proto.discovery_pb2 import Node
 from hauberk_core.wire_proto.istio_ca_pb2 import IstioCertificateRequest
 from hauberk_core.wire_proto.service import NODE_FIELD
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Mesh(NamedTuple):
@@ -191,9 +191,7 @@ async def mesh(tmp_path: Path) -> AsyncIterator[Mesh]:
 
 
 @pytest.fixture
-def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
-    monkeypatch.setattr(LOG, "propagate", True)
-    monkeypatch.setattr(LOG, "disabled", False)
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.INFO, LOG.name)
     return caplog
 

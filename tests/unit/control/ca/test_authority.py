@@ -48,7 +48,7 @@ def openssl_verifies(folder: Path, issued: Issued, trust: bytes, clock: Clock, p
         (folder / name).write_bytes(content)
     command = ["openssl", "verify", "-x509_strict", "-purpose", purpose, "-attime", str(int(clock.time.timestamp()))]
     command += ["-CAfile", "trust.pem", *(["-untrusted", "above.pem"] if issued.chain[1:] else []), "leaf.pem"]
-    return subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=20).returncode == 0
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize("purpose", ["sslclient", "sslserver"])

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from eventually import eventually
 
 from hauberk_control.ca.authority import Authority
 from hauberk_control.ca.follow import follow_authority
@@ -48,7 +49,8 @@ async def test_a_root_that_another_process_announced_is_taken_up(clock: Any, aut
         assert roots(authority) == 1
         make_root(authority.folder, "cluster.local", wall.time)
         await trio.sleep(10)
-        assert roots(authority) == 2
+        # The files are read in a thread, for which this clock does not wait.
+        await eventually(lambda: roots(authority) == 2)
         nursery.cancel_scope.cancel()
 
 
@@ -60,6 +62,8 @@ async def test_wrong_files_are_told_once_and_change_nothing(
         nursery.start_soon(follow_authority, authority)
         await trio.sleep(1)
         (authority.folder / "ca-cert.pem").write_text("half a certificate")
+        await trio.sleep(20)
+        await eventually(lambda: "stays in use" in caplog.text)
         await trio.sleep(20)
         assert len([record for record in caplog.records if "stays in use" in record.getMessage()]) == 1
         assert authority.trust_pem() == before
@@ -74,5 +78,6 @@ async def test_a_root_gets_its_successor_in_time(clock: Any, authority: Authorit
         assert roots(authority) == 1
         clock.jump(86_400)
         await trio.sleep(10)
-        assert roots(authority) == 2
+        # The files are read in a thread, for which this clock does not wait.
+        await eventually(lambda: roots(authority) == 2)
         nursery.cancel_scope.cancel()

@@ -32,7 +32,7 @@ def handshake(address: str, trust: bytes, name: str = "control.hauberk", own: tu
         context.load_cert_chain(*own)
     host, _, port = address.rpartition(":")
     with (
-        socket.create_connection((host, int(port)), timeout=10) as plain,
+        socket.create_connection((host, int(port)), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname=name) as secured,
     ):
         certificate = secured.getpeercert()

@@ -124,7 +124,7 @@ async def test_whatever_a_thousand_requests_ask_for_the_names_are_the_callers_ow
     async def ask(credentials: grpc.ChannelCredentials, requests: list[str]) -> list[bytes]:
         async with grpc.aio.secure_channel(live.control, credentials, channel_options()) as channel:
             method = channel.unary_unary(f"/{SERVICE}/{METHOD}")
-            return [await method(IstioCertificateRequest(csr=csr).SerializeToString(), timeout=10) for csr in requests]
+            return [await method(IstioCertificateRequest(csr=csr).SerializeToString(), timeout=60) for csr in requests]
 
     for caller in callers:
         requests = [random_request(dice, callers) for _ in range(100)]
@@ -292,10 +292,10 @@ async def test_by_a_connection_that_outlived_its_certificate(thread: AsyncioThre
             message = IstioCertificateRequest(csr=plain_request()).SerializeToString()
             async with grpc.aio.secure_channel(live.control, credentials, channel_options()) as channel:
                 method = channel.unary_unary(f"/{SERVICE}/{METHOD}")
-                await method(message, timeout=10)
+                await method(message, timeout=60)
                 clock.ahead = dt.timedelta(hours=2)
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
-                    await method(message, timeout=10)
+                    await method(message, timeout=60)
                 return caught.value
 
         error = await thread.run(twice)
@@ -304,7 +304,7 @@ async def test_by_a_connection_that_outlived_its_certificate(thread: AsyncioThre
         assert "control's clock says" in str(error.details())
         assert live.service.refused == {"certificate ended": 1}
         # By how much clocks differ can be seen from a refusal, too.
-        assert abs(float(error.trailing_metadata()[CLOCK]) - clock().timestamp()) < 60
+        assert abs(float(error.trailing_metadata()[CLOCK]) - clock().timestamp()) < 3600
 
 
 class Clock:
@@ -337,14 +337,14 @@ async def test_messages_that_are_none(live: LiveAuthority, message: bytes) -> No
 
 @pytest.mark.parametrize(("seconds", "given"), [(0, 3600), (-1, 1), (2, 2), (2**62, 3600)])
 async def test_validity_is_bounded(thread: AsyncioThread, tmp_path: Path, seconds: int, given: int) -> None:
-    async with live_authority(thread, tmp_path / "ca", longest=dt.timedelta(hours=1)) as live:
+    asked = dt.datetime.now(dt.UTC)
+    async with live_authority(thread, tmp_path / "ca", longest=dt.timedelta(hours=1), now=lambda: asked) as live:
         message = IstioCertificateRequest(csr=plain_request(), validity_duration=seconds).SerializeToString()
-        asked = dt.datetime.now(dt.UTC)
         data = await thread.run(call_octets, live.control, live.certified(REVIEWS), message)
         certificate = read_pem(IstioCertificateResponse.FromString(data).cert_chain[0].encode()).certificates[0]
 
         lives = (certificate.not_valid_after_utc - asked).total_seconds()
-        assert given <= lives < given + 11
+        assert given <= lives < given + 1
 
 
 async def test_who_asks_too_often_is_told_to_come_later_and_others_are_served(

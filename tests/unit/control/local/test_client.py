@@ -25,7 +25,7 @@ from hauberk_control.local.messages import (
 )
 from hauberk_control.local.server import open_local_socket
 
-_SECONDS = 10
+_SECONDS = 60
 
 
 class Answering:

@@ -24,7 +24,7 @@ from hauberk_control.local.messages import (
 from hauberk_control.local.server import LocalSocketError, open_local_socket
 
 REGISTER = b'{"op":"register_workload","service":"web","name":"web"}\n'
-_SECONDS = 10
+_SECONDS = 60
 
 
 class Recording:

@@ -18,7 +18,7 @@ from hauberk_core.agent.logs import LOG
 from hauberk_core.resources import Namespace
 from hauberk_core.resources.registry import CORE_KINDS
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 BROKEN: Final = "apiVersion: v1\nkind: Namespace\nmetadata: {nam: x}\n"
 
 
@@ -178,11 +178,7 @@ async def test_a_folder_may_be_moved(mesh: Mesh, file: Path) -> None:
         assert run.loaded.errors[0].origin == str(moved.root / "a.yaml")
 
 
-async def test_what_is_damaged_is_said_and_passed_over(
-    mesh: Mesh, file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(LOG, "propagate", True)
-    monkeypatch.setattr(LOG, "disabled", False)
+async def test_what_is_damaged_is_said_and_passed_over(mesh: Mesh, file: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, LOG.name)
     file.write_text(text("x"))
     (mesh.root / "b.yaml").write_text(text("b"))
@@ -230,13 +226,9 @@ def test_how_many_texts_are_kept_of_a_file_is_bounded(mesh: Mesh, file: Path) ->
     assert [item.key.name for item in kept.load(str(file))] == [f"x{number}" for number in range(MOST_TEXTS)]
 
 
-def test_a_disk_that_takes_nothing_is_told_and_no_failure(
-    mesh: Mesh, file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_takes_nothing_is_told_and_no_failure(mesh: Mesh, file: Path, caplog: pytest.LogCaptureFixture) -> None:
     from hauberk_control.sources.folder import load_folder
 
-    monkeypatch.setattr(LOG, "propagate", True)
-    monkeypatch.setattr(LOG, "disabled", False)
     file.write_text(text("x"))
     mesh.state.mkdir()
     (mesh.state / FOLDER_NAME).write_text("in the way")
