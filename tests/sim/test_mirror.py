@@ -45,6 +45,7 @@ def test_a_copy_of_each_request_as_the_backend_sees_it(build: "Build") -> None:
         scenario.run()
     assert len(shadow.connections()) == 1
     assert scenario.log() == [(200, "")] * 3
+    assert scenario.mirrored("shadow") == {"5xx": 3}
 
 
 def test_several_mirrors(build: "Build") -> None:
@@ -57,6 +58,7 @@ def test_several_mirrors(build: "Build") -> None:
         shadow.connection().send(scenario.ok)
     endpoint.connection().send(scenario.ok)
     assert client.received().endswith(b"ok")
+    assert [scenario.mirrored(cluster) for cluster in ("shadow", "second")] == [{"2xx": 1}] * 2
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -95,6 +97,8 @@ def test_a_mirror_that_is_not_there_or_takes_nothing_delays_nobody(build: "Build
     assert client.received().endswith(b"ok")
     shadow.connection().resume()
     assert not shadow.connection().is_connected()
+    assert scenario.mirrored("shadow") == {"given_up": 1}
+    assert scenario.mirrored("second") == {"refused": 1}
 
 
 def test_a_mirror_that_never_answers_is_left_after_a_while(build: "Build") -> None:
@@ -105,8 +109,10 @@ def test_a_mirror_that_never_answers_is_left_after_a_while(build: "Build") -> No
     assert shadow.connection().received()
     scenario.advance(STALL_SECONDS / 2)
     assert shadow.connection().is_connected()
+    assert scenario.mirrored("shadow") == {}
     scenario.advance(STALL_SECONDS)
     assert not shadow.connection().is_connected()
+    assert scenario.mirrored("shadow") == {"failed": 1}
 
 
 def test_half_a_request_is_not_left_with_the_mirror(build: "Build") -> None:
@@ -118,6 +124,21 @@ def test_half_a_request_is_not_left_with_the_mirror(build: "Build") -> None:
     assert shadow.connection().received().endswith(b"half")
     client.reset()
     assert not shadow.connection().is_connected()
+    assert scenario.mirrored("shadow") == {"given_up": 1}
+
+
+@pytest.mark.parametrize("status", [204, 302, 404, 503, 799])
+def test_each_copy_is_counted_once_by_what_was_answered(build: "Build", status: int) -> None:
+    scenario = mirrored(build)
+    endpoint, shadow = scenario.serve(), scenario.endpoint(SHADOW)
+    client = scenario.browser()
+    scenario.exchange(client, endpoint)
+    answer = f"HTTP/1.1 103 X\r\n\r\nHTTP/1.1 {status} X\r\nContent-Length: {0 if status == 204 else 9}\r\n\r\n"
+    shadow.connection().send(answer.replace("Content-Length: 0\r\n", "").encode())
+    scenario.run()
+    shadow.connection().reset()
+    scenario.run()
+    assert scenario.mirrored("shadow") == {f"{min(status // 100, 5)}xx": 1}, "not once more where it breaks off"
 
 
 def test_a_share_of_the_requests(build: "Build") -> None:
@@ -132,6 +153,7 @@ def test_a_share_of_the_requests(build: "Build") -> None:
             shadow.connection().send(scenario.ok)
             scenario.run()
     assert 90 <= copied <= 110
+    assert scenario.mirrored("shadow") == {"2xx": copied}
     assert second.connections() == []
 
 

@@ -31,6 +31,7 @@ from hauberk_core.observe.metrics import (
     TCP,
     WORKER,
 )
+from hauberk_core.observe.mirror_meters import MirrorMeters
 from hauberk_core.observe.overload_meters import OverloadMeters
 
 # Istio's values of the label `reporter`: a gateway and the client's sidecar are a source, the server's sidecar a destination.
@@ -104,10 +105,23 @@ class PassageMeters:
 class ClusterMeters:
     """Counts the exchanges of one cluster, and the connections to it."""
 
-    __slots__ = ("_by_case", "_by_peer", "_cells", "_http_labels", "_is_destination", "_outcomes", "_passages", "_plain", "_view")
+    __slots__ = (
+        "_by_case",
+        "_by_peer",
+        "_cells",
+        "_http_labels",
+        "_is_destination",
+        "_mirrored",
+        "_name",
+        "_outcomes",
+        "_passages",
+        "_plain",
+        "_view",
+    )
 
     def __init__(self, cells: Cells, reporter: str, name: str, labels: dict[str, str]) -> None:
         self._cells: Final = cells
+        self._name: Final = name
         self._view: Final = cells.view(CLUSTER, CLUSTER.label_values({"cluster": name}))
         self._http_labels: Final[dict[str, str]] = {"reporter": reporter}
         if name:
@@ -123,6 +137,7 @@ class ClusterMeters:
         self._by_case: Final[dict[str, dict[int, memoryview]]] = {}
         self._outcomes = 0
         self._passages: Final[dict[str, PassageMeters]] = {}
+        self._mirrored: MirrorMeters | None = None
 
     def finished(
         self,
@@ -177,6 +192,14 @@ class ClusterMeters:
             labels["response_flags"] = "-"
             known = PassageMeters(self._cells.view(TCP, TCP.label_values(labels)))
             self._passages[principal] = known
+        return known
+
+    def mirrored(self) -> MirrorMeters:
+        """The meters of copies that come here; few clusters get any."""
+        known = self._mirrored
+        if known is None:
+            known = MirrorMeters(self._cells, self._name)
+            self._mirrored = known
         return known
 
     def connection_opened(self) -> None:

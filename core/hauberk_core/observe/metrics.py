@@ -216,6 +216,21 @@ CLUSTER: Final = MetricGroup(
     ),
 )
 
+MIRRORED: Final = MetricGroup(
+    "mirrored",
+    ("cluster", "result"),
+    "",
+    (
+        Metric(
+            "hauberk_mirrored_requests_total",
+            COUNTER,
+            "Copies of requests that went to a mirror, by what became of them: 2xx, 3xx, 4xx and 5xx (answered so), refused (no "
+            "connection was to be had), failed (it broke, or took too long), given_up (the mirror did not keep up, or the rest "
+            "of the request never came).",
+        ),
+    ),
+)
+
 LOCAL_ANSWER: Final = MetricGroup(
     "local_answer",
     ("reason",),
@@ -385,6 +400,7 @@ GROUPS: Final = (
     DROPPED_DATAGRAMS,
     LISTENER,
     CLUSTER,
+    MIRRORED,
     LOCAL_ANSWER,
     WORKER,
     OVERLOAD,

@@ -21,7 +21,7 @@ def begin_extras(extras: Extras, request: Request, chain: Chain, loop: Loop) -> 
             target = chain.owner.target(mirror.cluster)
             if target is None or not target.is_ordinary or (mirror.share < 1.0 and chain.chance.next() >= mirror.share):
                 continue
-            copy = MirroredRequest(request, target.cluster)
+            copy = MirroredRequest(request, target.cluster, target.meters.mirrored())
             copy.begin()
             mirrors.append(copy)
     return ExchangeExtras(extras.cors, request.headers.get("origin"), mirrors, retrying)

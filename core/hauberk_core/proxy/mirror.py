@@ -11,6 +11,7 @@ from hauberk_core.http.headers import Headers
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.connection import READ_BULK_BYTES
 from hauberk_core.net.loop import Loop
+from hauberk_core.observe.mirror_meters import MirrorMeters
 from hauberk_core.upstream.call import Call, Requester
 from hauberk_core.upstream.cluster import UpstreamCluster
 from hauberk_core.upstream.guard import Description
@@ -26,6 +27,7 @@ class MirroredRequest(Requester):
     """One copy."""
 
     __slots__ = (
+        "_answered",
         "_body_began",
         "_call",
         "_cluster",
@@ -33,6 +35,7 @@ class MirroredRequest(Requester):
         "_ended",
         "_held",
         "_loop",
+        "_meters",
         "_over",
         "_request",
         "_sending",
@@ -40,8 +43,8 @@ class MirroredRequest(Requester):
         "_waiting",
     )
 
-    def __init__(self, request: Request, cluster: UpstreamCluster) -> None:
-        """Copy the head of `request` as it is now."""
+    def __init__(self, request: Request, cluster: UpstreamCluster, meters: MirrorMeters) -> None:
+        """Copy the head of `request` as it is now. Args: meters - of `cluster`."""
         super().__init__()
         copy = Request(request.method, request.authority, request.path, request.query, request.version, request.headers.copy())
         copy.scheme = request.scheme
@@ -52,6 +55,9 @@ class MirroredRequest(Requester):
         self._request: Final = copy
         self._cluster: Final = cluster
         self._loop: Final[Loop] = cluster.loop
+        self._meters: Final = meters
+        self._answered = False
+        """The head of the answer has come, and with it the copy was counted."""
         self._call: Call | None = None
         self._held: list[bytes] = []
         self._waiting: int = 0
@@ -105,6 +111,8 @@ class MirroredRequest(Requester):
         """Leave the copy as it is."""
         if self._over:
             return
+        if not self._answered:
+            self._meters.given_up()
         self._finish(0, None)
         call = self._call
         self._call = None
@@ -130,6 +138,11 @@ class MirroredRequest(Requester):
         call.flush()
         if call.backlog() > WAITING_OCTETS:
             self.give_up()
+
+    def _fail(self, reason: Reason) -> None:
+        if not self._answered:
+            self._meters.failed()
+        self._finish(0, reason)
 
     def _finish(self, status: int, reason: Reason | None) -> None:
         self._over = True
@@ -161,13 +174,19 @@ class MirroredRequest(Requester):
             self._send(call)
 
     def refused(self, reason: Reason, detail: str) -> None:
+        if not self._over:
+            self._meters.refused()
         self._call = None
         self._over = True
         self._held = []
 
     def response(self, response: Response) -> None:
+        if response.status < 200:
+            return
+        self._answered = True
+        self._meters.answered(response.status)
         admission = self.admission
-        if admission is not None and response.status >= 200:
+        if admission is not None:
             self.admission = None
             admission.answered(response.status)
             admission.done(response.status, None, self._loop.now)
@@ -195,7 +214,7 @@ class MirroredRequest(Requester):
     def upstream_failed(self, reason: Reason, detail: str) -> None:
         self._call = None
         if not self._over:
-            self._finish(0, reason)
+            self._fail(reason)
 
     def turned_away(self, detail: str) -> None:
         call = self._call
@@ -204,7 +223,7 @@ class MirroredRequest(Requester):
             return
         if self._body_began:
             # Nobody waits for a copy, so that nothing of it is kept.
-            self._finish(0, Reason.UPSTREAM_REFUSED)
+            self._fail(Reason.UPSTREAM_REFUSED)
             return
         if call.is_on_kept_connection():
             self.attempts += 1

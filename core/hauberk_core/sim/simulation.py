@@ -18,7 +18,8 @@ from hauberk_core.observe.access_log import AccessLogWriter
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.line_format import LineFormat
 from hauberk_core.observe.meters import ProxyMeters
-from hauberk_core.observe.metrics import DATAGRAMS, DROPPED_DATAGRAMS, PLUGIN_COUNT
+from hauberk_core.observe.metrics import DATAGRAMS, DROPPED_DATAGRAMS, MIRRORED, PLUGIN_COUNT
+from hauberk_core.observe.mirror_meters import RESULTS
 from hauberk_core.observe.plugin_meters import StepMeter
 from hauberk_core.observe.record import Record
 from hauberk_core.observe.text_line import TextLine
@@ -188,6 +189,11 @@ class Simulation:
     def dropped_datagrams(self, listener: str, cause: str) -> int:
         """How many datagrams went no further, for one cause."""
         return self._cells.view(DROPPED_DATAGRAMS, (listener, cause))[0]
+
+    def mirrored(self, cluster: str) -> dict[str, int]:
+        """What became of the copies that went to a cluster, so far: how many, by result."""
+        found = {result: self._cells.view(MIRRORED, (cluster, result))[0] for result in RESULTS}
+        return {result: count for result, count in found.items() if count}
 
     def listening(self, name: str) -> VirtualListening:
         """What the listener of this name accepts from. Raises: KeyError."""
