@@ -4,22 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from h2.settings import SettingCodes
 from h2_browser import Browser
-from h2_wire import frame
 from http2_endpoint import Http2Connection, Http2Endpoint
 
 from hauberk_core.http.events import Response
 from hauberk_core.http.h2.codes import (
     CANCEL,
     ENHANCE_YOUR_CALM,
-    GOAWAY_FRAME,
     INTERNAL_ERROR,
     NO_ERROR,
     REFUSED_STREAM,
 )
 from hauberk_core.http.h2.control import STREAM_WINDOW
-from hauberk_core.http.h2.library import LibraryMachine
 from hauberk_core.http.h2.server import H2Server
 from hauberk_core.model import Endpoint
 from hauberk_core.model.duration import Duration
@@ -49,19 +45,6 @@ def proxy(request: pytest.FixtureRequest, build: "Build") -> "Scenario":
 
 def serve(scenario: "Scenario", address: str = "") -> Http2Endpoint:
     return Http2Endpoint(scenario.serve(address or scenario.books))
-
-
-def allow(connection: Http2Connection, streams: int) -> None:
-    """Have an endpoint say how many requests at a time it takes."""
-    machine = connection.machine
-    assert isinstance(machine, LibraryMachine)
-    machine._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: streams})
-    connection.talk()
-
-
-def go_away(connection: Http2Connection, last: int, code: int = NO_ERROR) -> None:
-    """Say GOAWAY, of which h2 itself has only the most final form."""
-    connection.peer.send(frame(GOAWAY_FRAME, 0, 0, last.to_bytes(4, "big") + code.to_bytes(4, "big")))
 
 
 def post(client: Any, body: bytes, path: str = "/") -> None:
@@ -160,7 +143,7 @@ def test_another_connection_where_a_request_would_wait(proxy: "Scenario") -> Non
     clients = [Browser(proxy.browser()) for _ in range(2)]
     clients[0].ask()
     first = endpoint.connection()
-    allow(first, 2)
+    first.allow(2)
     for number in range(4):
         clients[number % 2].ask(path=f"/{number}")
     assert [len(connection.requests()) for connection in endpoint.connections()] == [2, 3]
@@ -190,11 +173,11 @@ def test_settings_that_shrink_and_grow(proxy: "Scenario") -> None:
     proxy.apply(_changed(proxy, max_connections=1))
     streams = [client.ask() for _ in range(3)]
     connection = endpoint.connection()
-    allow(connection, 1)
+    connection.allow(1)
     waiting = client.ask()
     connection.answer(1)
     assert len(connection.requests()) == 3, "two are more than it takes"
-    allow(connection, 4)
+    connection.allow(4)
     assert len(connection.requests()) == 4
     for stream in (3, 5, 7):
         connection.answer(stream)
@@ -358,7 +341,7 @@ def test_what_has_begun_to_answer_is_not_asked_again(proxy: "Scenario", how: str
         connection.machine.reset(1, REFUSED_STREAM)
         connection.talk()
     else:
-        go_away(connection, 0)
+        connection.go_away(0)
     assert sum(len(each.requests()) for each in endpoint.connections()) == 1, "the client has a part of an answer"
     answer = client.received()
     assert answer.count(b"HTTP/1.1 ") == 1
@@ -406,7 +389,7 @@ def test_goodbye_in_the_middle(build: "Build") -> None:
         post(client, b"body", f"/{number}")
     first = endpoint.connection()
     by_path = {request.path: stream for stream, request in first.requests().items()}
-    go_away(first, 3)
+    first.go_away(3)
     second = endpoint.connection()
     assert second is not first
     late = next(path for path, stream in by_path.items() if stream == 5)
@@ -427,9 +410,9 @@ def test_goodbye_in_two_steps(build: "Build") -> None:
     before = client.ask()
     first = endpoint.connection()
     first.requests()
-    go_away(first, (1 << 31) - 1)
+    first.go_away((1 << 31) - 1)
     after = client.ask()
-    go_away(first, 1)
+    first.go_away(1)
     second = endpoint.connection()
     assert len(second.requests()) == 1, "it crossed the goodbye on its way"
     second.answer(1)
@@ -442,7 +425,7 @@ def test_an_endpoint_that_gives_up_all_says_why(build: "Build") -> None:
     endpoint = serve(proxy)
     client = Browser(proxy.browser())
     stream = client.ask("POST", body=b"x")
-    go_away(endpoint.connection(), 1, ENHANCE_YOUR_CALM)
+    endpoint.connection().go_away(1, ENHANCE_YOUR_CALM)
     endpoint.connection().peer.close()
     status, fields, body, _ = client.answer(stream)
     assert (status, fields["hauberk-reason"]) == (502, "upstream_reset")
@@ -461,7 +444,7 @@ def test_a_copy_that_is_turned_away_goes_elsewhere(build: "Build") -> None:
     scenario.get(client, "/copied")
     first = copies.connection()
     assert [request.path for request in first.requests().values()] == ["/copied"]
-    go_away(first, 0)
+    first.go_away(0)
     assert [request.path for request in copies.connection().requests().values()] == ["/copied"]
     copies.connection().answer(1)
     for connection in endpoint.connections():

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
+from h2.settings import SettingCodes
 from h2_talker import H2Talker
+from h2_wire import frame
 
 from hauberk_core.http.events import CHUNKED, Data, End, Fault, GoingAway, Request, Reset, Response
+from hauberk_core.http.h2.codes import GOAWAY_FRAME, NO_ERROR, REFUSED_STREAM
 from hauberk_core.http.h2.library import LibraryMachine
 from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.http.headers import Headers
@@ -65,6 +68,22 @@ class Http2Connection(H2Talker):
         self.head(stream, 200, fields)
         self.machine.send_data(stream, body)
         self.end(stream, trailers)
+
+    def allow(self, streams: int) -> None:
+        """Say how many requests at a time it takes."""
+        assert isinstance(self.machine, LibraryMachine)
+        self.machine._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: streams})
+        self.talk()
+
+    def reset(self, stream: int, code: int = REFUSED_STREAM) -> None:
+        """Give a stream up."""
+        self.talk()
+        self.machine.reset(stream, code)
+        self.talk()
+
+    def go_away(self, last: int, code: int = NO_ERROR) -> None:
+        """Say GOAWAY, of which h2 itself has only the most final form."""
+        self.peer.send(frame(GOAWAY_FRAME, 0, 0, last.to_bytes(4, "big") + code.to_bytes(4, "big")))
 
     def end(self, stream: int, trailers: Sequence[tuple[str, str]] = ()) -> None:
         """End a response."""

@@ -301,6 +301,7 @@ class Exchange(Requester):
             tried.append(call.endpoint)
         self.record.upstream_failure = detail
         self.attempts = 0
+        self.goodbyes = 0
         self._call = None
         self._sending = False
         assert self._cluster is not None
@@ -329,7 +330,7 @@ class Exchange(Requester):
         cluster = self._cluster
         if call.is_on_kept_connection():
             self.attempts += 1
-        if self._replay is None or cluster is None or self.attempts >= cluster.settings.connect_attempts:
+        if self._replay is None or cluster is None or self.counted_attempts() >= cluster.settings.connect_attempts:
             if self.admission is not None:
                 self._attempt_over(reason)
             return False
@@ -337,6 +338,11 @@ class Exchange(Requester):
         self._replay = None
         self._call = None
         self._sending = False
+        admission = self.admission
+        if admission is not None:
+            # First of all: who waits for this connection is permitted an attempt only where this one is over.
+            self.admission = None
+            admission.done(0, reason, self._client.now())
         # The rest of its answer is not waited for.
         call.abandon()
         said = response.headers.get("hauberk-reason") or "no reason given"

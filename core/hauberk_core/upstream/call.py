@@ -18,6 +18,10 @@ from hauberk_core.upstream.hashing import NOTHING_TO_HASH
 if TYPE_CHECKING:
     from hauberk_core.upstream.pool import Pool
 
+# Endpoints that close a connection in order behind so many requests turn away what is under way on it by then, perhaps more than
+# once; one that says goodbye so often to the same request serves nobody.
+MOST_GOODBYES: Final = 16
+
 
 class Call:
     """Belongs to its requester until `give_back`, `abandon`, `close_tunnel` or `reset`; of no effect from then on.
@@ -139,11 +143,13 @@ class Call:
 class Requester(Subject):
     """Whoever asks a cluster for a call, and then hears what comes back on it."""
 
-    __slots__ = ("admission", "attempts", "fresh", "is_raw", "joined", "preferred", "tried")
+    __slots__ = ("admission", "attempts", "fresh", "goodbyes", "is_raw", "joined", "preferred", "tried")
 
     def __init__(self) -> None:
         self.attempts: int = 0
         """Connections tried for this request."""
+        self.goodbyes: int = 0
+        """Of these, those that their endpoint closed in order before it looked at the request (GOAWAY with NO_ERROR)."""
         self.tried: list[UpstreamEndpoint] | None = None
         """Endpoints that could not be reached for it."""
         self.fresh = False
@@ -156,6 +162,10 @@ class Requester(Subject):
         """What the cluster's guards permitted for the attempt under way; None where there are none."""
         self.joined: Pool | None = None
         """Where it waits, with others, for a connection that they are to share."""
+
+    def counted_attempts(self) -> int:
+        """Attempts of which there may be as many as the cluster's `connect_attempts`: one that ended in order is no failure."""
+        return self.attempts - (self.goodbyes if self.goodbyes < MOST_GOODBYES else MOST_GOODBYES)
 
     def came_by_http2(self) -> bool:
         """Whether the request came by HTTP/2, for clusters that speak to their endpoints as clients speak to us."""

@@ -95,7 +95,7 @@ class UpstreamCluster(ConnectionOwner):
                 self._pools[endpoint.address] = Pool(endpoint)
         if self._guards is not None:
             self._guards.watch(endpoints)
-        self._serve_waiting()
+        self.serve_waiting()
 
     def set_balancer(self, balancer: Balancer) -> None:
         """Have this one choose from now on."""
@@ -124,7 +124,7 @@ class UpstreamCluster(ConnectionOwner):
             self._guards.watch(self._endpoints)
             self._guards.count(self._open, self.waiting())
             self.look_again()
-        self._serve_waiting()
+        self.serve_waiting()
 
     def is_steered(self) -> bool:
         """Whether its guards want endpoints that they leave out not to be chosen."""
@@ -256,7 +256,7 @@ class UpstreamCluster(ConnectionOwner):
         if admission is not None:
             requester.admission = None
             admission.done(0, reason, self.loop.now)
-        if requester.attempts >= self.settings.connect_attempts or self._retired:
+        if requester.counted_attempts() >= self.settings.connect_attempts or self._retired:
             requester.refused(reason, f"{endpoint.address}: {detail} (attempt {requester.attempts})")
             return
         if requester.tried is None:
@@ -278,7 +278,7 @@ class UpstreamCluster(ConnectionOwner):
             connection.requester = None
             if requester is not None:
                 self.try_again(requester, connection.endpoint, reason, detail)
-        self._serve_waiting()
+        self.serve_waiting()
 
     def returned(self, connection: UpstreamConnection) -> None:
         endpoint = connection.endpoint
@@ -322,6 +322,7 @@ class UpstreamCluster(ConnectionOwner):
         else:
             connection.endpoint.active -= 1
         self.one_gone()
+        self.serve_waiting()
 
     def established(self, connection: UpstreamConnection) -> bool:
         self._meters.connection_opened()
@@ -361,11 +362,10 @@ class UpstreamCluster(ConnectionOwner):
         connection.open()
 
     def one_gone(self) -> None:
-        """An established connection was closed."""
+        """An established connection was closed; `serve_waiting` is for others to call."""
         self._open -= 1
         self._tell_guards()
         self._meters.connection_closed()
-        self._serve_waiting()
 
     # Inside.
 
@@ -513,7 +513,8 @@ class UpstreamCluster(ConnectionOwner):
         if self._guards is not None:
             self._guards.count(self._open, self.waiting())
 
-    def _serve_waiting(self) -> None:
+    def serve_waiting(self) -> None:
+        """Go on with requests that wait, as far as there is room."""
         # A connect that fails at once leads here again; the turn under way goes on, or a long queue would be as many calls deep.
         if self._waiting and not self._serving:
             self._serving = True
@@ -624,7 +625,7 @@ class UpstreamCluster(ConnectionOwner):
                 surplus -= 1
             self._held_off = closed
         if not self._held_off:
-            self._serve_waiting()
+            self.serve_waiting()
         self.look_again()
 
     def _can_have(self, requester: Requester, preferred: UpstreamEndpoint) -> bool:

@@ -98,7 +98,7 @@ class H2Call(Call):
             if machine.room():
                 self.stream = self._connection.begin(self, request)
             else:
-                self.turn_away("the endpoint takes fewer requests at a time (SETTINGS_MAX_CONCURRENT_STREAMS)")
+                self.turn_away("the endpoint takes fewer requests at a time (SETTINGS_MAX_CONCURRENT_STREAMS)", False)
         else:
             # No failure of the endpoint that guards should count: which clients ask it for that is not its doing.
             detail = f"the endpoint takes no upgrade to {request.upgrade[:64]} over HTTP/2 (SETTINGS_ENABLE_CONNECT_PROTOCOL)"
@@ -200,24 +200,31 @@ class H2Call(Call):
     def give_up(self, error: Exception) -> None:
         if not self._over:
             self._connection.loop.report("a call to an endpoint", error)
-            self._cancel()
-            self._tell_failed(Reason.INTERNAL, "a fault of the proxy; its log has the details")
+            self.fail(Reason.INTERNAL, "a fault of the proxy; its log has the details")
 
     def fail(self, reason: Reason, detail: str) -> None:
         """It can go no further: end it, and tell its requester."""
         if not self._over:
-            self._cancel()
+            self._reset_stream()
+            self._leave()
             self._tell_failed(reason, detail)
+            self._connection.settle()
 
-    def turn_away(self, detail: str) -> None:
-        """The endpoint says that it has not looked at the request, and will not."""
+    def turn_away(self, detail: str, in_order: bool) -> None:
+        """The endpoint says that it has not looked at the request, and will not.
+
+        Args: in_order - only because it closes the connection, and for no mistake (GOAWAY with NO_ERROR).
+        """
         if self._over or (self._ended and not self._is_tunnel):
             return
+        if in_order:
+            self.requester.goodbyes += 1
         if self._responded:
             # It did look: the client has a part of the answer, which another one must not follow.
             self._is_kept = False
             self._leave()
             self._tell_failed(Reason.UPSTREAM_RESET, detail + ", in the middle of its answer")
+            self._connection.settle()
             return
         self._leave()
         try:
@@ -225,6 +232,7 @@ class H2Call(Call):
         except Exception as error:  # other calls of the connection go on
             self._connection.loop.report("a call to an endpoint", error)
             self._tell_failed(Reason.INTERNAL, "a fault of the proxy; its log has the details")
+        self._connection.settle()
 
     def was_reset(self, detail: str) -> None:
         """The endpoint has given the stream up."""
@@ -249,12 +257,16 @@ class H2Call(Call):
             self._connection.loop.report("a call to an endpoint", error)
 
     def _cancel(self) -> None:
+        """Its requester, who knows, wants no more of it."""
         if not self._over:
-            connection = self._connection
-            if self.stream:
-                connection.machine.reset(self.stream, CANCEL)
-                connection.flush_soon()
+            self._reset_stream()
             self._leave()
+            self._connection.settle()
+
+    def _reset_stream(self) -> None:
+        if self.stream:
+            self._connection.machine.reset(self.stream, CANCEL)
+            self._connection.flush_soon()
 
     def _leave(self) -> None:
         self._over = True
@@ -289,10 +301,12 @@ class H2Call(Call):
             self.set_deadline(LAST_OCTETS_SECONDS)
         else:
             self._leave()
+            connection.settle()
 
     def lingered(self) -> None:
         """The tunnel's last octets have gone out, or never will."""
         self._leave()
+        self._connection.settle()
 
 
 class _Deadline(TimerOwner):

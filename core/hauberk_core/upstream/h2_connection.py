@@ -28,7 +28,7 @@ from hauberk_core.http.events import (
     Reset,
     Response,
 )
-from hauberk_core.http.h2.codes import CANCEL, REFUSED_STREAM, code_name
+from hauberk_core.http.h2.codes import CANCEL, NO_ERROR, REFUSED_STREAM, code_name
 from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.connection import READ_BULK_BYTES, Connection
@@ -57,7 +57,7 @@ class SharedOwner:
         raise NotImplementedError
 
     def call_over(self, connection: "H2UpstreamConnection") -> None:
-        """A call has ended; the connection, unless it is closed, may carry another in its place."""
+        """A call has ended, and whoever it was for knows; the connection, which is open, may carry another in its place."""
         raise NotImplementedError
 
     def has_room(self, connection: "H2UpstreamConnection") -> None:
@@ -69,7 +69,11 @@ class SharedOwner:
         raise NotImplementedError
 
     def gone(self, connection: "H2UpstreamConnection") -> None:
-        """The connection was closed. Calls that are open yet will be told."""
+        """The connection was closed. Calls that are open yet will be told, and `freed` follows."""
+        raise NotImplementedError
+
+    def freed(self) -> None:
+        """A closed connection's place may be taken by another: nobody's call is on it any more."""
         raise NotImplementedError
 
 
@@ -160,23 +164,30 @@ class H2UpstreamConnection(Connection):
             for call, request in held:
                 call.send_held(request)
 
-    def _turn_held_away(self, detail: str) -> None:
-        """Nothing of them was sent, and nothing will be."""
+    def _turn_held_away(self, detail: str, in_order: bool) -> None:
+        """Nothing of them was sent, and nothing will be. Args: in_order - as `H2Call.turn_away` has it."""
         held = self._held
         self._held = []
         for call, _ in held:
-            call.turn_away(detail)
+            call.turn_away(detail, in_order)
 
     def call_over(self, call: H2Call) -> None:
-        """It is at its end."""
+        """It is at its end; `settle` follows when its requester knows."""
         if call.stream:
             self._calls.pop(call.stream, None)
         else:
             self._unsent_calls -= 1
         self.calls_open -= 1
+        self.endpoint.active -= 1
         if not self.calls_open and not self.closed and self._stopped:
             self._end()
-        self.owner.call_over(self)
+
+    def settle(self) -> None:
+        """Let others have the place of a call that is over. Not before its requester has told the guards, which count it."""
+        if not self.closed:
+            self.owner.call_over(self)
+        elif not self.calls_open:
+            self.owner.freed()
 
     def linger(self, call: H2Call) -> None:
         """Its requester is done with it, but not the endpoint: until that has taken what is left the connection is in use."""
@@ -273,6 +284,8 @@ class H2UpstreamConnection(Connection):
             super().close()
             self._stopped = True
             self.owner.gone(self)
+            if not self.calls_open:
+                self.owner.freed()
 
     # What the machine reports.
 
@@ -336,7 +349,7 @@ class H2UpstreamConnection(Connection):
         elif kind == RESET:
             assert isinstance(event, Reset)
             if event.code == REFUSED_STREAM:
-                call.turn_away("the endpoint refused the stream (REFUSED_STREAM)")
+                call.turn_away("the endpoint refused the stream (REFUSED_STREAM)", False)
             else:
                 call.was_reset(f"the endpoint reset the stream ({code_name(event.code)})")
         elif kind == FAULT:
@@ -369,11 +382,13 @@ class H2UpstreamConnection(Connection):
         if event.code:
             self._goodbye = f" (it had sent GOAWAY: {code_name(event.code)})"
         self.stop()
-        self._turn_held_away("the endpoint closes the connection before it has said whether it takes upgrades (GOAWAY)")
+        in_order = event.code == NO_ERROR
+        why = "the endpoint closes the connection before it has said whether it takes upgrades (GOAWAY)"
+        self._turn_held_away(why, in_order)
         for stream, call in list(self._calls.items()):
             if stream > event.last:
                 self.machine.forget(stream)
-                call.turn_away("the endpoint closes the connection and has not looked at the request (GOAWAY)")
+                call.turn_away("the endpoint closes the connection and has not looked at the request (GOAWAY)", in_order)
 
     # Inside.
 
@@ -418,7 +433,7 @@ class H2UpstreamConnection(Connection):
         self.close()
         for call in calls:
             call.fail(reason, detail)
-        self._turn_held_away(detail)
+        self._turn_held_away(detail, False)
         self._end_lingering()
 
     def _end(self) -> None:

@@ -177,11 +177,9 @@ class Sharing(SharedOwner):
         return self._cluster.settings
 
     def call_over(self, connection: H2UpstreamConnection) -> None:
-        endpoint = connection.endpoint
-        endpoint.active -= 1
-        if connection.closed or connection.is_stopped():
+        if connection.is_stopped():
             return
-        if endpoint.retired or connection.is_spent() or (not connection.calls_open and self._cluster.is_surplus()):
+        if connection.endpoint.retired or connection.is_spent() or (not connection.calls_open and self._cluster.is_surplus()):
             connection.stop()
             return
         self.has_room(connection)
@@ -213,6 +211,9 @@ class Sharing(SharedOwner):
     def gone(self, connection: H2UpstreamConnection) -> None:
         self.stopped(connection)
         self._cluster.one_gone()
+
+    def freed(self) -> None:
+        self._cluster.serve_waiting()
 
     def _keep(self, connection: H2UpstreamConnection) -> None:
         """Hold a connection that nobody uses for the next request."""
