@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 import pytest
 import trustme
+from curl import curl
 from http2_server import Http2Server, http2_server
 from live_proxy import PATIENCE, LiveProxy, live_proxy
 from mesh_authority import workload
@@ -100,14 +101,6 @@ def _listener(table: str, transport: dict[str, object] | None = None) -> dict[st
 def _table(cluster: str) -> dict[str, object]:
     route = {"name": "all", "backends": [{"cluster": cluster}]}
     return {"virtual_hosts": [{"name": "any", "hosts": ["*"], "routes": [route]}]}
-
-
-def curl(*arguments: object) -> bytes:
-    """What curl writes. AssertionError if it fails."""
-    command = [program("curl"), "--silent", "--show-error", "--max-time", str(PATIENCE), *map(str, arguments)]
-    finished = subprocess.run(command, capture_output=True, check=False)
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout
 
 
 @pytest.mark.parametrize("client", ["--http1.1", "--http2-prior-knowledge"])

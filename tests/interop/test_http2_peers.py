@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 import trustme
+from curl import curl
 from live_proxy import PATIENCE, LiveProxy, forward_to, live_proxy
 from origin import Origin, made, origin
 from programs import haproxy, program
@@ -61,14 +62,6 @@ def common(request: pytest.FixtureRequest, proxy: LiveProxy, certificates: Path)
     if request.param == "tls":
         return f"https://localhost:{proxy.ports()['tls']}", ("--http2", "--ipv4", "--cacert", certificates / "authority.pem")
     return f"http://127.0.0.1:{proxy.port}", ("--http2-prior-knowledge",)
-
-
-def curl(*arguments: object) -> bytes:
-    """What curl writes. AssertionError if it fails."""
-    command = [program("curl"), "--silent", "--show-error", "--max-time", str(PATIENCE), *map(str, arguments)]
-    finished = subprocess.run(command, capture_output=True, check=False)
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout
 
 
 @pytest.mark.parametrize("path", ["/bytes", "/chunked", "/until-close"])

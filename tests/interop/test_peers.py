@@ -1,6 +1,5 @@
 """Clients and servers that others wrote, with a running proxy in between: curl, nginx, HAProxy, h2load, wrk, http.client."""
 
-import hashlib
 import http.client
 import io
 import json
@@ -14,6 +13,7 @@ from typing import Final
 
 import pytest
 import trustme
+from curl import carries_everything, curl, digest_of, head_and_body
 from live_proxy import PATIENCE, LiveProxy, forward_to, live_proxy
 from origin import Origin, made, origin
 from programs import haproxy, nginx, program
@@ -41,26 +41,6 @@ def upload(tmp_path: Path) -> Path:
     path = tmp_path / "upload"
     path.write_bytes(made(UPLOAD))
     return path
-
-
-def curl(*arguments: object) -> bytes:
-    """What curl writes. AssertionError if it fails."""
-    command = [program("curl"), "--silent", "--show-error", "--max-time", str(PATIENCE), *map(str, arguments)]
-    finished = subprocess.run(command, capture_output=True, check=False)
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout
-
-
-def digest_of(octets: bytes) -> str:
-    return hashlib.sha256(octets).hexdigest()
-
-
-def head_and_body(shown: bytes) -> tuple[str, dict[str, str], bytes]:
-    """The status line, the fields and the body of what `curl --include` shows of one response."""
-    head, _, body = shown.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return first, fields, body
 
 
 # curl
@@ -181,7 +161,7 @@ def test_nginx_behind(tmp_path: Path) -> None:
 
 def test_haproxy_behind(backend: Origin, tmp_path: Path, upload: Path) -> None:
     with haproxy(tmp_path, backend.port) as port, live_proxy(forward_to(port)) as running:
-        _carries_everything(f"http://127.0.0.1:{running.port}", upload)
+        carries_everything(f"http://127.0.0.1:{running.port}", upload, LARGE)
 
 
 def test_nginx_in_front(backend: Origin, tmp_path: Path, upload: Path) -> None:
@@ -206,7 +186,7 @@ def _in_front(backend: Origin, folder: Path, upload: Path, front: Callable[[int]
     log = folder / "access.log"
     snapshot = forward_to(backend.port) | {"access_log": {"file": str(log), "format": "json"}}
     with live_proxy(snapshot) as running, front(running.port) as port:
-        _carries_everything(f"http://127.0.0.1:{port}", upload)
+        carries_everything(f"http://127.0.0.1:{port}", upload, LARGE)
         before = backend.connections
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         for _ in range(20):
@@ -220,17 +200,6 @@ def _in_front(backend: Origin, folder: Path, upload: Path, front: Callable[[int]
     assert len(last) == 20
     # HAProxy sends a connection's first request on a connection of its own.
     assert len(set(last)) <= 2
-
-
-def _carries_everything(url: str, upload: Path) -> None:
-    for path in ("/bytes", "/chunked", "/until-close"):
-        assert digest_of(curl(f"{url}{path}?n={LARGE}")) == digest_of(made(LARGE)), path
-    for options in ((), ("-H", "Transfer-Encoding: chunked"), ("-H", "Expect: 100-continue")):
-        answer = curl("--data-binary", f"@{upload}", *options, f"{url}/upload").decode().split()
-        assert answer[:2] == [digest_of(made(UPLOAD)), str(UPLOAD)], options
-    assert curl("--head", "-o", "/dev/null", "-w", "%{http_code}", f"{url}/bytes?n=5") == b"200"
-    assert curl("-o", "/dev/null", "-w", "%{http_code}", f"{url}/nothing") == b"404"
-    assert curl("--location", f"{url}/redirect") == made(10)
 
 
 # Load
