@@ -167,6 +167,33 @@ def test_an_attempt_without_answer_is_made_again(build: "Build", how: str) -> No
     assert client.received().endswith(b"ok")
 
 
+@pytest.mark.parametrize("how", ["reset", "timeout"])
+def test_what_may_have_been_acted_on_is_not_where_the_route_says_so(build: "Build", how: str) -> None:
+    retry = Retry(backoff=Duration(0.1), unanswered=False)
+    scenario = retrying(build, retry, route={"backend_timeout": Duration(0.5)})
+    endpoint = scenario.serve()
+    client = scenario.browser()
+    client.send(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n")
+    assert endpoint.connection().received()
+    if how == "reset":
+        endpoint.connection().reset()
+    scenario.advance(10.0)
+    assert len(endpoint.connections()) == 1
+    assert client.received().startswith(b"HTTP/1.1 50")
+
+
+def test_an_endpoint_that_cannot_be_reached_is_tried_again_whatever_the_route_says(build: "Build") -> None:
+    scenario = retrying(build, Retry(backoff=Duration(0.1), unanswered=False), cluster={"connect_attempts": 1})
+    client = scenario.browser()
+    scenario.get(client)
+    scenario.run()
+    endpoint = scenario.serve()
+    scenario.advance(FIRST_PAUSE)
+    assert endpoint.connection().received()
+    endpoint.connection().send(scenario.ok)
+    assert client.received().endswith(b"ok")
+
+
 def test_an_endpoint_that_cannot_be_reached_is_tried_again_later(build: "Build") -> None:
     scenario = retrying(build, Retry(backoff=Duration(0.1)), cluster={"connect_attempts": 1})
     client = scenario.browser()

@@ -27,12 +27,13 @@ from hauberk_core.resources import (
     PeerAuthentication,
     PluginPolicy,
     Service,
+    VirtualService,
     WorkloadEntry,
 )
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.registry import RESOURCES
 
-_POLICIES: Final = (PeerAuthentication, DestinationRule, PluginPolicy)
+_POLICIES: Final = (PeerAuthentication, DestinationRule, PluginPolicy, VirtualService)
 """What concerns traffic that other objects describe."""
 
 
@@ -106,9 +107,7 @@ def _other_statuses(view: View, proxies: Sequence[ProxyStatus] | None) -> dict[O
     found: dict[ObjectKey, Status] = {}
     mistakes = _by_object(view, [finding for proxy in proxies or () for finding in proxy.notes.findings])
     several: list[Resource] = [
-        resource
-        for kind in (PeerAuthentication, DestinationRule, PluginPolicy, WorkloadEntry, Service, EndpointSlice)
-        for resource in view.store.of(kind)
+        resource for kind in (*_POLICIES, WorkloadEntry, Service, EndpointSlice) for resource in view.store.of(kind)
     ]
     several += [item.value for item in view.store.objects.values() if type(item.value) not in RESOURCES]
     for resource in several:
@@ -124,6 +123,7 @@ def _other_statuses(view: View, proxies: Sequence[ProxyStatus] | None) -> dict[O
 def _by_object(view: View, by_plugins: Iterable[Finding]) -> dict[ObjectKey, list[Finding]]:
     """What is wrong with objects that have no status of Gateway API's. Args: by_plugins - their word."""
     several = [*view.policies.findings, *view.rules.findings, *view.idle_rules, *view.plugins.findings, *view.undone, *by_plugins]
+    several += view.virtual_services.findings
     for service in view.store.of(Service):
         for port in service.spec.ports:
             several.extend(view.reached(service, port)[1])

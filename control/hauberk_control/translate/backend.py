@@ -115,16 +115,20 @@ def divided(
 
     Args: reach - the destination of a backend; None: it leads nowhere. The cluster of its share has no name.
     """
+    several = [(reference.weight, reach(reference)) for reference in references]
+    return shared_out([(weight, found.shares if found is not None else (("", 1),)) for weight, found in several])
+
+
+def shared_out(several: Sequence[tuple[int, Sequence[tuple[str, int]]]]) -> list[tuple[int, str, int]]:
+    """The same for backends whose clusters are known. Args: several - for each its weight, and its clusters with theirs."""
     shares: list[tuple[Fraction | int, str, int]] = []
-    for position, reference in enumerate(references):
-        found = reach(reference)
-        parts = found.shares if found is not None else (("", 1),)
+    for position, (weight, parts) in enumerate(several):
         if len(parts) == 1:
-            shares.append((reference.weight, parts[0][0], position))
+            shares.append((weight, parts[0][0], position))
             continue
         total = sum([count for _, count in parts])
         for cluster, count in parts:
-            shares.append((Fraction(reference.weight * count, total), cluster, position))
+            shares.append((Fraction(weight * count, total), cluster, position))
     weights = whole_weights([share for share, _, _ in shares])
     return [(weight, cluster, position) for weight, (_, cluster, position) in zip(weights, shares, strict=True)]
 

@@ -51,7 +51,8 @@ class Build:
         """What is wrong with the node itself."""
         self.policies: Final[set[ObjectKey]] = set()
         """Those that have a part in the snapshot, but for plugins'."""
-        self._caller: Final = Caller(node.namespace, tuple(sorted(node.labels.items())))
+        self.caller: Final = Caller(node.namespace, tuple(sorted(node.labels.items())))
+        """As whom rules know it."""
         labels = source_labels(node.name, node.namespace, node.labels, node.identity)
         self.source: Final = Source(
             _trust_domain(node.identity),
@@ -73,9 +74,7 @@ class Build:
         known = self._destinations.get(key)
         if known is not None:
             return known
-        found = self._destinations[key] = self.view.destination(
-            service, port, self._caller, self.source, self._place, http2=http2
-        )
+        found = self._destinations[key] = self.view.destination(service, port, self.caller, self.source, self._place, http2=http2)
         self.clusters.update(found.clusters)
         self.traffic_policies.update(found.traffic_policies)
         self.findings.extend(found.findings)

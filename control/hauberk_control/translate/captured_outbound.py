@@ -16,12 +16,13 @@ from hauberk_control.translate.captured_inbound import probe_chain
 from hauberk_control.translate.mesh_config import OUTBOUND_CERTIFICATES
 from hauberk_control.translate.outbound_passages import passage_route, passages_of
 from hauberk_control.translate.outbound_policy import outbound_mode
-from hauberk_control.translate.outbound_routes import routes_to, service_hosts, shared_among
+from hauberk_control.translate.outbound_routes import routes_to, service_hosts, shared_among, written_routes
 from hauberk_control.translate.pods import running_pods, takes_mesh, uncaptured_ports
 from hauberk_control.translate.protocol import Protocol, port_protocol
 from hauberk_control.translate.security import calling_transport
 from hauberk_control.translate.service import host_name, host_names, other_protocol
 from hauberk_control.translate.tables import everything
+from hauberk_control.translate.virtual_service.bound import octet_backends
 from hauberk_core.identity import SpiffeId
 from hauberk_core.model.address import is_ip_address, parse_address
 from hauberk_core.model.cluster import Cluster
@@ -102,14 +103,15 @@ def _add_service(outbound: _Outbound, service: Service, port: ServicePort) -> No
         return
     if protocol != "tcp":
         build.route_tables[name] = everything(name, routes_to(build, service, port))
-    outbound.add(name, hosts, port.port, protocol, shared_among(build.destination(service, port).shares))
+    octets = octet_backends(build, service, port, hosts) if protocol != "http" else ()
+    outbound.add(name, hosts, port.port, protocol, octets or shared_among(build.destination(service, port).shares))
 
 
 def _add_headless(outbound: _Outbound, service: Service, port: ServicePort) -> None:
     """The endpoints of a service without an address of its own, each under its own address."""
     build = outbound.build
     destination = build.destination(service, port)
-    attached = routes_to(build, service, port) if build.view.service_routes(service) else ()
+    written = written_routes(build, service, port)
     for shared, _ in destination.shares:
         # In clusters they are divided by how they are spoken to.
         cluster = destination.clusters[shared]
@@ -127,7 +129,7 @@ def _add_headless(outbound: _Outbound, service: Service, port: ServicePort) -> N
             backends = (WeightedCluster(cluster=name),)
             protocol = port_protocol(port)
             if protocol != "tcp":
-                build.route_tables[name] = everything(name, attached or _to(name))
+                build.route_tables[name] = everything(name, written or _to(name))
             outbound.add(name, hosts, number, protocol, backends)
 
 

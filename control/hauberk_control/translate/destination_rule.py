@@ -133,7 +133,7 @@ class Rules:
             if rule.spec.host.startswith("*"):
                 self._wildcards.append(rule)
             else:
-                self._exact.setdefault(_full_name(rule), []).append(rule)
+                self._exact.setdefault(full_name(rule.spec.host, rule.metadata.namespace), []).append(rule)
         self._wildcards.sort(key=lambda rule: -len(rule.spec.host))
 
     def without_service(self, hosts: Collection[str]) -> tuple[Finding, ...]:
@@ -146,6 +146,14 @@ class Rules:
                 found += [one for rule in rules for one in findings(rule, [Mistake(("spec", "host"), message, hint, "warning")])]
         return tuple(found)
 
+    def subsets(self, host: str) -> set[str]:
+        """The names of a host's subsets, whichever rule makes them. Args: host - the service's full name."""
+        return {subset.name for rule in self._concerning(host) for subset in rule.spec.subsets}
+
+    def _concerning(self, host: str) -> list[DestinationRule]:
+        """The most specific first, then the oldest."""
+        return [*self._exact.get(host, []), *[rule for rule in self._wildcards if host.endswith(rule.spec.host[1:])]]
+
     def find(self, host: str, namespace: str, caller: Caller) -> DestinationRule | None:
         """The rule for a service: of the caller's namespace, else of the service's, else of the mesh's.
 
@@ -153,8 +161,7 @@ class Rules:
 
         Args: host - the service's full name; namespace - the service's.
         """
-        candidates: list[DestinationRule] = list(self._exact.get(host, []))
-        candidates += [rule for rule in self._wildcards if host.endswith(rule.spec.host[1:])]
+        candidates = self._concerning(host)
         if not candidates:
             return None
         for place in (caller.namespace, namespace, *ROOT_NAMESPACES):
@@ -164,13 +171,14 @@ class Rules:
         return None
 
 
-def _full_name(rule: DestinationRule) -> str:
-    host = rule.spec.host.removesuffix(".")
+def full_name(host: str, namespace: str) -> str:
+    """The full name of a service as an object names it. Args: namespace - the object's."""
+    host = host.removesuffix(".")
     match host.split("."):
         case [name]:
-            return f"{name}.{rule.metadata.namespace}.svc.{DNS_DOMAIN}"
-        case [name, namespace] | [name, namespace, "svc"]:
             return f"{name}.{namespace}.svc.{DNS_DOMAIN}"
+        case [name, own] | [name, own, "svc"]:
+            return f"{name}.{own}.svc.{DNS_DOMAIN}"
         case _:
             return host
 

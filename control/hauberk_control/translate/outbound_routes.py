@@ -8,6 +8,7 @@ import msgspec
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.route_conflicts import at_port
 from hauberk_control.translate.service import cluster_name, host_name, host_names
+from hauberk_control.translate.virtual_service.bound import http_routes
 from hauberk_control.translate.weights import whole_weights
 from hauberk_core.model.route import Route, ValueMatch, VirtualHost, WeightedCluster
 from hauberk_core.resources import Service
@@ -18,7 +19,17 @@ _HTTP_PORT: Final = 80
 
 
 def routes_to(build: Build, service: Service, port: ServicePort) -> tuple[Route, ...]:
-    """The rules for requests to a service: those of the routes attached to it, else all requests to its endpoints.
+    """The rules for requests to a service: those that somebody wrote, else all requests to its endpoints."""
+    routes = written_routes(build, service, port)
+    if routes:
+        return routes
+    plugins = build.view.plugins.at_callers(service, port)
+    backends = shared_among(build.destination(service, port).shares)
+    return (Route(name=cluster_name(service, port), backends=backends, plugins=plugins),)
+
+
+def written_routes(build: Build, service: Service, port: ServicePort) -> tuple[Route, ...]:
+    """The rules of the routes attached to a service, else those of the VirtualService that counts for it; none: there are none.
 
     Routes of the caller's namespace go before those of the service's own. Source: Gateway API, GEP-1426.
     """
@@ -29,9 +40,7 @@ def routes_to(build: Build, service: Service, port: ServicePort) -> tuple[Route,
         routes = tuple([rule for _, rules in sorted(several.items()) for rule in rules])
         if routes:
             return routes
-    plugins = build.view.plugins.at_callers(service, port)
-    backends = shared_among(build.destination(service, port).shares)
-    return (Route(name=cluster_name(service, port), backends=backends, plugins=plugins),)
+    return http_routes(build, service, port)
 
 
 def shared_among(shares: Sequence[tuple[str, int]]) -> tuple[WeightedCluster, ...]:

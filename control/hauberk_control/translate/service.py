@@ -202,6 +202,13 @@ def destination(
     return Destination(clusters, shared, findings, counts, _policies(clusters, port, rule))
 
 
+def subset_shares(found: Destination, service: Service, port: ServicePort, subset: str) -> tuple[tuple[str, int], ...]:
+    """Among which clusters the requests for a subset of a port are divided; none: its rule has no such subset."""
+    whole = cluster_name(service, port, subset)
+    shares = _weighed({name: found.clusters[name] for name in (whole, f"{whole}|plain") if name in found.clusters})
+    return tuple(shares) if len(shares) > 1 else tuple([(name, 1) for name, _ in shares])
+
+
 def guarded(found: Destination, guards: tuple[PluginConfig, ...]) -> Destination:
     """The same port, with plugins that guard the endpoints of all its clusters."""
     if not guards:

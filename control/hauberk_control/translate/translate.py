@@ -129,7 +129,8 @@ def _translate(view: View, node: Node, encoder: Encoder) -> Translation:
         certificates=dict.fromkeys(certificates, _IN_MEMORY),
     )
     snapshot = msgspec.structs.replace(snapshot, version=_digest(snapshot, certificates, encoder))
-    found: list[Finding] = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *view.undone, *build.findings]
+    found: list[Finding] = [*view.policies.findings, *view.rules.findings, *view.plugins.findings, *view.undone]
+    found += [*view.virtual_services.findings, *build.findings]
     problems = (*view.locate(found), *build.problems)
     gateways = tuple([f"{one.metadata.namespace}/{one.metadata.name}" for one in build.gateways])
     notes = Notes(problems=tuple(build.problems), policies=frozenset(build.policies), gateways=gateways)

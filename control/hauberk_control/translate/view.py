@@ -40,6 +40,8 @@ from hauberk_control.translate.service import (
     over_http2,
 )
 from hauberk_control.translate.undone import Fields, undone_findings
+from hauberk_control.translate.virtual_service.destinations import Places
+from hauberk_control.translate.virtual_service.in_store import Remembered, VirtualServices
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.resources import (
@@ -78,6 +80,7 @@ class Memories:
         self.places: Final = Memory[Place]()
         self.plugins: Final = Memory[PluginConfig]()
         self.bound_routes: Final = BoundRoutes()
+        self.virtual_services: Final = Remembered()
 
     def __len__(self) -> int:
         """How many values are kept."""
@@ -98,6 +101,8 @@ class Memories:
             self.over_http2,
             self.places,
             self.plugins,
+            self.virtual_services.plans,
+            self.virtual_services.routes,
         )
 
 
@@ -151,6 +156,9 @@ class View:
                     self._service_routes.setdefault(name, []).append((route, parent))
                 elif is_service(parent) and isinstance(route, TCPRoute):
                     self._service_passages.setdefault(name, []).append((route, parent))
+        self.virtual_services: Final = VirtualServices(
+            store, Places(store, self.backend_tls), self.rules, self.service_routes, read_policy, memories.virtual_services
+        )
 
     def locate(self, found: Iterable[Finding]) -> tuple[ConfigError, ...]:
         """Findings as a person is told."""

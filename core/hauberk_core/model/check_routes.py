@@ -95,7 +95,7 @@ def _check_route(route: Route, clusters: Collection[str], path: Path, mistakes: 
         hint = "write for example 2026-01-31T12:00:00Z"
         mistakes.append(Mistake((*path, "created"), f"{quote(route.created)} is no RFC 3339 time", hint))
     _check_backends(route, clusters, path, mistakes)
-    prefixed = all(match.path.kind == "prefix" and match.grpc is None for match in route.matches)
+    prefixed = all(match.path.kind in ("prefix", "starts_with") and match.grpc is None for match in route.matches)
     if route.redirect is not None:
         _check_redirect(route.redirect, prefixed, (*path, "redirect"), mistakes)
         if route.rewrite is not None:
@@ -246,7 +246,7 @@ def _check_replacement(whole: str | None, prefix: str | None, prefixed: bool, pa
         mistakes.append(Mistake((*path, "prefix"), "both 'path' and 'prefix' are given", f"remove one: {_EITHER_PATH}"))
     if prefix is not None and not prefixed:
         message = "a prefix can be replaced only where every match of the route is by prefix"
-        mistakes.append(Mistake((*path, "prefix"), message, "use 'path', or matches of kind 'prefix'"))
+        mistakes.append(Mistake((*path, "prefix"), message, "use 'path', or matches of kind 'prefix' or 'starts_with'"))
     if whole is not None:
         _add(mistakes, (*path, "path"), syntax.path(whole))
     if prefix:

@@ -130,6 +130,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Any of them takes a request."""
     created: str = ""
     """RFC 3339 time of the object this came from: of two equal matches the older wins, then the smaller name."""
+    order: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    """Of several routes that take a request the one with the smaller number goes first, however specific their matches are."""
     backends: tuple[WeightedCluster, ...] = ()
     """Who answers, by weight."""
     redirect: Redirect | None = None
@@ -162,7 +164,7 @@ class VirtualHost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     hosts: tuple[str, ...]
     """Names without a port; exact, `*.example.test` or `*`. One host belongs to one virtual host of a table."""
     routes: tuple[Route, ...] = ()
-    """The most specific match decides, whatever their order here."""
+    """The most specific match decides, whatever their order here; unless their `order` says otherwise."""
     misdirected: bool = False
     """True: another filter chain of the listener is there for these hosts, so that who asks here is told (421) to make a
     connection of its own for them (RFC 9110 section 15.5.20). Takes no routes."""

@@ -12,6 +12,8 @@ from hauberk_core.upstream.retry_budget import RetryBudget
 
 # How much longer than the first the longest pause is. Envoy's default.
 LONGEST_BACKOFF: Final = 10.0
+# What proves that nobody has acted on an attempt.
+_UNTOUCHED: Final = (Reason.CONNECT_FAILED, Reason.CONNECT_TIMEOUT, Reason.UPSTREAM_REFUSED)
 # What proves that an attempt got no answer. Where a guard or a limit refuses, another attempt would be refused alike.
 _WITHOUT_ANSWER: Final = (
     Reason.CONNECT_FAILED,
@@ -29,6 +31,7 @@ class Retrying(TimerOwner):
     def __init__(self, retry: Retry, loop: Loop, chance: Dice) -> None:
         self._codes: Final = retry.codes
         self._grpc_codes: Final = retry.grpc_codes
+        self._repeated: Final = _WITHOUT_ANSWER if retry.unanswered else _UNTOUCHED
         self._left: int = retry.attempts
         self._pause: float = retry.backoff.seconds
         self._longest: Final[float] = retry.backoff.seconds * LONGEST_BACKOFF
@@ -49,7 +52,7 @@ class Retrying(TimerOwner):
 
     def wants_after(self, reason: Reason) -> bool:
         """Whether another attempt is made after one that ended like this."""
-        return not self._stopped and reason in _WITHOUT_ANSWER
+        return not self._stopped and reason in self._repeated
 
     def left(self) -> int:
         """Attempts that may still be made."""

@@ -17,6 +17,7 @@ from hauberk_core.resources.hauberk.plugin_policy import PluginPolicy
 from hauberk_core.resources.istio.destination_rule import DestinationRule
 from hauberk_core.resources.istio.peer_authentication import PeerAuthentication
 from hauberk_core.resources.istio.sidecar import Sidecar
+from hauberk_core.resources.istio.virtual_service import VirtualService
 from hauberk_core.resources.istio.workload_entry import WorkloadEntry
 from hauberk_core.resources.kubernetes.config_map import ConfigMap
 from hauberk_core.resources.kubernetes.endpoint_slice import EndpointSlice
@@ -53,5 +54,6 @@ __all__ = [
     "TCPRoute",
     "TLSRoute",
     "UDPRoute",
+    "VirtualService",
     "WorkloadEntry",
 ]

@@ -21,6 +21,7 @@ from hauberk_core.resources.hauberk.plugin_policy import PluginPolicy
 from hauberk_core.resources.istio.destination_rule import DestinationRule
 from hauberk_core.resources.istio.peer_authentication import PeerAuthentication
 from hauberk_core.resources.istio.sidecar import Sidecar
+from hauberk_core.resources.istio.virtual_service import VirtualService
 from hauberk_core.resources.istio.workload_entry import WorkloadEntry
 from hauberk_core.resources.kubernetes.config_map import ConfigMap
 from hauberk_core.resources.kubernetes.endpoint_slice import EndpointSlice
@@ -55,6 +56,7 @@ RESOURCES: Final[tuple[type[Resource], ...]] = (
     TCPRoute,
     TLSRoute,
     UDPRoute,
+    VirtualService,
     WorkloadEntry,
 )
 
@@ -78,14 +80,13 @@ _BESIDE_THE_MESH: Final[dict[str, frozenset[str]]] = {
 }
 # Kinds that would change who may do what, or where traffic goes. To leave these out silently would be wrong.
 _NOT_SUPPORTED: Final[dict[str, frozenset[str]]] = {
-    "networking.istio.io": frozenset(("EnvoyFilter", "Gateway", "ServiceEntry", "VirtualService")),
+    "networking.istio.io": frozenset(("EnvoyFilter", "Gateway", "ServiceEntry")),
     "security.istio.io": frozenset(("AuthorizationPolicy", "RequestAuthentication")),
     "telemetry.istio.io": frozenset(("Telemetry",)),
     "extensions.istio.io": frozenset(("WasmPlugin",)),
 }
 _INSTEAD: Final = {
     ("networking.istio.io", "Gateway"): "write a Gateway of gateway.networking.k8s.io/v1",
-    ("networking.istio.io", "VirtualService"): "write an HTTPRoute of gateway.networking.k8s.io/v1",
 }
 
 

@@ -139,6 +139,7 @@ class CompiledVirtualHost:
         "_every_path",
         "_exact",
         "_expressions",
+        "_in_order",
         "_longest_prefix",
         "_prefixes",
         "_starts_with",
@@ -159,10 +160,12 @@ class CompiledVirtualHost:
         self._starts_with: Final[list[CompiledMatch]] = []
         self._expressions: Final[list[CompiledMatch]] = []
         asks_query = False
+        in_order = False
         longest_prefix = 0
         for order, match in enumerate(matches):
             match.order = order
             asks_query = asks_query or len(match.queries) > 0
+            in_order = in_order or match.rank[0] > 0
             path = match.path
             if path.kind == EXACT_PATH:
                 self._exact.setdefault(path.value, []).append(match)
@@ -176,12 +179,16 @@ class CompiledVirtualHost:
             else:
                 self._every_path.append(match)
         self._asks_query: Final = asks_query
+        self._in_order: Final = in_order
+        """Routes have an order of their own: an index by paths does not tell who goes first."""
         self._longest_prefix: Final = longest_prefix
 
     def find(self, request: Request) -> CompiledMatch | None:
         """The first match, by precedence, that takes `request`."""
         path = request.path
         found = parameters(request.query) if self._asks_query else NO_PARAMETERS
+        if self._in_order:
+            return self._find_in_order(path, request, found)
         if self._exact:
             bucket = self._exact.get(path)
             if bucket is not None:
@@ -202,6 +209,13 @@ class CompiledVirtualHost:
             if match.takes(request, found) and match.path.holds(path):
                 return match
         return best
+
+    def _find_in_order(self, path: str, request: Request, found: dict[str, str]) -> CompiledMatch | None:
+        """Try one match after the other."""
+        for match in self.matches:
+            if match.path.holds(path) and (match.unconditional or match.takes(request, found)):
+                return match
+        return None
 
     def _find_prefix(self, path: str, request: Request, found: dict[str, str]) -> CompiledMatch | None:
         """Try the path, then the path without its last element, and so on.

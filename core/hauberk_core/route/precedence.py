@@ -1,4 +1,7 @@
-"""Which of several matches goes first (Gateway API, HTTPRoute, `HTTPRouteRule.matches`)."""
+"""Which of several matches goes first (Gateway API, HTTPRoute, `HTTPRouteRule.matches`).
+
+Routes that have an order of their own, as the rules of Istio's VirtualService, go by that first.
+"""
 
 import datetime as dt
 import math
@@ -10,14 +13,15 @@ REGEX: Final = 2
 ANY_CALL: Final = 3
 """A match for gRPC that names neither service nor method: the only one for every path that goes behind expressions."""
 
-Rank = tuple[int, int, int, int, int, float, str, int, int]
-"""What to sort by, one entry for each rule, the smaller the earlier: the path's class (EXACT, PREFIX, REGEX, ANY_CALL); minus
-the prefix's characters or, where it is none, those of a gRPC call's service and method (0 where there are none); 0 with a method,
-else 1; minus the header matches; minus the query matches; the route's `age`, its name and its position; the match's position in
-it.
+Rank = tuple[int, int, int, int, int, int, float, str, int, int]
+"""What to sort by, one entry for each rule, the smaller the earlier: the route's order; the path's class (EXACT, PREFIX, REGEX,
+ANY_CALL); minus the prefix's characters or, where it is none, those of a gRPC call's service and method (0 where there are none);
+0 with a method, else 1; minus the header matches; minus the query matches; the route's `age`, its name and its position; the
+match's position in it.
 """
 
 _RULES: Final[tuple[str, ...]] = (
+    "the routes have an order, and this one goes first",
     "an exact path goes before a prefix, a prefix before a regular expression, these before any call of gRPC",
     "the longer path prefix, or service and method of a gRPC call, goes first",
     "a match with a method goes before one without",

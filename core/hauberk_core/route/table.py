@@ -89,6 +89,7 @@ class _RouteCompiler:
         call = match.grpc
         path = self._compile_path(match.path) if call is None else self._compile_call(call)
         rank: Rank = (
+            self._route.order,
             ANY_CALL if call is not None and not path.value else _PATH_CLASSES[path.kind],
             -(_prefix_length(path) if call is None or path.kind == PREFIX_PATH else call_characters(call)),
             0 if match.method else 1,

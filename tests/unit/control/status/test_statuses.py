@@ -267,3 +267,28 @@ spec: {host: reviews, POLICY}
     assert accepted(istio, "DestinationRule", "wrong") == ("False", "Invalid")
     assert accepted(istio, "WorkloadEntry", "odd") == ("False", "Invalid")
     assert accepted("", "Service", "reviews") == ("True", "Accepted")
+
+
+def test_virtual_services_have_a_condition_of_ours() -> None:
+    rule = """
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: NAME}
+spec:
+  hosts: [HOST]
+  gateways: [GATEWAYS]
+  http: [{route: [{destination: {host: reviews}}]}]
+"""
+
+    def text(name: str, gateways: str, host: str = "reviews.default.svc.cluster.local") -> str:
+        return rule.replace("NAME", name).replace("GATEWAYS", gateways).replace("HOST", host)
+
+    found = statuses(store_of(SERVICES, text("good", ""), text("part", "mesh, edge", "'*'"), text("wrong", "edge")))
+
+    def accepted(name: str) -> tuple[str, str]:
+        return told(found[ObjectKey("networking.istio.io", "VirtualService", "default", name)].conditions)["Accepted"]
+
+    assert accepted("good") == ("True", "Accepted")
+    assert accepted("part") == ("True", "AcceptedInPart")
+    assert accepted("wrong") == ("False", "Invalid")

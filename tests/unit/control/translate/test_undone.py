@@ -73,6 +73,21 @@ spec: {{host: reviews, trafficPolicy: {policy}}}
 """
 
 
+TO = "route: [{destination: {host: reviews}}]"
+
+
+def virtual_service(rule: str, more: str = "", rest: str = TO) -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: reviews}}
+spec:
+  hosts: [reviews]
+  http: [{{{", ".join([part for part in (rule, rest) if part])}}}]
+  {more}
+"""
+
+
 def other(kind: str, spec: str) -> str:
     return f"""
 apiVersion: gateway.networking.k8s.io/v1
@@ -115,6 +130,34 @@ FIELDS = [
     Written("Sidecar", "spec.egress", "warning", sidecar("egress: [{hosts: ['./*']}]")),
     Written("Sidecar", "spec.ingress", "warning", sidecar("ingress: [{port: {number: 80}}]")),
     Written("Sidecar", "spec.inboundConnectionPool", "warning", sidecar("inboundConnectionPool: {tcp: {maxConnections: 1}}")),
+    Written("VirtualService", "spec.gateways", "warning", virtual_service("", "gateways: [mesh, edge]")),
+    Written("VirtualService", "spec.tls", "warning", virtual_service("", f"tls: [{{match: [{{sniHosts: [a]}}], {TO}}}]")),
+    Written(
+        "VirtualService",
+        "spec.tcp.match.sourceSubnet",
+        "warning",
+        virtual_service("", f"tcp: [{{match: [{{sourceSubnet: 10.0.0.0/8}}], {TO}}}]"),
+    ),
+    Written("VirtualService", "spec.http.delegate", "refused", virtual_service("delegate: {name: a}", rest="")),
+    Written(
+        "VirtualService",
+        "spec.http.rewrite.uriRegexRewrite",
+        "refused",
+        virtual_service("rewrite: {uriRegexRewrite: {match: a, rewrite: b}}"),
+    ),
+    Written(
+        "VirtualService",
+        "spec.http.retries.retryRemoteLocalities",
+        "warning",
+        virtual_service("retries: {retryRemoteLocalities: true}"),
+    ),
+    Written(
+        "VirtualService",
+        "spec.http.fault.delay.exponentialDelay",
+        "warning",
+        virtual_service("fault: {delay: {exponentialDelay: 1s}}"),
+    ),
+    Written("VirtualService", "spec.http.fault.abort.http2Error", "warning", virtual_service("fault: {abort: {http2Error: A}}")),
     Written("WorkloadEntry", "spec.network", "warning", entry("network: n")),
 ]
 OUTCOMES = {

@@ -403,8 +403,8 @@ BROKEN: Final = {
         *(2, 7, "does not act on AuthorizationPolicy", "remove it"),
     ),
     "kind with a successor": (
-        "apiVersion: networking.istio.io/v1\nkind: VirtualService\n",
-        *(2, 7, "does not act on VirtualService", "HTTPRoute"),
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\n",
+        *(2, 7, "does not act on Gateway", "gateway.networking.k8s.io/v1"),
     ),
     "no object": ("- a\n", 1, 1, "this is no object", "apiVersion, kind"),
     "text alone": ("Hello\n", 1, 1, "this is no object", "apiVersion, kind"),

@@ -95,6 +95,8 @@ def _fits(match: Match, asked: Asked) -> bool:
 def _goes_before(one: tuple[Route, Match], other: tuple[Route, Match]) -> bool:
     """Whether `one` goes before `other`, which stands behind it in the table: rule after rule, as Gateway API lists them."""
     (route, match), (other_route, other_match) = one, other
+    if route.order != other_route.order:
+        return route.order < other_route.order
     classes = {"exact": 1, "prefix": 2, "starts_with": 2, "regex": 3}
     if classes[match.path.kind] != classes[other_match.path.kind]:
         return classes[match.path.kind] < classes[other_match.path.kind]
@@ -179,7 +181,10 @@ def _tables(draw: st.DrawFn) -> RouteTable:
         for name in draw(st.lists(st.sampled_from(["p", "q", "r", "s", "t"]), max_size=5, unique=True)):
             matches = tuple(draw(st.lists(_matches, min_size=1, max_size=3)))
             created = draw(st.sampled_from(_TIMES))
-            routes.append(Route(name=name, matches=matches, created=created, backends=(WeightedCluster(cluster=name),)))
+            order = draw(st.sampled_from([0, 0, 1, 2]))
+            routes.append(
+                Route(name=name, matches=matches, created=created, order=order, backends=(WeightedCluster(cluster=name),))
+            )
         virtual_hosts.append(VirtualHost(name=f"v{index}", hosts=tuple(names), routes=tuple(routes)))
     return RouteTable(virtual_hosts=tuple(virtual_hosts))
 
@@ -226,7 +231,7 @@ def test_decide_and_its_explanation_agree_with_the_obvious_implementation(table:
 
 
 def test_equal_ranks_have_no_deciding_rule() -> None:
-    rank = (0, 0, 1, 0, 0, 0.0, "r", 0, 0)
-    assert deciding_rule(rank, (0, 0, 1, 0, 0, 0.0, "s", 0, 0)) == "the smaller route name goes first"
+    rank = (0, 0, 0, 1, 0, 0, 0.0, "r", 0, 0)
+    assert deciding_rule(rank, (0, 0, 0, 1, 0, 0, 0.0, "s", 0, 0)) == "the smaller route name goes first"
     with pytest.raises(ValueError, match="same rank"):
         deciding_rule(rank, rank)
