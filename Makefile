@@ -192,7 +192,7 @@ SOAK_PYTHON ?= $(BIN)/python
 SOAK_SECONDS ?= 600
 
 .PHONY: soak
-soak: $(READY) ## ten minutes of load, changes and failing endpoints: memory and descriptors stay flat
+soak: $(READY) ## ten minutes of load, changes, restarts and failing endpoints: memory and descriptors stay flat
 	@PYTHONPATH=tests/support $(SOAK_PYTHON) -P tests/e2e/soak.py --seconds $(SOAK_SECONDS)
 
 .PHONY: endure

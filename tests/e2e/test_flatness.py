@@ -19,7 +19,7 @@ def soak(*arguments: str) -> "subprocess.CompletedProcess[str]":
     for name in ("wrk", "nginx"):
         program(name)
     return subprocess.run(
-        [sys.executable, SOAK, "--seconds", "10", "--rounds", "10", "--connections", "4", *arguments],
+        [sys.executable, SOAK, "--seconds", "8", "--rounds", "8", "--connections", "4", *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -28,14 +28,15 @@ def soak(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_some_thousand_requests_leave_nothing_behind() -> None:
-    done = soak()
+def test_some_thousand_requests_and_a_killed_worker_leave_nothing_behind() -> None:
+    done = soak("--restarts", "worker-killed")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "worker-killed under load" in done.stdout
     assert "flat: nothing grew" in done.stdout
 
 
 def test_what_leaks_is_found() -> None:
-    done = soak("--leak", "requests,changes")
+    done = soak("--leak", "requests,changes", "--restarts")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "objects more are alive for each request" in done.stdout
     assert "agent: at least" in done.stdout

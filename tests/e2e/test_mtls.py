@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from identity_files import IdentityFiles
 from live_proxy import JsonObject, LiveProxy, forward_to, live_proxy
 from load_client import Load
 from mesh_authority import MeshAuthority, workload
 from mesh_workers import ask, client_context
 from recording_backend import RecordingBackend, recording_backend
 
-from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.net.x509 import first_certificate
 
 pytestmark = pytest.mark.e2e
@@ -30,43 +30,17 @@ def backend() -> Iterator[RecordingBackend]:
         yield made
 
 
-class Files:
-    """An identity as files, which are replaced as a whole."""
-
-    def __init__(self, folder: Path, identity: CertificatePem, trust_pem: bytes) -> None:
-        folder.mkdir()
-        self._folder = folder
-        (folder / "trust.pem").write_bytes(trust_pem)
-        self.renew(identity)
-
-    def renew(self, identity: CertificatePem) -> None:
-        """Replace certificate and key."""
-        for name, pem in (("chain.pem", identity.chain), ("key.pem", identity.key)):
-            (self._folder / "new").write_bytes(pem)
-            (self._folder / "new").replace(self._folder / name)
-
-    def certificates(self) -> JsonObject:
-        """As a snapshot names them."""
-        return {"workload": {"chain_file": str(self._folder / "chain.pem"), "key_file": str(self._folder / "key.pem")}}
-
-    def transport(self, *identities: str, mode: str = "strict") -> JsonObject:
-        """The mesh's, which expects these peers."""
-        trust = str(self._folder / "trust.pem")
-        made: JsonObject = {"security": "mesh", "certificates": ["workload"], "trust_file": trust}
-        return made | {"identities": list(identities), "mode": mode}
-
-
 @pytest.fixture
 def authority() -> MeshAuthority:
     return MeshAuthority()
 
 
 @pytest.fixture
-def reviews_files(authority: MeshAuthority, tmp_path: Path) -> Files:
-    return Files(tmp_path / "reviews", authority.issue(REVIEWS), authority.trust_pem)
+def reviews_files(authority: MeshAuthority, tmp_path: Path) -> IdentityFiles:
+    return IdentityFiles(tmp_path / "reviews", authority.issue(REVIEWS), authority.trust_pem)
 
 
-def _serving(files: Files, backend: RecordingBackend, mode: str) -> JsonObject:
+def _serving(files: IdentityFiles, backend: RecordingBackend, mode: str) -> JsonObject:
     snapshot = forward_to(
         backend.port, cluster={"labels": {"reporter": "destination"}}, chain={"transport": files.transport(GATEWAY, mode=mode)}
     )
@@ -81,14 +55,14 @@ def admin() -> int:
 
 
 @pytest.fixture
-def reviews(reviews_files: Files, backend: RecordingBackend, admin: int) -> Iterator[LiveProxy]:
+def reviews(reviews_files: IdentityFiles, backend: RecordingBackend, admin: int) -> Iterator[LiveProxy]:
     with live_proxy(_serving(reviews_files, backend, "strict"), options=("--admin", f"127.0.0.1:{admin}")) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def gateway(reviews: LiveProxy, authority: MeshAuthority, tmp_path: Path) -> Iterator[LiveProxy]:
-    files = Files(tmp_path / "gateway", authority.issue(GATEWAY), authority.trust_pem)
+    files = IdentityFiles(tmp_path / "gateway", authority.issue(GATEWAY), authority.trust_pem)
     snapshot = forward_to(reviews.port, cluster={"transport": files.transport(REVIEWS)})
     with live_proxy(snapshot | {"certificates": files.certificates()}) as proxy:
         yield proxy
@@ -127,7 +101,7 @@ def test_the_hop_between_proxies_is_mutual_tls_and_nothing_else_gets_in(
 
 
 def test_modes_change_and_certificates_are_renewed_while_requests_flow(
-    gateway: LiveProxy, reviews: LiveProxy, authority: MeshAuthority, reviews_files: Files, backend: RecordingBackend
+    gateway: LiveProxy, reviews: LiveProxy, authority: MeshAuthority, reviews_files: IdentityFiles, backend: RecordingBackend
 ) -> None:
     prober = client_context(authority.issue(GATEWAY), authority.trust_pem)
     with Load(gateway.port, pause=0.0) as load:
@@ -150,7 +124,7 @@ def _is_taken(port: int) -> bool:
 
 
 def test_a_proxy_whose_plugin_is_switched_off_refuses_the_mesh(
-    reviews_files: Files, backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch
+    reviews_files: IdentityFiles, backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HAUBERK_PLUGINS_OFF", "mtls")
     with live_proxy(forward_to(backend.port)) as proxy:

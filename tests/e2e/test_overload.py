@@ -5,7 +5,6 @@ Without the limits the slow readers alone would fill the container's memory seve
 
 import contextlib
 import http.client
-import re
 import selectors
 import socket
 import urllib.request
@@ -16,6 +15,7 @@ from threading import Thread
 from typing import Final
 
 import pytest
+from admin_metric import metric
 from endurance import lasting
 from lasting_backend import lasting_backend
 from lasting_clients import WebSocket
@@ -152,12 +152,6 @@ def ask(port: int) -> str:
         except (OSError, http.client.HTTPException):
             return "reset"
         return f"{answer.status} {answer.headers.get('hauberk-reason', '')}".strip()
-
-
-def metric(admin: int, name: str) -> float:
-    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/stats/prometheus", timeout=PATIENCE) as page:
-        text = page.read().decode()
-    return sum(float(value) for value in re.findall(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE))
 
 
 def is_ready(admin: int) -> bool:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from queue import SimpleQueue
 from typing import Final
 
 import grpc
@@ -113,11 +114,49 @@ class Caller:
         return self._channel.stream_stream(f"/{SERVICE}/{method}")
 
 
+class Conversation:
+    """A call of `Chat` that lasts, without a deadline: what is said comes back in capitals."""
+
+    def __init__(self, caller: Caller) -> None:
+        """Begin."""
+        self._said: Final[SimpleQueue[bytes | None]] = SimpleQueue()
+        self._call: Final = caller.both("Chat")(iter(self._said.get, None))
+
+    def say(self, message: bytes) -> bytes:
+        """Returns: what comes back. Raises: grpc.RpcError."""
+        self._said.put(message)
+        with self._patience():
+            answer: bytes = next(self._call)
+        return answer
+
+    def end(self) -> grpc.StatusCode:
+        """Say no more. Returns: how the call ended."""
+        self._said.put(None)
+        with self._patience():
+            assert list(self._call) == []
+            return self._call.code()
+
+    def cancel(self) -> None:
+        """End it, whatever is under way."""
+        self._said.put(None)
+        self._call.cancel()
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        """Cancel the call if what is done takes too long."""
+        timer = threading.Timer(PATIENCE, self._call.cancel)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
 @contextmanager
-def grpc_service(name: str = "reviews", port: int = 0) -> Iterator[tuple[Service, int]]:
-    """A server. Args: port - 0: one of its own."""
+def grpc_service(name: str = "reviews", port: int = 0, threads: int = 32) -> Iterator[tuple[Service, int]]:
+    """A server. Args: port - 0: one of its own; threads - calls at a time."""
     service = Service(name)
-    server = grpc.server(ThreadPoolExecutor(max_workers=32), handlers=(service.handlers(),), options=_OPTIONS)
+    server = grpc.server(ThreadPoolExecutor(max_workers=threads), handlers=(service.handlers(),), options=_OPTIONS)
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     try:

@@ -8,6 +8,9 @@ from typing import Final
 
 from live_proxy import PATIENCE, wait_until
 
+# Between an answer and the next request: enough are under way at any time, and the machine has others to serve.
+_PAUSE_SECONDS: Final = 0.005
+
 
 class Clients:
     """Threads that ask, one request after the other, until told to stop, and count every answer and every failure.
@@ -17,7 +20,7 @@ class Clients:
     accepted that connection.
     """
 
-    def __init__(self, port: int, threads: int, keep_alive: bool, trust: ssl.SSLContext | None = None) -> None:
+    def __init__(self, port: int, threads: int, keep_alive: bool, trust: ssl.SSLContext | None = None, path: str = "/") -> None:
         """Args: trust - for HTTPS, else HTTP is spoken."""
         self.answers = 0
         self.refused = 0
@@ -25,6 +28,7 @@ class Clients:
         self._port: Final = port
         self._keep_alive: Final = keep_alive
         self._trust: Final = trust
+        self._path: Final = path
         self._stop: Final = threading.Event()
         self._lock: Final = threading.Lock()
         self._threads: Final = [threading.Thread(target=self._ask) for _ in range(threads)]
@@ -57,7 +61,7 @@ class Clients:
                 continue
             try:
                 # http.client closes behind an answer with Connection: close.
-                connection.request("GET", "/", headers={} if self._keep_alive else {"Connection": "close"})
+                connection.request("GET", self._path, headers={} if self._keep_alive else {"Connection": "close"})
                 response = connection.getresponse()
                 body = response.read()
                 if response.status != 200:
@@ -69,6 +73,7 @@ class Clients:
             else:
                 with self._lock:
                     self.answers += 1
+                self._stop.wait(_PAUSE_SECONDS)
         connection.close()
 
     def _connection(self) -> HTTPConnection:

@@ -8,16 +8,17 @@ import sys
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import ClassVar, Final
 
 import trio
 from live_proxy import PATIENCE, JsonObject, wait_until
 
 from hauberk_cli.mesh.proxy_child import ProxyChild
 
-_LISTENS: Final = re.compile(r"listener (\S+) listens on \S+:(\d+)")
+_LISTENS: Final = re.compile(r"listener (\S+) listens on \S+:(\d+)\n")
 # A dozen processes start one after the other, on a machine that may be busy with others.
 _REPLACEMENT_SECONDS: Final = 90.0
 
@@ -25,12 +26,15 @@ _REPLACEMENT_SECONDS: Final = 90.0
 class KeptProxy:
     """The proxy, replaced and looked at. Its listeners may have port 0: a successor has the same sockets."""
 
-    def __init__(self, folder: Path, snapshot: JsonObject, workers: int) -> None:
+    WORKER_READY: ClassVar = "is ready, process"
+    """Words of its log."""
+
+    def __init__(self, folder: Path, snapshot: JsonObject, workers: int, environment: Mapping[str, str]) -> None:
         self.config: Final = folder / "proxy.json"
         self.workers: int = workers
         """Of the next process."""
         self.configure(snapshot)
-        self.child: Final = ProxyChild("the proxy", self._command, folder / "log")
+        self.child: Final = ProxyChild("the proxy", self._command, folder / "log", variables=environment)
         self._log: Final = folder / "log"
         self._token: trio.lowlevel.TrioToken | None = None
         self._scope: Final = trio.CancelScope()
@@ -47,8 +51,10 @@ class KeptProxy:
             await self.child.keep()
 
     def configure(self, snapshot: JsonObject) -> None:
-        """Write the configuration file."""
-        self.config.write_text(json.dumps(snapshot))
+        """Put another configuration file in the place of the one there is: a successor that starts just now finds a whole one."""
+        fresh = self.config.with_suffix(".new")
+        fresh.write_text(json.dumps(snapshot))
+        fresh.replace(self.config)
 
     def log(self) -> str:
         """What all processes have written."""
@@ -104,10 +110,12 @@ def admin_page(port: int, path: str) -> str:
 
 
 @contextlib.contextmanager
-def kept_proxy(snapshot: JsonObject, workers: int = 1) -> Iterator[KeptProxy]:
-    """A proxy with this configuration, for as long as the context lasts."""
+def kept_proxy(
+    snapshot: JsonObject, workers: int = 1, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[KeptProxy]:
+    """A proxy with this configuration, and these variables, for as long as the context lasts."""
     with tempfile.TemporaryDirectory(prefix="hauberk-test-") as folder:
-        proxy = KeptProxy(Path(folder), snapshot, workers)
+        proxy = KeptProxy(Path(folder), snapshot, workers, environment)
         try:
             wait_until(lambda: len(proxy.ports()) >= len(snapshot["listeners"]), proxy.log)
             yield proxy

@@ -66,7 +66,7 @@ class Http2:
         """Open it. Raises: OSError."""
         self._stream: Final = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self._machine: Final = H2Client(HttpLimits())
-        self._statuses: Final[dict[int, int]] = {}
+        self._heads: Final[dict[int, Response]] = {}
         self._bodies: Final[dict[int, bytes]] = {}
         self._ended: Final[set[int]] = set()
         self.is_going = False
@@ -88,12 +88,18 @@ class Http2:
         while self._bodies.get(stream, b"") != body:
             self._listen()
 
+    def await_head(self, stream: int) -> Response:
+        """Wait until the answer has begun. Raises: OSError, Broken."""
+        while stream not in self._heads:
+            self._listen()
+        return self._heads[stream]
+
     def finish(self, stream: int) -> tuple[int, bytes]:
         """Wait for the whole answer. Returns: its status and body. Raises: OSError, Broken."""
         while stream not in self._ended:
             self._listen()
         self._ended.discard(stream)
-        return self._statuses.pop(stream), self._bodies.pop(stream, b"")
+        return self._heads.pop(stream).status, self._bodies.pop(stream, b"")
 
     def close(self) -> None:
         """Close it."""
@@ -110,7 +116,7 @@ class Http2:
         machine.receive(octets, 0.0)
         while (event := machine.next_event()) is not None:
             if isinstance(event, Response):
-                self._statuses[machine.stream] = event.status
+                self._heads[machine.stream] = event
             elif isinstance(event, Data):
                 self._bodies[machine.stream] = self._bodies.get(machine.stream, b"") + event.data
                 machine.consume(machine.stream, len(event.data))

@@ -18,12 +18,16 @@ class LastingLoad:
     Being refused a connection, or reset while connecting, is counted apart: it loses nothing.
     """
 
-    def __init__(self, port: int, sockets: int, http2: int) -> None:
-        """Args: sockets, http2 - so many threads of each kind."""
+    def __init__(self, port: int, sockets: int, http2: int, path: str = "/", pause: float = 0.01) -> None:
+        """Args: sockets, http2 - so many threads of each kind; path - what is asked for over HTTP/2; pause - seconds between an
+        answer and the next request.
+        """
         self.answers = 0
         self.refused = 0
         self.failures: list[str] = []
         self._port: Final = port
+        self._path: Final = path
+        self._pause: Final = pause
         self._stop: Final = threading.Event()
         self._lock: Final = threading.Lock()
         kinds: list[Callable[[], None]] = [self._use_socket] * sockets + [self._use_http2] * http2
@@ -59,6 +63,7 @@ class LastingLoad:
     def _answered(self) -> None:
         with self._lock:
             self.answers += 1
+        self._stop.wait(self._pause)
 
     def _use_socket(self) -> None:
         opened = WebSocket(self._port)
@@ -74,9 +79,9 @@ class LastingLoad:
         connection = Http2(self._port)
         try:
             while not self._stop.is_set() and not connection.is_going:
-                answer = connection.finish(connection.ask("/"))
-                if answer != (200, b"ok"):
-                    raise Broken(f"the answer was {answer}")
+                status, body = connection.finish(connection.ask(self._path))
+                if status != 200 or not body:
+                    raise Broken(f"the answer was {status} {body!r}")
                 self._answered()
         finally:
             connection.close()

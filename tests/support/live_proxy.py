@@ -166,9 +166,9 @@ def live_proxy(
 
 
 def resident_bytes(process: int) -> int:
-    """Memory of a process that is its own (private pages): shared libraries do not count."""
+    """Memory that a process has written to and has to itself. Libraries do not count, whether or not others use them too."""
     text = Path(f"/proc/{process}/smaps_rollup").read_text()
-    return sum(int(size) for size in re.findall(r"^Private_\w+:\s+(\d+) kB$", text, re.MULTILINE)) * 1024
+    return sum(int(size) for size in re.findall(r"^Private_Dirty:\s+(\d+) kB$", text, re.MULTILINE)) * 1024
 
 
 def descriptors(process: int) -> int:

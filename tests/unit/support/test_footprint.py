@@ -1,12 +1,13 @@
 from collections.abc import Callable
 
+import pytest
 from footprint import Footprint, Held, find_growth
 
-SOUND = Held(objects=115_000, octets=6_200_000, resident=26_000_000, descriptors=14)
+SOUND = Held(process=7, objects=115_000, octets=6_200_000, resident=26_000_000, descriptors=14)
 
 
 def run(worker: Callable[[Footprint], Held] = lambda _: SOUND, agent: Callable[[Footprint], Held] = lambda _: SOUND) -> list[str]:
-    readings = [Footprint(50_000 * n, 1_000 * n, 14 * n, SOUND, SOUND) for n in range(12)]
+    readings = [Footprint(50_000 * n, 1_000 * n, 14 * n, SOUND, SOUND) for n in range(-4, 12)]
     return find_growth([reading._replace(worker=worker(reading), agent=agent(reading)) for reading in readings])
 
 
@@ -56,3 +57,32 @@ def test_resident_memory_that_grows_and_grows_is_found() -> None:
 def test_a_descriptor_that_stays_open_is_found() -> None:
     found = run(lambda reading: SOUND._replace(descriptors=14 + (reading.changes > 100)))
     assert found == ["worker: 14 descriptors have become 15"]
+
+
+def test_a_process_that_took_anothers_place_has_a_trend_of_its_own() -> None:
+    def restarted(reading: Footprint) -> Held:
+        fresh = reading.changes >= 14 * 4
+        return SOUND._replace(process=8 if fresh else 7, objects=SOUND.objects + (50_000 if fresh else 0))
+
+    assert run(restarted, restarted) == []
+
+
+def test_what_grows_in_one_of_several_lives_is_found() -> None:
+    def restarted(reading: Footprint) -> Held:
+        fresh = reading.changes >= 14 * 4
+        return SOUND._replace(process=8 if fresh else 7, objects=SOUND.objects + (reading.requests // 10 if fresh else 0))
+
+    assert any("worker: at least 0.1 objects more are alive for each request" in line for line in run(restarted))
+
+
+def test_descriptors_that_only_successors_have_are_found() -> None:
+    def restarted(reading: Footprint) -> Held:
+        fresh = reading.changes >= 14 * 4
+        return SOUND._replace(process=8 if fresh else 7, descriptors=15 if fresh else 14)
+
+    assert run(restarted) == ["worker: a successor has 15 descriptors; the first one had 14"]
+
+
+def test_processes_that_live_too_shortly_are_no_proof() -> None:
+    with pytest.raises(ValueError, match="no worker was read often enough"):
+        run(lambda reading: SOUND._replace(process=reading.changes))
