@@ -14,6 +14,7 @@ from live_proxy import JsonObject, LiveProxy, forward_to, live_proxy
 from load_client import Load
 from mesh_authority import MeshAuthority, workload
 from mesh_workers import ask, client_context
+from programs import free_port
 from recording_backend import RecordingBackend, recording_backend
 
 from hauberk_core.net.x509 import first_certificate
@@ -50,8 +51,7 @@ def _serving(files: IdentityFiles, backend: RecordingBackend, mode: str) -> Json
 @pytest.fixture
 def admin() -> int:
     """A free port for the admin server of `reviews`."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

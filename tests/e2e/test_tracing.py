@@ -4,10 +4,8 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from pathlib import Path
 import pytest
 from live_proxy import LiveProxy, forward_to, live_proxy, resident_bytes, wait_until
 from otlp_receiver import OtlpReceiver, ReceivedSpan, otlp_receiver
+from programs import free_port
 from recording_backend import RecordingBackend, recording_backend
 
 pytestmark = pytest.mark.e2e
@@ -125,13 +124,13 @@ def test_a_share_is_sampled_and_all_hops_agree(
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
     monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.1")
     with two_proxies(backend, monkeypatch) as (edge, inner):
-        ask(edge.port, [{} for _ in range(1000)])
+        ask(edge.port, [{} for _ in range(500)])
         # Workers hand their last spans over when they end, and agents export them.
         assert edge.terminate() == 0
         assert inner.terminate() == 0
     traces = receiver.traces()
-    # A hundred, within five standard deviations.
-    assert 53 <= len(traces) <= 147
+    # Fifty, within five standard deviations.
+    assert 16 <= len(traces) <= 84
     for spans in traces.values():
         by_place(spans)
 
@@ -157,9 +156,8 @@ def test_a_collector_that_is_away_costs_a_bounded_queue_and_no_request(
         assert "hauberk_spans_exported_total 0.0" in metrics(admin)
         assert re.search(r"hauberk_span_export_failures_total [1-9]", metrics(admin))
         assert proxy.log().count("spans cannot be exported") == 1
-        begun = time.monotonic()
+        # Within the time that `terminate` waits at most: nobody goes on trying to reach the collector.
         assert proxy.terminate() == 0
-        assert time.monotonic() - begun < 10
 
 
 def test_a_worker_that_is_killed_loses_its_last_second_and_nothing_else(
@@ -222,13 +220,6 @@ def test_the_commands_of_the_how_to_work(receiver: OtlpReceiver, backend: Record
             assert b"hauberk_spans_exported_total" in shown
         finally:
             proxy.terminate()
-
-
-def free_port() -> int:
-    """A port on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def metrics(admin: int) -> str:

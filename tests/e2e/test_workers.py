@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from endurance import lasting
 from http_clients import Clients
+from lateness import Lateness
 from live_proxy import PATIENCE, JsonObject, forward_to, live_proxy, wait_until
 from origin import Origin, origin
 from programs import free_port
@@ -24,7 +26,10 @@ from hauberk_cli.exit_codes import NOT_STARTED
 
 pytestmark = pytest.mark.e2e
 
-CHANGES: Final = 200
+CHANGES: Final = int(lasting(200, 60))
+WAITS: Final = 4
+"""Times that a process must be woken between a change on disk and the answer that shows it: the agent for its look at the file
+and for reading it, the worker for what is new and for the request."""
 
 
 @pytest.fixture
@@ -120,19 +125,22 @@ def test_workers_killed_under_load_refuse_nobody_and_come_back(backends: list[Or
         assert clients.refused == 0
 
 
+@pytest.mark.endure
 def test_configuration_changes_under_load_fail_nothing_and_are_seen_at_once(
     backends: list[Origin],
 ) -> None:
     delays: list[float] = []
     with live_proxy(_to(backends[0])) as proxy:
-        with Clients(proxy.port, 2, keep_alive=True) as clients:
+        with Clients(proxy.port, 2, keep_alive=True) as clients, Lateness() as lateness:
             for change in range(1, CHANGES + 1):
                 wanted = backends[change % 2]
+                lateness.take()
                 begun = time.monotonic()
                 proxy.configure(_to(wanted, change + 1))
                 while _get(proxy.port) != wanted.name.encode():
                     assert time.monotonic() - begun < PATIENCE, proxy.log()
-                delays.append(time.monotonic() - begun)
+                # After what a machine that is busy with other things adds to each wait.
+                delays.append(max(0.0, time.monotonic() - begun - WAITS * lateness.take()))
             clients.wait_for(10)
         assert (clients.failures, clients.refused) == ([], 0)
     in_order = sorted(delay * 1000 for delay in delays)
@@ -155,16 +163,24 @@ def test_a_listener_that_moves_finishes_what_it_has_begun(backends: list[Origin]
         proxy.configure(snapshot)
         proxy.wait_until(lambda: proxy.port == after)
         assert _get(after) == b"books"
-        with pytest.raises(urllib.error.URLError, match="refused"):
-            _get_until_refused(before)
+        _get_until_refused(before)
         backend.go_on.release()
         assert held.answer() == b"held"
 
 
 def _get_until_refused(port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    wait_until(lambda: _is_refused(port), lambda: f"port {port} still answers")
+
+
+def _is_refused(port: int) -> bool:
+    try:
         _get(port)
+    except urllib.error.URLError as error:
+        return isinstance(error.reason, ConnectionRefusedError)
+    except ConnectionError:
+        # It came between the last one that was accepted and the end.
+        return False
+    return False
 
 
 def test_sigterm_finishes_what_is_in_flight(backends: list[Origin]) -> None:
@@ -175,8 +191,7 @@ def test_sigterm_finishes_what_is_in_flight(backends: list[Origin]) -> None:
         assert backend.begun.acquire(timeout=PATIENCE)
         proxy.process.terminate()
         proxy.wait_logged("draining")
-        with pytest.raises(urllib.error.URLError, match="refused"):
-            _get_until_refused(port)
+        _get_until_refused(port)
         backend.go_on.release()
         assert held.answer() == b"held"
         assert proxy.process.wait(PATIENCE) == 0

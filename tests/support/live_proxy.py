@@ -16,7 +16,8 @@ from typing import Any, Final
 
 # Nothing takes so long unless it hangs; many tests may run at once on a small machine.
 PATIENCE: Final = 30.0
-_LISTENS: Final = re.compile(r"listener (\S+) listens on \S+:(\d+)")
+# To the line's end: it may be read while it is being written.
+_LISTENS: Final = re.compile(r"listener (\S+) listens on \S+:(\d+)\n")
 
 JsonObject = dict[str, Any]
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,22 @@ from live_proxy import PATIENCE, wait_until
 
 # Debian keeps servers where the search path of an ordinary user does not look.
 _SEARCH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+# Below the ports that the system gives to outgoing connections and to whoever asks for any, and below those that meshes choose.
+_FIRST_PORT: Final = 11_000
+_PORTS_EACH: Final = 500
+_MOST_PROCESSES: Final = 8
+
+
+def _own_ports() -> Iterator[int]:
+    """The ports that are left to this process of pytest, over and over, from a place that differs from one run to the next."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _MOST_PROCESSES
+    start = os.getpid() % _PORTS_EACH
+    first = _FIRST_PORT + number * _PORTS_EACH
+    return cycle([first + (start + step) % _PORTS_EACH for step in range(_PORTS_EACH)])
+
+
+_ports: Final = _own_ports()
 
 _NGINX: Final = """
 daemon off;
@@ -66,10 +83,12 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    """A port for a program that cannot be told to ask for one."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+    """A port for a program that cannot be told to ask for one. Nobody else of the run takes it before that program does."""
+    for _ in range(_PORTS_EACH):
+        port = next(_ports)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("all ports that are left to this process of pytest are taken")
 
 
 def _listens(port: int) -> bool:
