@@ -107,11 +107,20 @@ def test_delay_refuses_more_and_more_but_never_all(scenario: "Scenario") -> None
     assert not pressure.sheds
 
 
-def test_one_late_look_refuses_little(scenario: "Scenario") -> None:
+def test_a_machine_that_stood_still_for_a_moment_refuses_nobody(scenario: "Scenario") -> None:
+    pressure = scenario.core.pressure
+    pressure.limit(0, 0, 0, 0.5)
+    for delay in (5.0, 0.0, 5.0):
+        scenario.core.look(0, delay)
+        assert not pressure.sheds
+
+
+def test_the_second_late_look_in_a_row_refuses_little(scenario: "Scenario") -> None:
     pressure = scenario.core.pressure
     pressure.limit(0, 0, 0, 0.5)
     scenario.core.look(0, 5.0)
-    assert sum(bool(pressure.refusal(False)) for _ in range(1000)) < 200
+    scenario.core.look(0, 0.6)
+    assert 0 < sum(bool(pressure.refusal(False)) for _ in range(1000)) < 200
 
 
 def test_requests_over_http2_have_a_limit_of_their_own(scenario: "Scenario") -> None:

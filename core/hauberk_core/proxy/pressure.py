@@ -46,6 +46,7 @@ class Pressure:
         "_on_first",
         "_random",
         "_slowest",
+        "_was_slow",
         "connections",
         "parting",
         "sheds",
@@ -74,6 +75,9 @@ class Pressure:
         self._on_first: Callable[[], None] | None = None
         self._memory_share: float = 0.0
         self._delay_share: float = 0.0
+        self._was_slow = False
+        """The loop was, at the last look. Once is not enough: a machine that stood still for a moment goes on as before, and who
+        was refused then would have been refused for nothing."""
 
     def limit(self, connections: int, streams: int, memory: int, loop_delay: float) -> None:
         """Hold to these from now on; 0 of any: no limit.
@@ -95,10 +99,12 @@ class Pressure:
         self._meters.used(self.connections, self.streams, memory, loop_delay)
         share = _part(memory, self._most_memory)
         self._memory_share = min(1.0, max(0.0, (share - MEMORY_SHED) / (1.0 - MEMORY_SHED)))
-        if self._slowest > 0 and loop_delay >= self._slowest:
+        is_slow = self._slowest > 0 and loop_delay >= self._slowest
+        if is_slow and self._was_slow:
             self._delay_share = min(MOST_FOR_DELAY, self._delay_share + DELAY_RISE)
         else:
             self._delay_share = max(0.0, self._delay_share - DELAY_FALL)
+        self._was_slow = is_slow
         self.sheds = self._memory_share > 0 or self._delay_share > 0 or self._has_too_many_streams()
         self.parting = share >= PARTING
         was_tight = self.tight
