@@ -30,8 +30,8 @@ NAMES: Final = ("details", "ratings", "productpage", "reviews-v1", "reviews-v2",
 """The workloads: a service, and its version where it has several."""
 PORT: Final = 9080
 """Of every service of the bookshop, as its manifests have it."""
-START_SECONDS: Final = 30.0
-"""For one process to answer; it takes a second, or several on a machine that is busy."""
+START_SECONDS: Final = 90.0
+"""For one process to answer; it takes a second, or several on a machine that is busy with the others."""
 RESTART_SECONDS: Final = 5.0
 """Between the death of a program of the bookshop and its next start: time to see how the mesh takes it."""
 # A demo is the same in every shell: an empty variable is none to the bookshop.

@@ -23,6 +23,8 @@ WAITS: Final = 8
 """Times that a process must be woken between a change on disk and the answer that shows it: control for each of its looks at the
 file and for translation, the agent, its worker, and whoever stands on the road of the request that shows it."""
 EDITS: Final = 20
+MOST_LATE: Final = EDITS // 4
+"""How late this process is served says little of the others at one moment, and much over many."""
 CLIENTS: Final = 6
 DEADLINE: Final = 10.0
 WITNESSES: Final = 100
@@ -64,7 +66,8 @@ async def check_edits(demo: RunningDemo) -> Outcome:
                 break
         nursery.cancel_scope.cancel()
     replace_file(route, text)
-    passed = len(delays) == EDITS and all(delay.is_prompt for delay in delays) and not load.failed()
+    late = sum(not delay.is_prompt for delay in delays)
+    passed = len(delays) == EDITS and not math.isinf(delays[-1].seconds) and late <= MOST_LATE and not load.failed()
     return Outcome(
         "an edited route moves traffic", passed, f"visible {_spread(delays)} over {len(delays)} edits; {failures(load)}"
     )

@@ -23,14 +23,16 @@ from hauberk_cli.mesh.admin_page import admin_page
 from hauberk_cli.mesh.free_ports import LOOPBACK
 from hauberk_core.model.circuit import Circuits, EndpointCircuit
 
-CLIENTS: Final = 12
-WITNESSES: Final = 120
+CLIENTS: Final = 8
+WITNESSES: Final = 80
 """Requests of a load that must finish before a check goes on."""
 SLOW_SECONDS: Final = 3.0
 """What ratings takes; longer than its route lets it."""
 SEEN_SECONDS: Final = 30.0
 """For a change to show, a circuit to open, an endpoint to be tried again."""
 COMMAND_SECONDS: Final = 30.0
+REASONS: Final = ("consecutiveGatewayErrors", "the first request after it had been left out failed")
+"""Why ratings may be left out: on a busy machine they may have been tried again before the command looks."""
 
 
 async def check_reviews_killed(demo: RunningDemo) -> Outcome:
@@ -97,7 +99,7 @@ async def check_slow_ratings(demo: RunningDemo) -> Outcome:
         delay.unlink(missing_ok=True)
         replace_file(route, text)
     # Reviews does without its stars, so that no visitor gets an error.
-    passed = "consecutiveGatewayErrors" in why and not math.isinf(closed) and not load.failed()
+    passed = any(reason in why for reason in REASONS) and not math.isinf(closed) and not load.failed()
     figures = (
         f"open after {milliseconds(opened)}, closed again after {milliseconds(closed)}; {failures(load)}; {why or 'no reason'}"
     )

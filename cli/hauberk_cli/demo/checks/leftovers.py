@@ -8,7 +8,7 @@ from hauberk_cli.demo.ports import is_free
 from hauberk_cli.demo.running import RunningDemo
 from hauberk_cli.demo.waiting import wait_until
 
-END_SECONDS: Final = 2.0
+END_SECONDS: Final = 30.0
 
 
 def processes_of(demo: RunningDemo) -> set[int]:

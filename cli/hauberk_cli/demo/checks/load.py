@@ -7,7 +7,7 @@ from hauberk_cli.demo.traffic import Load
 
 REVIEWS_PATH: Final = "/api/v1/products/0/reviews"
 """Answered by productpage with what reviews said, and with its version in a header."""
-PAUSE: Final = 0.01
+PAUSE: Final = 0.02
 """Seconds between two requests of a client."""
 
 

@@ -19,8 +19,8 @@ from hauberk_cli.demo.waiting import wait_until
 from hauberk_cli.mesh.admin_page import not_ready
 from hauberk_cli.mesh.processes import Child
 
-CLIENTS: Final = 12
-WITNESSES: Final = 240
+CLIENTS: Final = 8
+WITNESSES: Final = 120
 """Requests of a load that must finish before a check goes on."""
 BACK_SECONDS: Final = 60.0
 """For a process to be there again; a second is usual, a busy machine takes longer."""

@@ -10,7 +10,7 @@ from hauberk_cli.demo.reviews_route import read_weights
 from hauberk_cli.demo.running import VERSIONS, RunningDemo
 from hauberk_cli.demo.traffic import Tally, ask
 
-PAGES: Final = 400
+PAGES: Final = 200
 CLIENTS: Final = 4
 TOLERANCE: Final = 0.03
 """Shares are exact over a hundred requests in turn; here several clients and processes take turns side by side."""

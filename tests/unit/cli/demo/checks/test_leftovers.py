@@ -1,7 +1,10 @@
 import os
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from hauberk_bookshop.web import Handler, Request, Response
+from hauberk_cli.demo.checks import leftovers
 from hauberk_cli.demo.checks.leftovers import check_nothing_left
 from hauberk_cli.demo.running import RunningDemo
 
@@ -12,7 +15,8 @@ async def _nothing(request: Request) -> Response:
     return Response()
 
 
-async def test_what_is_left_is_found(make_demo: MakeDemo) -> None:
+async def test_what_is_left_is_found(make_demo: MakeDemo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "END_SECONDS", 0.2)
     demo = await make_demo(_nothing)
     outcome = await check_nothing_left(demo, {os.getpid()}, keep=False)
     assert not outcome.passed
