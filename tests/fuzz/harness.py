@@ -23,6 +23,9 @@ from hauberk_core.http.machine import ClientMachine, ServerMachine
 
 # Larger inputs find nothing that smaller ones do not: the limits of the machines under test are set lower.
 LONGEST = 4096
+# Inputs that coverage begins with.
+MOST_SEEDS = 200
+SEEDS_EACH_SECOND = 20
 
 
 class Finding(Exception):
@@ -116,9 +119,10 @@ def run(check: Callable[[bytes], None], parts: Sequence[bytes]) -> None:
     sys.stdout.flush()
     if atheris is not None:
         with tempfile.TemporaryDirectory() as scratch:
-            for number in range(200):
-                (Path(scratch) / str(number)).write_bytes(mix(dice, parts))
             rest = max(1, int(options.seconds - share))
+            # All of these are tried, however long that takes.
+            for number in range(min(MOST_SEEDS, rest * SEEDS_EACH_SECOND)):
+                (Path(scratch) / str(number)).write_bytes(mix(dice, parts))
             flags = [f"-max_total_time={rest}", f"-max_len={LONGEST}", "-verbosity=0", f"-artifact_prefix={scratch}/"]
             atheris.Setup([sys.argv[0], *flags, scratch], check_and_show)
             atheris.Fuzz()

@@ -4,11 +4,17 @@ import gc
 import os
 import resource
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
+from endurance import lasting
 from local_proxy import REQUEST, Chained, Proxy
+
+SHORT: Final = int(lasting(20_000, 2_000))
+KEPT: Final = int(lasting(100_000, 10_000))
 
 
 @pytest.fixture
@@ -32,6 +38,7 @@ def exchanges(proxy: Proxy, sock: socket.socket, count: int) -> None:
         got = got[got.rfind(b"\r\n\r\n") + 4 :] if b"\r\n\r\n" in got else got
 
 
+@pytest.mark.endure
 def test_memory_and_descriptors_stay_flat(proxy: Proxy) -> None:
     proxy.serve([Chained("to-a")], secure=False)
 
@@ -47,11 +54,12 @@ def test_memory_and_descriptors_stay_flat(proxy: Proxy) -> None:
         proxy.until(lambda: proxy.core.active() == 0)
         gc.collect()
 
-    run(short=2_000, kept=10_000)
-    descriptors, octets = len(os.listdir("/proc/self/fd")), _resident()
-    run(short=20_000, kept=100_000)
+    run(short=SHORT // 10, kept=KEPT // 10)
+    descriptors, octets, objects = len(os.listdir("/proc/self/fd")), _resident(), sys.getallocatedblocks()
+    run(short=SHORT, kept=KEPT)
     assert len(os.listdir("/proc/self/fd")) == descriptors
-    # A leak of 100 octets a connection and a request would show as 12 MB.
+    # A leak of one object a connection and a request would show as twelve times as many, and one of 1,000 octets as 12 MB.
+    assert sys.getallocatedblocks() - objects < 1_000
     assert _resident() - octets < 3_000_000
     assert len(proxy.loop.wheel) < 3
 
