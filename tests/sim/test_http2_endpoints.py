@@ -5,17 +5,22 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from h2_browser import Browser
+from h2_wire import frame, frames, settings
 from http2_endpoint import Http2Connection, Http2Endpoint
 
 from hauberk_core.http.events import Response
 from hauberk_core.http.h2.codes import (
     CANCEL,
     ENHANCE_YOUR_CALM,
+    HEADERS_FRAME,
     INTERNAL_ERROR,
+    MAX_CONCURRENT_STREAMS,
     NO_ERROR,
     REFUSED_STREAM,
+    RST_STREAM_FRAME,
 )
 from hauberk_core.http.h2.control import STREAM_WINDOW
+from hauberk_core.http.h2.library import LibraryMachine
 from hauberk_core.http.h2.server import H2Server
 from hauberk_core.model import Endpoint
 from hauberk_core.model.duration import Duration
@@ -23,9 +28,10 @@ from hauberk_core.model.listener import HttpLimits, HttpTimeouts
 from hauberk_core.model.retry import Retry
 from hauberk_core.net.connection import HIGH_MARK
 from hauberk_core.proxy.exchange import REPLAY_BYTES
-from hauberk_core.upstream.sharing import EXPECTED_STREAMS
+from hauberk_core.upstream.pool import EXPECTED_STREAMS
 
 if TYPE_CHECKING:
+    from hauberk_core.sim.peer import Peer
     from tests.sim.conftest import Build, Scenario
 
 BODY = bytes(range(256)) * 16_384
@@ -778,3 +784,154 @@ def test_the_machine_that_a_proxy_has_itself(build: "Build") -> None:
 def _changed(scenario: "Scenario", **cluster: Any) -> Any:
     books = msgspec.structs.replace(scenario.snapshot.clusters["books"], **cluster)
     return msgspec.structs.replace(scenario.snapshot, clusters={"books": books})
+
+
+# Until an endpoint has said how many it takes.
+
+
+def takes_one(peer: "Peer") -> Http2Connection:
+    """A connection whose first word is that it takes one request at a time."""
+    machine = LibraryMachine(False, "http", HttpLimits())
+    machine.take_output()
+    peer.send(settings((MAX_CONCURRENT_STREAMS, 1)))
+    return Http2Connection(peer, machine)
+
+
+def requests_in(octets: bytes) -> int:
+    return len([one for one in frames(octets) if one.kind == HEADERS_FRAME])
+
+
+def test_an_endpoint_that_takes_one_request_at_a_time_is_asked_for_no_more(proxy: "Scenario") -> None:
+    endpoint = proxy.serve()
+    clients = [proxy.browser() for _ in range(20)]
+    for client in clients:
+        proxy.get(client)
+    connections: list[Http2Connection] = []
+    answered: set[tuple[int, int]] = set()
+    while len(answered) < len(clients):
+        before = len(answered)
+        connections += [takes_one(peer) for peer in endpoint.connections()[len(connections) :]]
+        for number, connection in enumerate(connections):
+            asked = [stream for stream in connection.requests() if (number, stream) not in answered]
+            assert len(asked) <= 1
+            for stream in asked:
+                answered.add((number, stream))
+                connection.answer(stream)
+        assert len(answered) > before
+    assert proxy.log() == [(200, "")] * len(clients)
+    assert len(connections) > 1, "nobody waits for another's answer while connections may be opened"
+
+
+def test_an_endpoint_that_takes_no_request_is_not_tried_for_ever(build: "Build") -> None:
+    proxy = make(build)
+    endpoint = proxy.serve()
+    for _ in range(3):
+        proxy.get(proxy.browser())
+    seen = 0
+    while len(endpoint.connections()) > seen:
+        for peer in endpoint.connections()[seen:]:
+            seen += 1
+            octets = peer.received()
+            peer.send(settings((MAX_CONCURRENT_STREAMS, 0)))
+            for one in frames(octets):
+                if one.kind == HEADERS_FRAME:
+                    peer.send(frame(RST_STREAM_FRAME, 0, one.stream, REFUSED_STREAM.to_bytes(4, "big")))
+    assert proxy.log() == [(503, "upstream_refused")] * 3
+    assert seen <= 9
+
+
+def test_an_endpoint_that_says_nothing_of_it_gets_what_is_recommended(proxy: "Scenario") -> None:
+    endpoint = proxy.serve()
+    for _ in range(5):
+        proxy.get(proxy.browser())
+    assert requests_in(endpoint.connection().received()) == 1
+    proxy.advance(4.0)
+    assert endpoint.connection().received() == b""
+    proxy.advance(2.0)
+    assert requests_in(endpoint.connection().received()) == 4
+    assert len(endpoint.connections()) == 1
+
+
+def test_those_who_wait_for_an_endpoints_word_ask_again_where_its_connection_breaks(proxy: "Scenario") -> None:
+    endpoint = proxy.serve()
+    for _ in range(5):
+        proxy.get(proxy.browser())
+    assert requests_in(endpoint.connection().received()) == 1
+    endpoint.connection().reset()
+    assert proxy.log() == [(502, "upstream_reset")], "the first was on its way"
+    connection = Http2Connection(endpoint.connection())
+    for stream in connection.requests():
+        connection.answer(stream)
+    assert proxy.log() == [(200, "")] * 4
+
+
+def test_those_who_wait_for_the_word_of_an_endpoint_that_is_replaced_are_served(proxy: "Scenario") -> None:
+    endpoint = serve(proxy)
+    for _ in range(5):
+        proxy.get(proxy.browser())
+    proxy.run()
+    proxy.apply(_changed(proxy, endpoints=(Endpoint(address=proxy.other),)))
+    connection = endpoint.connection()
+    assert len(connection.requests()) == 5
+    for stream in connection.requests():
+        connection.answer(stream)
+    assert proxy.log() == [(200, "")] * 5
+    assert proxy.upstream_connections() == 0
+
+
+# Kept connections that are no more.
+
+
+def kept(build: "Build", number: int) -> tuple["Scenario", Http2Endpoint, "Peer"]:
+    """A client, and so many connections to the endpoint that have served a request each."""
+    proxy = make(build, cluster={"max_concurrent_streams": 1})
+    endpoint = serve(proxy)
+    clients = [proxy.browser() for _ in range(number)]
+    for client in clients:
+        proxy.get(client)
+    for connection in endpoint.connections():
+        connection.answer(1)
+    assert proxy.log() == [(200, "")] * number
+    assert proxy.upstream_connections() == number
+    proxy.advance(1.0)
+    assert clients[0].received()
+    return proxy, endpoint, clients[0]
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_request_that_a_kept_connection_has_failed_goes_on_none_that_may_be_dead_as_well(build: "Build", leaves: bool) -> None:
+    proxy, endpoint, client = kept(build, 5)
+    proxy.get(client)
+    client.act()
+    # All are ready in the same batch, the request first.
+    for connection in endpoint.connections():
+        if leaves:
+            connection.go_away(1)
+            connection.peer.act()
+        else:
+            connection.peer.reset()
+    proxy.run()
+    assert len(endpoint.connections()) == 6
+    endpoint.connection().answer(1)
+    assert client.received().startswith(b"HTTP/1.1 200 ")
+    proxy.log()
+
+
+def test_where_no_other_may_be_opened_a_request_that_was_failed_takes_one_whose_endpoint_speaks(build: "Build") -> None:
+    proxy = make(build, cluster={"max_concurrent_streams": 2, "max_connections": 2})
+    endpoint = serve(proxy)
+    for _ in range(3):
+        proxy.get(proxy.browser())
+    first, second = endpoint.connections()
+    assert (len(first.requests()), len(second.requests())) == (2, 1)
+    proxy.advance(1.0)
+    proxy.get(proxy.browser())
+    assert len(second.requests()) == 2
+    second.go_away(1)
+    proxy.run()
+    assert len(endpoint.connections()) == 2
+    first.answer(1)
+    assert len(first.requests()) == 3
+    for connection, stream in ((first, 3), (first, 5), (second, 1)):
+        connection.answer(stream)
+    assert proxy.log() == [(200, "")] * 4

@@ -103,11 +103,14 @@ class Http2Endpoint:
 
     def connections(self) -> list[Http2Connection]:
         """All connections so far, in the order in which they came."""
-        for peer in self.endpoint.connections()[len(self._connections) :]:
-            self._connections.append(Http2Connection(peer))
-        for connection in self._connections:
-            connection.talk()
-        return self._connections
+        while True:
+            new = self.endpoint.connections()[len(self._connections) :]
+            self._connections.extend([Http2Connection(peer) for peer in new])
+            # What they say first may lead to others.
+            for connection in self._connections:
+                connection.talk()
+            if not new:
+                return self._connections
 
     def connection(self) -> Http2Connection:
         """The latest connection. Raises: IndexError if there was none."""

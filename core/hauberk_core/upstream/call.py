@@ -153,7 +153,8 @@ class Requester(Subject):
         self.tried: list[UpstreamEndpoint] | None = None
         """Endpoints that could not be reached for it."""
         self.fresh = False
-        """Whether it wants a connection that nobody has used."""
+        """Whether it wants a connection that nobody has used, or a shared one whose endpoint speaks at this very moment: one that
+        was kept has failed it."""
         self.is_raw = False
         """Whether octets pass as they are, so that nobody may share its connection, whatever else is spoken to the endpoint."""
         self.preferred: UpstreamEndpoint | None = None

@@ -82,10 +82,7 @@ class UpstreamCluster(ConnectionOwner):
         if self._retired:
             # A name that was looked up for it has come too late.
             return
-        kept = {endpoint.address for endpoint in endpoints}
-        for old in self._endpoints:
-            if old.address not in kept:
-                self._retire_endpoint(old)
+        before = self._endpoints
         self._endpoints = endpoints
         self._resolving = resolving
         self._teach()
@@ -93,6 +90,11 @@ class UpstreamCluster(ConnectionOwner):
             endpoint.retired = False
             if endpoint.address not in self._pools:
                 self._pools[endpoint.address] = Pool(endpoint)
+        # Last of all: where connections end, requests that wait ask for others at once.
+        kept = {endpoint.address for endpoint in endpoints}
+        for old in before:
+            if old.address not in kept:
+                self._retire_endpoint(old)
         if self._guards is not None:
             self._guards.watch(endpoints)
         self.serve_waiting()
@@ -145,11 +147,12 @@ class UpstreamCluster(ConnectionOwner):
         self.loop.wheel.drop(self._learning)
         if self._prober is not None:
             self._prober.retire()
-        for endpoint in self._endpoints:
-            self._retire_endpoint(endpoint)
         # Requests that are under way may ask once more: behind a pause, or when a kept connection has ended.
+        endpoints = self._endpoints
         self._endpoints = []
         self._resolving = False
+        for endpoint in endpoints:
+            self._retire_endpoint(endpoint)
         while self._waiting:
             self._next_waiting().refused(Reason.NO_ENDPOINT, f"cluster {self.name} was removed")
 
@@ -482,9 +485,14 @@ class UpstreamCluster(ConnectionOwner):
         """Requests that wait and that no connection is being opened for."""
         return len(self._waiting)
 
-    def next_for(self, pool: Pool, sharing: Sharing) -> Requester | None:
-        """Of those, the first that a shared connection of this pool may serve; it waits no more."""
+    def next_for(self, pool: Pool, sharing: Sharing, is_proven: bool) -> Requester | None:
+        """Of those, the first that a shared connection of this pool may serve; it waits no more.
+
+        Args: is_proven - whether that may be one that wants a connection nobody has used: the endpoint is there for sure.
+        """
         for requester in self._waiting:
+            if requester.fresh and not is_proven:
+                continue
             preferred = requester.preferred
             elsewhere = preferred is not None and preferred is not pool.endpoint and self._can_have(requester, preferred)
             if not elsewhere and sharing.applies_to(requester, pool):

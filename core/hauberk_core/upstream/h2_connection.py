@@ -4,6 +4,9 @@ What all of them have to send goes out together at the end of the loop's batch. 
 have every call end at its deadline, and the next ones sent after them. So a connection on which nothing at all has come for as
 long as a call waited in vain takes no further ones, and is asked once (PING) whether anybody is there; `ping_interval` asks
 without such a cause. Asking oftener is no use: servers of gRPC take it for a flood.
+
+How many calls the endpoint takes at a time stands in its first SETTINGS, which are on their way when the connection stands. Until
+they have come one call goes out, so that few have to be refused and made again: an endpoint may take no more than one.
 """
 
 from typing import Final
@@ -34,7 +37,7 @@ from hauberk_core.model.reason import Reason
 from hauberk_core.net.connection import READ_BULK_BYTES, Connection
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
-from hauberk_core.net.wheel import NEVER
+from hauberk_core.net.wheel import NEVER, Timer, TimerOwner
 from hauberk_core.upstream.call import Requester
 from hauberk_core.upstream.connection import LAST_OCTETS_SECONDS
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
@@ -60,12 +63,16 @@ class SharedOwner:
         """A call has ended, and whoever it was for knows; the connection, which is open, may carry another in its place."""
         raise NotImplementedError
 
+    def greeted(self, connection: "H2UpstreamConnection") -> None:
+        """The endpoint has said how many calls it takes, or is taken not to: `room` counts from now on."""
+        raise NotImplementedError
+
     def has_room(self, connection: "H2UpstreamConnection") -> None:
         """The endpoint allows more calls than it did."""
         raise NotImplementedError
 
     def stopped(self, connection: "H2UpstreamConnection") -> None:
-        """The connection takes no further calls."""
+        """The connection takes no further calls, perhaps before it was `greeted`."""
         raise NotImplementedError
 
     def gone(self, connection: "H2UpstreamConnection") -> None:
@@ -109,8 +116,15 @@ class H2UpstreamConnection(Connection):
         """Since when nothing has come, as far as anything could be expected."""
         self._asked = False
         """The endpoint was asked whether it is there, and has said nothing since."""
+        self._heard_at: float = -1.0
         self._goodbye = ""
         """Why the endpoint takes no further calls, where that was for a mistake."""
+        self._trusted = False
+        """More than one call at a time may go out."""
+        self._patience: Final = Timer(_Patience(self))
+        self.failure: Reason | None = None
+        """Why it was closed; None: it was not, or in good order."""
+        self.failure_detail: str = ""
 
     # Calls.
 
@@ -126,7 +140,24 @@ class H2UpstreamConnection(Connection):
             room = settings.max_requests - self.exchanges
         if settings.max_seconds > 0 and self.since + settings.max_seconds <= self.loop.now:
             room = 0
+        if not self._trusted and room > 1 - self.calls_open:
+            room = 1 - self.calls_open
         return room if room > 0 else 0
+
+    def await_greeting(self, seconds: float) -> None:
+        """Wait so long for the endpoint's SETTINGS."""
+        self.loop.wheel.arm(self._patience, self.loop.now + seconds)
+
+    def trust(self) -> None:
+        """Let as many calls go out as its SETTINGS allow; while there are none, as many as RFC 9113 recommends it to allow."""
+        if not self._trusted:
+            self._trusted = True
+            self.loop.wheel.drop(self._patience)
+            self.owner.greeted(self)
+
+    def is_proven(self) -> bool:
+        """Whether its endpoint has said something within this very batch, so that it is there."""
+        return self._heard_at == self.loop.now
 
     def is_spent(self) -> bool:
         """Whether it has had all the requests, or all the time, that one may have."""
@@ -225,6 +256,11 @@ class H2UpstreamConnection(Connection):
         if not self.calls_open:
             self._end()
 
+    def retire(self) -> None:
+        """Its endpoint is not to be used any more: as `stop`, but behind those who wait for it already."""
+        self.trust()
+        self.stop()
+
     def is_stopped(self) -> bool:
         """Whether it takes no further calls; it then closes by itself."""
         return self._stopped
@@ -252,6 +288,7 @@ class H2UpstreamConnection(Connection):
             )
             return
         self._quiet_since = self.loop.now
+        self._heard_at = self.loop.now
         self._asked = False
         self.machine.receive(data, self.loop.now)
         self.pump()
@@ -283,6 +320,7 @@ class H2UpstreamConnection(Connection):
         if not self.closed:
             super().close()
             self._stopped = True
+            self.loop.wheel.drop(self._patience)
             self.owner.gone(self)
             if not self.calls_open:
                 self.owner.freed()
@@ -316,6 +354,8 @@ class H2UpstreamConnection(Connection):
         if self.closed:
             return
         self.flush_soon()
+        if not self._trusted and machine.is_greeted():
+            self.trust()
         had_room = self._had_room
         self._had_room = machine.room() > 0
         if self._had_room and not had_room:
@@ -388,6 +428,8 @@ class H2UpstreamConnection(Connection):
         for stream, call in list(self._calls.items()):
             if stream > event.last:
                 self.machine.forget(stream)
+                # Other kept connections to an endpoint that leaves may be about to end as well.
+                call.requester.fresh = True
                 call.turn_away("the endpoint closes the connection and has not looked at the request (GOAWAY)", in_order)
 
     # Inside.
@@ -429,6 +471,8 @@ class H2UpstreamConnection(Connection):
     def _fail_all(self, reason: Reason, detail: str) -> None:
         """The connection is of no more use."""
         calls = list(self._calls.values())
+        self.failure = reason
+        self.failure_detail = detail
         # First of all, so that nobody is sent here again.
         self.close()
         for call in calls:
@@ -449,3 +493,15 @@ class H2UpstreamConnection(Connection):
         if not self.closed:
             self.loop.wheel.arm(self.timer, self.loop.now + seconds)
             self.close_when_sent()
+
+
+class _Patience(TimerOwner):
+    def __init__(self, connection: H2UpstreamConnection) -> None:
+        self._connection: Final = connection
+
+    def timed_out(self, timer: Timer) -> None:
+        connection = self._connection
+        try:
+            connection.trust()
+        except Exception as error:
+            connection.loop.give_up(connection, error)

@@ -8,6 +8,9 @@ from hauberk_core.upstream.connection import UpstreamConnection
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.h2_connection import H2UpstreamConnection
 
+# What RFC 9113 section 6.5.2 recommends to allow at the least.
+EXPECTED_STREAMS: Final = 100
+
 
 class Pool:
     """Connections of HTTP/1.1 that nobody uses, and of HTTP/2 that take further calls."""
@@ -21,13 +24,17 @@ class Pool:
         """Connections on their way that several calls are to share."""
         self.joined: Final[deque[Requester]] = deque()
         """Requests that wait for these, in the order of their arrival."""
+        self.streams: int = EXPECTED_STREAMS
+        """How many calls at a time a new connection is trusted to take before it says so itself: what the latest one has said."""
         self.http1_until: float = 0.0
         """The endpoint chose HTTP/1.1 when it was last asked: until then it is taken to do so again."""
 
-    def roomiest(self) -> H2UpstreamConnection | None:
-        """Of the shared connections that take another call, the one with the fewest."""
+    def roomiest(self, fresh: bool) -> H2UpstreamConnection | None:
+        """Of the shared connections that take another call, the one with the fewest. Args: fresh - see `Requester.fresh`."""
         best: H2UpstreamConnection | None = None
         for connection in self.shared:
+            if fresh and not connection.is_proven():
+                continue
             if (best is None or connection.calls_open < best.calls_open) and connection.room():
                 best = connection
         return best
@@ -56,4 +63,4 @@ class Pool:
         for connection in list(self.idle):
             connection.abandon()
         for shared in list(self.shared):
-            shared.stop()
+            shared.retire()

@@ -1,8 +1,9 @@
 """Connections that several requests share: HTTP/2's.
 
 A request takes the connection of its endpoint that has the fewest. Where none takes another, one more is opened, and whoever
-comes meanwhile waits for it as well instead of opening one of his own. What it speaks may not be known before it stands (ALPN):
-where it turns out to be HTTP/1.1 one request has it, and the others ask again.
+comes meanwhile waits for it as well instead of opening one of his own: until it stands, and until its endpoint has said how many
+requests it takes. What it speaks may not be known before it stands (ALPN): where it turns out to be HTTP/1.1 one request has it,
+and the others ask again.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 # An endpoint that chose HTTP/1.1 is not asked again for so long: until then each request opens a connection of its own at once,
 # instead of waiting with others for what one will be.
 ALPN_SECONDS: Final = 300.0
-# Calls that a connection is trusted to take before it stands: what RFC 9113 section 6.5.2 recommends at the least.
-EXPECTED_STREAMS: Final = 100
 
 
 class Sharing(SharedOwner):
@@ -31,12 +30,14 @@ class Sharing(SharedOwner):
         self._cluster: Final = cluster
         self._opening: Final[dict[UpstreamConnection, Pool]] = {}
         """Connections on their way."""
+        self._greeting: Final[dict[H2UpstreamConnection, Pool]] = {}
+        """Connections that stand, and whose endpoint has not yet said how many requests it takes."""
         self._joined: int = 0
         """Requests that wait for these."""
 
     def waiting(self) -> int:
-        """Requests that wait for a connection that others have asked for."""
-        behind = self._joined - len(self._opening)
+        """Requests that wait for a connection that others have asked for; where it stands, without those that it is for."""
+        behind = self._joined - len(self._opening) - self._places_ahead(None)
         return behind if behind > 0 else 0
 
     def applies_to(self, requester: Requester, pool: Pool) -> bool:
@@ -55,13 +56,14 @@ class Sharing(SharedOwner):
 
     def acquire(self, requester: Requester, pool: Pool) -> Call | None:
         """As `UpstreamCluster.acquire`, at one endpoint, which guards have admitted."""
-        connection = pool.roomiest()
+        connection = pool.roomiest(requester.fresh)
         if connection is not None:
             pool.endpoint.active += 1
             return connection.call(requester, True)
         cluster = self._cluster
         if self._places(pool) > 0:
-            if cluster.may_wait(requester):
+            # What only waits for its endpoint's first word has a connection.
+            if self._places_ahead(pool) > len(pool.joined) or cluster.may_wait(requester):
                 requester.attempts += 1
                 self._join(requester, pool)
         elif not cluster.may_open():
@@ -84,18 +86,13 @@ class Sharing(SharedOwner):
         pool = self._opening.pop(connection, None) if self._opening else None
         if pool is None:
             return False
-        pool.opening -= 1
         if self.settings().protocol == BY_ALPN and connection.stream.alpn() != "h2":
+            pool.opening -= 1
             pool.http1_until = self._cluster.loop.now + ALPN_SECONDS
             self._serve_one(connection, pool)
+            self._send_on(pool)
         else:
             self._begin(connection, pool)
-        # Those ask again who waited for what will not be.
-        while self._places(pool) < 0:
-            requester = pool.joined.popleft()
-            self._left(requester, pool)
-            requester.attempts -= 1
-            self._cluster.acquire_anew(requester)
         return True
 
     def failed(self, connection: UpstreamConnection, reason: Reason, detail: str) -> bool:
@@ -103,6 +100,11 @@ class Sharing(SharedOwner):
         pool = self._opening.pop(connection, None) if self._opening else None
         if pool is None:
             return False
+        self._came_to_nothing(pool, reason, detail)
+        return True
+
+    def _came_to_nothing(self, pool: Pool, reason: Reason, detail: str) -> None:
+        """One of the connections that requests wait for will not be."""
         pool.opening -= 1
         if not pool.opening:
             joined = list(pool.joined)
@@ -111,7 +113,14 @@ class Sharing(SharedOwner):
                 self._left(requester, pool)
             for requester in joined:
                 self._cluster.try_again(requester, pool.endpoint, reason, detail)
-        return True
+
+    def _send_on(self, pool: Pool) -> None:
+        """Those ask again who wait for what will not be; it was no attempt."""
+        while self._places(pool) < 0:
+            requester = pool.joined.popleft()
+            self._left(requester, pool)
+            requester.attempts -= 1
+            self._cluster.acquire_anew(requester)
 
     def _open(self, requester: Requester, pool: Pool) -> None:
         cluster = self._cluster
@@ -124,11 +133,25 @@ class Sharing(SharedOwner):
 
     def _places(self, pool: Pool) -> int:
         """How many more may wait for the connections that are on their way; less than 0: some do in vain."""
+        taken = len(pool.joined)
+        for connection, own in self._greeting.items():
+            if own is pool:
+                taken += connection.calls_open
+        return pool.opening * self._expected(pool) - taken
+
+    def _places_ahead(self, pool: Pool | None) -> int:
+        """How many more connections that stand are trusted to take once their endpoints have said so. Args: pool - None: all."""
+        places = 0
+        for connection, own in self._greeting.items():
+            if pool is None or own is pool:
+                places += self._expected(own) - connection.calls_open
+        return places
+
+    def _expected(self, pool: Pool) -> int:
+        """How many requests a connection is trusted to take before its endpoint has said so."""
         settings = self.settings()
-        most = min(EXPECTED_STREAMS, settings.max_streams)
-        if 0 < settings.max_requests < most:
-            most = settings.max_requests
-        return pool.opening * most - len(pool.joined)
+        most = min(pool.streams, settings.max_streams)
+        return settings.max_requests if 0 < settings.max_requests < most else most
 
     def _join(self, requester: Requester, pool: Pool) -> None:
         requester.joined = pool
@@ -144,22 +167,27 @@ class Sharing(SharedOwner):
         self._cluster.wait_ended()
 
     def _begin(self, connection: UpstreamConnection, pool: Pool) -> None:
-        """HTTP/2 is spoken on it: serve those who waited."""
+        """HTTP/2 is spoken on it: serve the first of those who wait, and more once its endpoint has said how many it takes."""
         cluster = self._cluster
         loop = cluster.loop
         machine = cluster.connector.new_multiplexed_machine()
         shared = H2UpstreamConnection(loop, connection.let_go(), pool.endpoint, machine, self)
         pool.shared.append(shared)
+        self._greeting[shared] = pool
+        shared.await_greeting(self.settings().connect_timeout)
         shared.go_on(b"", False)
+        self._serve_joined(shared, pool)
+        if pool.endpoint.retired:
+            shared.retire()
+        elif not shared.calls_open and not shared.closed:
+            self._keep(shared)
+
+    def _serve_joined(self, shared: H2UpstreamConnection, pool: Pool) -> None:
         while pool.joined and shared.room():
             requester = pool.joined.popleft()
             self._left(requester, pool)
             pool.endpoint.active += 1
-            cluster.hand_over(shared.call(requester, False), requester)
-        if pool.endpoint.retired:
-            shared.stop()
-        elif not shared.calls_open and not shared.closed:
-            self._keep(shared)
+            self._cluster.hand_over(shared.call(requester, False), requester)
 
     def _serve_one(self, connection: UpstreamConnection, pool: Pool) -> None:
         """HTTP/1.1 is spoken on it: one request has the whole of it."""
@@ -186,6 +214,23 @@ class Sharing(SharedOwner):
         if not connection.calls_open and not connection.closed:
             self._keep(connection)
 
+    def greeted(self, connection: H2UpstreamConnection) -> None:
+        pool = self._greeting.pop(connection, None)
+        if pool is None:
+            return
+        machine = connection.machine
+        allowed = machine.room() + machine.open_streams()
+        pool.streams = allowed if allowed > 1 else 1
+        self._serve_joined(connection, pool)
+        if allowed:
+            pool.opening -= 1
+            self._send_on(pool)
+        else:
+            # An attempt, or requests would go from one connection to the next for ever.
+            detail = "the endpoint takes no request (SETTINGS_MAX_CONCURRENT_STREAMS 0)"
+            self._came_to_nothing(pool, Reason.UPSTREAM_REFUSED, detail)
+        self.has_room(connection)
+
     def has_room(self, connection: H2UpstreamConnection) -> None:
         cluster = self._cluster
         pool = cluster.pool_of(connection.endpoint)
@@ -193,7 +238,7 @@ class Sharing(SharedOwner):
         left = cluster.queued()
         while pool is not None and left > 0 and cluster.queued() and connection.room():
             left -= 1
-            requester = cluster.next_for(pool, self)
+            requester = cluster.next_for(pool, self, connection.is_proven())
             if requester is None:
                 if not connection.calls_open:
                     # Those who wait want a connection of their own, or one to another endpoint: closing this one makes room.
@@ -207,6 +252,11 @@ class Sharing(SharedOwner):
         pool = self._cluster.pool_of(connection.endpoint)
         if pool is not None and connection in pool.shared:
             pool.shared.remove(connection)
+        awaited = self._greeting.pop(connection, None)
+        if awaited is not None:
+            reason = connection.failure
+            detail = connection.failure_detail or "the connection ended before the endpoint had said how many requests it takes"
+            self._came_to_nothing(awaited, Reason.UPSTREAM_RESET if reason is None else reason, detail)
 
     def gone(self, connection: H2UpstreamConnection) -> None:
         self.stopped(connection)
