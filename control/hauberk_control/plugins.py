@@ -10,7 +10,6 @@ from hauberk_control.store import Store, key_of
 from hauberk_control.translate.finding import Finding
 from hauberk_control.translate.node import Node
 from hauberk_control.translate.notes import MissingPlugin
-from hauberk_control.translate.plugin_policy import PluginPolicies
 from hauberk_control.translate.plugin_uses import hold_against
 from hauberk_control.translate.translate import Translation
 from hauberk_control.translate.view import View
@@ -53,8 +52,8 @@ class PluginTranslation:
         translation = self._translator.translate(store, node)
         scope = _NodeScope(store, node, self._secret, translation.traffic_policies)
         added = attach_plugins(self._host, scope, translation.snapshot)
-        policies = self._translator.view(store).plugins
-        held = hold_against(added.snapshot, node.plugins, policies.wanted_versions)
+        view = self._translator.view(store)
+        held = hold_against(added.snapshot, node.plugins, view.plugins.wanted_versions)
         snapshot = held.snapshot
         if snapshot is not translation.snapshot:
             snapshot = msgspec.structs.replace(snapshot, version=self._version(snapshot))
@@ -66,15 +65,15 @@ class PluginTranslation:
                 for problem in added.problems
             ]
         )
-        owners = {policies.owner(config) for config in held.uses}
-        missing = [_missing(config, node, policies) for config in held.missing]
+        owners = {view.plugin_owner(config) for config in held.uses}
+        missing = [_missing(config, node, view) for config in held.missing]
         notes = translation.notes._replace(
             findings=found,
             problems=(*translation.notes.problems, *added.failures),
             policies=translation.notes.policies | {owner for owner in owners if owner is not None},
             missing=tuple(dict.fromkeys(missing)),
         )
-        problems = (*translation.problems, *self._translator.view(store).locate(found), *added.failures)
+        problems = (*translation.problems, *view.locate(found), *added.failures)
         return translation._replace(snapshot=snapshot, problems=problems, notes=notes)
 
     def _version(self, snapshot: Snapshot) -> str:
@@ -85,9 +84,10 @@ class PluginTranslation:
         return digest.hexdigest()[: 2 * _DIGEST_OCTETS]
 
 
-def _missing(config: PluginConfig, node: Node, policies: PluginPolicies) -> MissingPlugin:
+def _missing(config: PluginConfig, node: Node, view: View) -> MissingPlugin:
     installed = (node.plugins or {}).get(config.plugin)
-    return MissingPlugin(policies.owner(config), config.plugin, config.failure, installed, policies.wanted_versions(config))
+    wanted = view.plugins.wanted_versions(config)
+    return MissingPlugin(view.plugin_owner(config), config.plugin, config.failure, installed, wanted)
 
 
 class _NodeScope:

@@ -6,13 +6,14 @@ from typing import Final
 from hauberk_control.discovery.status import ProxyStatus
 from hauberk_control.status.conditions import Condition, fails, holds, joined
 from hauberk_control.store import ObjectKey
-from hauberk_core.resources import Gateway, PluginPolicy
+from hauberk_core.resources import Gateway, PluginPolicy, VirtualService
 
 PROGRAMMED = "Programmed"
 """Gateway API's, for Gateways and their listeners."""
 POLICY_PROGRAMMED = "hauberk.dev/Programmed"
 """Ours, for policies: Gateway API has none for them."""
 
+_WITH_PLUGINS: Final = (PluginPolicy.KIND, VirtualService.KIND)
 _INSTALL: Final = "install it there (on Kubernetes: an image that has it, by the annotation hauberk.dev/proxy-image)"
 
 
@@ -34,7 +35,7 @@ def gateway_programmed(gateway: Gateway, proxies: Sequence[ProxyStatus]) -> Cond
 def policy_programmed(key: ObjectKey, generation: int, proxies: Sequence[ProxyStatus]) -> Condition:
     """Whether all proxies that a policy has a part in have the latest configuration, and the plugin that it names."""
     concerned = [proxy for proxy in proxies if key in proxy.notes.policies]
-    missing = _missing(key, concerned) if key.kind == PluginPolicy.KIND else ""
+    missing = _missing(key, concerned) if key.kind in _WITH_PLUGINS else ""
     if missing:
         return fails(POLICY_PROGRAMMED, "PluginMissing", generation, missing)
     if not concerned:

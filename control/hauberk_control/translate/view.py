@@ -164,6 +164,10 @@ class View:
         """Findings as a person is told."""
         return locate(found, self.store, self._memories.places)
 
+    def plugin_owner(self, config: PluginConfig) -> ObjectKey | None:
+        """The object that a use of a plugin, found in a snapshot, came from; None: none of the store's."""
+        return self.plugins.owner(config) or self.virtual_services.plugin_owner(config)
+
     def class_is_ours(self, name: str) -> bool:
         """Whether gateways of a class are served here."""
         found = self.store.get(GatewayClass, "", name)

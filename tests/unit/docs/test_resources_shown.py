@@ -37,6 +37,6 @@ def test_there_are_some(repository: Path) -> None:
     assert sum(len(resources(page)) for page in pages(repository)) > 8
 
 
-@pytest.mark.parametrize("kind", ["PeerAuthentication", "HTTPRoute", "DestinationRule", "PluginPolicy"])
+@pytest.mark.parametrize("kind", ["PeerAuthentication", "HTTPRoute", "DestinationRule", "PluginPolicy", "VirtualService"])
 def test_of_each_feature(repository: Path, kind: str) -> None:
     assert any(f"kind: {kind}\n" in text for page in pages(repository) for text in resources(page))

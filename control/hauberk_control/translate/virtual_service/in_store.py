@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
-from hauberk_control.store import Store, key_of
+from hauberk_control.store import ObjectKey, Store, key_of
 from hauberk_control.translate.backend import Unresolved
 from hauberk_control.translate.destination_rule import Caller, Rules, full_name
 from hauberk_control.translate.finding import Finding, findings
@@ -19,6 +19,7 @@ from hauberk_control.translate.virtual_service.octets import check_octets
 from hauberk_control.translate.virtual_service.selection import RuleKind, Selection
 from hauberk_core.model.errors import Path, quote
 from hauberk_core.model.mistake import Mistake
+from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.route import Route
 from hauberk_core.resources import Service, VirtualService
 from hauberk_core.resources.gateway_api.references import ParentReference
@@ -50,6 +51,8 @@ class VirtualServices:
         self._attached: Final = attached
         self._read: Final = read
         self._selection: Final = Selection(store)
+        self._plugin_owners: Final[dict[int, tuple[PluginConfig, ObjectKey]]] = {}
+        """By the identity of each use of a plugin, which is held, so that nothing else can have it."""
 
     def find(self, service: Service, caller: Caller, kind: RuleKind) -> VirtualService | None:
         """The one whose rules of a kind count for a caller of a service."""
@@ -57,7 +60,17 @@ class VirtualServices:
 
     def plan(self, owner: VirtualService) -> HttpPlan:
         """The rules for requests."""
-        return self.remembered.plans.get(key_of(owner), (owner,), lambda: plan_http(owner, self._read))
+        key = key_of(owner)
+        plan = self.remembered.plans.get(key, (owner,), lambda: plan_http(owner, self._read))
+        for rule in plan.rules:
+            for config in rule.route.plugins:
+                self._plugin_owners[id(config)] = (config, key)
+        return plan
+
+    def plugin_owner(self, config: PluginConfig) -> ObjectKey | None:
+        """The object that a use of a plugin came from; None: none of these, as far as plans were asked for."""
+        found = self._plugin_owners.get(id(config))
+        return None if found is None else found[1]
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

@@ -19,6 +19,8 @@ MESH: Final = "mesh"
 # A proxy tries rules one after the other, in the order written: a request pays for each one before its own.
 _MOST_RULES: Final = 512
 _MOST_MATCHES: Final = 128
+_MOST_MATCHES_IN_ALL: Final = 2048
+"""Of one object's rules for requests; each may have expressions, which take memory in every proxy."""
 _MOST_HOSTS: Final = 512
 _MOST_DESTINATIONS: Final = 64
 # As many as Gateway API lets stand in a rule; every one is another request.
@@ -365,6 +367,10 @@ class VirtualServiceSpec(Part, frozen=True, kw_only=True):
 
     def mistakes(self) -> list[Mistake]:
         found = repeated("hosts", self.hosts, "mention of the host")
+        matches = sum([len(rule.match) for rule in self.http])
+        if matches > _MOST_MATCHES_IN_ALL:
+            message = f"the rules have {matches} matches, {_MOST_MATCHES_IN_ALL} are allowed"
+            found.append(Mistake(("http",), message, "split the object by hosts, or say more with one expression"))
         for index, host in enumerate(self.hosts):
             fault = _host_fault(host)
             if fault is not None:

@@ -174,3 +174,22 @@ def test_the_names_told_are_few() -> None:
     told = programmed(own, *[status_of(node, own) for node in nodes])[GUARD]
     assert "sidecar default/reviews-v4, and 4 more;" in told[2]
     assert "reviews-v5" not in told[2]
+
+
+def test_a_virtual_service_says_who_lacks_the_plugin_of_its_faults() -> None:
+    text = """
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http: [{fault: {abort: {httpStatus: 418}}, route: [{destination: {host: reviews}}]}]
+"""
+    own = store_of(WEB, REVIEWS, text)
+    caller = sidecar_node(outbound={"reviews.default:9080": 15001})
+    key = ObjectKey("networking.istio.io", "VirtualService", "default", "reviews")
+    status, reason, message = programmed(own, status_of(with_plugins(caller), own))[key]
+    assert (status, reason) == ("False", "PluginMissing")
+    assert "the plugin 'fault' is not installed at sidecar default/productpage-v1; its requests there go on without it" in message
+    assert programmed(own, status_of(with_plugins(caller, fault="1"), own))[key][:2] == ("True", "Programmed")

@@ -62,6 +62,7 @@ EVERYTHING = """
     route: [{destination: {host: login}}]
 """
 TO = "route: [{destination: {host: a}}]"
+MANY_MATCHES = f"{{match: [{', '.join(['{port: 1}'] * 128)}], {TO}}}"
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha3"])
@@ -132,6 +133,7 @@ def test_mistakes_are_told_with_their_places(spec: str, path: str, message: str)
         f"{{hosts: [{', '.join([f'h{n}' for n in range(513)])}]}}",
         f"{{hosts: [a], http: [{', '.join([f'{{{TO}}}'] * 513)}]}}",
         f"{{hosts: [a], http: [{{match: [{', '.join(['{port: 1}'] * 129)}], {TO}}}]}}",
+        f"{{hosts: [a], http: [{', '.join([MANY_MATCHES] * 17)}]}}",
         f"{{hosts: [a], http: [{{route: [{', '.join(['{destination: {host: a}, weight: 1}'] * 65)}]}}]}}",
         f"{{hosts: [a], http: [{{mirrors: [{', '.join(['{destination: {host: a}}'] * 17)}], {TO}}}]}}",
         f"{{hosts: [a], http: [{{match: [{{headers: {{{', '.join([f'h{n}: {{}}' for n in range(65)])}}}}}], {TO}}}]}}",
