@@ -31,7 +31,7 @@ class Retrying(TimerOwner):
     def __init__(self, retry: Retry, loop: Loop, chance: Dice) -> None:
         self._codes: Final = retry.codes
         self._grpc_codes: Final = retry.grpc_codes
-        self._repeated: Final = _WITHOUT_ANSWER if retry.unanswered else _UNTOUCHED
+        self._repeated: Final[tuple[Reason, ...]] = _WITHOUT_ANSWER if retry.unanswered else _UNTOUCHED
         self._left: int = retry.attempts
         self._pause: float = retry.backoff.seconds
         self._longest: Final[float] = retry.backoff.seconds * LONGEST_BACKOFF

@@ -1,3 +1,5 @@
+import msgspec
+
 from hauberk_core.http.events import Request
 from hauberk_core.http.headers import Headers
 from hauberk_core.model import Match, PathMatch, Reason, Route, RouteTable, ValueMatch, VirtualHost, WeightedCluster
@@ -128,6 +130,10 @@ def test_the_rule_that_decided() -> None:
     a, exact = Match(path=PathMatch(value="/a")), Match(path=PathMatch(kind="exact", value="/a"))
     old, older = "2024-01-02T00:00:00Z", "2024-01-01T00:00:00Z"
     assert rule(_route("r")) == "no other match takes this request"
+    in_order = [
+        msgspec.structs.replace(_route(name, match), order=order) for name, match, order in (("r", exact, 2), ("s", a, 1))
+    ]
+    assert rule(*in_order) == "the routes have an order, and this one goes first"
     assert rule(_route("r", exact), _route("s", a)) == (
         "an exact path goes before a prefix, a prefix before a regular expression, these before any call of gRPC"
     )
