@@ -35,6 +35,8 @@ DOUBT_SECONDS: Final = 0.05
 """The same for YAML that ends within a line: mostly an editor's habit, sometimes a writer that is not done."""
 GATHER_SECONDS: Final = 0.06
 """How long a change that is ready waits for others that may belong to it, as after a checkout."""
+_LONGEST_STEP: Final = PATIENCE_SECONDS / 4
+"""What passes between two looks counts as this at most: while a machine stands still, the writer of a file does so too."""
 
 
 class _Content(NamedTuple):
@@ -108,14 +110,17 @@ class FolderSource(Source):
         self._changed_at: float | None = None
         """Since when something is taken over that is not told yet."""
         self._watch: Final = FileWatch()
+        self._looked_at = 0.0
+        self._now = 0.0
+        """At the last look, on a clock of our own: see _LONGEST_STEP."""
 
     async def next(self) -> Loaded:
         first = self._told is None
         if first:
-            self._changed_at = trio.current_time()
+            self._changed_at = self._step()
         while True:
             scan = scan_folder(self.path)
-            now = trio.current_time()
+            now = self._step()
             if not self._restored and self._kept is not None:
                 self._restored = True
                 await self._restore(scan, self._kept)
@@ -157,6 +162,13 @@ class FolderSource(Source):
             if path not in scan.stamps:
                 self._files.setdefault(path, _File()).objects = objects
         await trio.to_thread.run_sync(kept.forget_others, [*scan.stamps, *hidden])
+
+    def _step(self) -> float:
+        """What time it is at this look."""
+        now = trio.current_time()
+        self._now += min(now - self._looked_at, _LONGEST_STEP)
+        self._looked_at = now
+        return self._now
 
     def unread(self) -> list[str]:
         """What differs on disk, at this moment, from what `next` has told: files that were changed, added or deleted."""

@@ -1,5 +1,6 @@
 """A folder is watched as people edit it: changes are seen at once, accidents take nothing away."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ def _names(loaded: Loaded) -> list[str]:
 
 
 async def _next(source: FolderSource) -> Loaded:
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         return await source.next()
 
 
@@ -36,6 +37,12 @@ async def _expect_nothing(source: FolderSource, seconds: float = PATIENCE_SECOND
     with trio.move_on_after(seconds):
         loaded = await source.next()
         pytest.fail(f"{_names(loaded)}, {loaded.errors} were taken for a change")
+
+
+@pytest.fixture
+def virtual() -> trio.testing.MockClock:
+    """Counts what is waited for by design, and nothing that a busy machine adds."""
+    return trio.testing.MockClock(autojump_threshold=0.01)
 
 
 async def test_the_first_call_reads_all_and_the_second_waits_for_a_change(tmp_path: Path) -> None:
@@ -92,11 +99,12 @@ async def test_what_was_read_and_not_told_yet_is_unread(tmp_path: Path, monkeypa
     assert seen == [[str(tmp_path)]]
 
 
-async def test_a_change_is_seen_within_a_tenth_of_a_second(tmp_path: Path) -> None:
+async def test_a_change_is_seen_within_a_tenth_of_a_second(tmp_path: Path, virtual: trio.testing.MockClock) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(_text("a"))
     source = FolderSource(tmp_path)
-    await _next(source)
+    # No deadlines here: the clock would jump to them while a thread reads.
+    await source.next()
     delays: list[float] = []
     for count in range(1, 8):
         async with trio.open_nursery() as nursery:
@@ -112,8 +120,7 @@ async def test_a_change_is_seen_within_a_tenth_of_a_second(tmp_path: Path) -> No
             begun = trio.current_time()
             await done.wait()
             delays.append(trio.current_time() - begun)
-    # The median, because a busy machine may hold a single one up.
-    assert sorted(delays)[len(delays) // 2] < 0.1
+    assert max(delays) < 0.1
 
 
 async def test_a_broken_object_keeps_its_last_good_form_and_its_neighbours_go_on(tmp_path: Path) -> None:
@@ -163,11 +170,48 @@ async def test_a_file_that_is_written_in_pieces_is_one_change(tmp_path: Path) ->
                 writer.write(wanted[start : start + 20])
                 writer.flush()
                 await trio.sleep(0.005)
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while not seen or seen[-1] != ["a", "b", "c", "d"]:  # noqa: ASYNC110 - what is waited for is a list's content
                 await trio.sleep(0.01)
         nursery.cancel_scope.cancel()
     assert all(names in (["a", "b", "c"], ["a", "b", "c", "d"]) for names in seen)
+
+
+async def test_a_machine_that_stands_still_makes_no_half_of_a_file_a_change(
+    tmp_path: Path, mock_clock: trio.testing.MockClock
+) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(_text("a", "b"))
+    source = FolderSource(tmp_path)
+    seen: list[list[str]] = []
+
+    async def watch() -> None:
+        while True:
+            seen.append(_names(await source.next()))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        await _pass(mock_clock, until=lambda: len(seen) == 1)
+        file.write_text(_text("a"))
+        for _ in range(8):
+            await _pass(mock_clock)
+        # Nobody gets a turn, and then everybody at once.
+        mock_clock.jump(60)
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        file.write_text(_text("a", "b", "c"))
+        await _pass(mock_clock, until=lambda: len(seen) == 2)
+        nursery.cancel_scope.cancel()
+    assert seen == [["a", "b"], ["a", "b", "c"]]
+
+
+async def _pass(clock: trio.testing.MockClock, until: Callable[[], bool] = lambda: True) -> None:
+    """Let a moment pass, or several, and threads do their work."""
+    for _ in range(2000):
+        await trio.testing.wait_all_tasks_blocked(0.005)
+        clock.jump(0.005)
+        if until():
+            return
+    pytest.fail("it does not come")
 
 
 async def test_an_emptied_file_is_an_error_and_no_deletion(tmp_path: Path) -> None:
