@@ -107,9 +107,9 @@ class _Connection:
 
     async def read_out(self) -> None:
         """Pass over what the client still sends: unread, it would turn our close into a reset, which may overtake the answer."""
-        for _ in range(self._largest_body // _READ_SIZE):
-            if not await self._stream.receive_some(_READ_SIZE):
-                return
+        left = self._largest_body
+        while left > 0 and (octets := await self._stream.receive_some(_READ_SIZE)):
+            left -= len(octets)
 
     async def _next_event(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:
