@@ -69,8 +69,9 @@ class Reply(NamedTuple):
 class KubeApi:
     """One server with its objects. Its clients are told of whatever `put` and `remove` do."""
 
-    def __init__(self) -> None:
-        self.port = 0
+    def __init__(self, port: int = 0) -> None:
+        """Args: port - where it is to be served; 0: anywhere. One that goes and comes again needs a port of its own."""
+        self.port = port
         self.served: Final = {version: dict(kinds) for version, kinds in KINDS.items()}
         self.objects: Final[dict[str, Json]] = {}
         """By path."""

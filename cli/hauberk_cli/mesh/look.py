@@ -1,6 +1,6 @@
 """Asks control how things are, and shows it."""
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 import msgspec
@@ -16,6 +16,8 @@ from hauberk_control.local.client import ControlAway, ControlRefused
 from hauberk_control.local.messages import AskStatus, ConditionRow, Request, Status
 
 _AnswerT = TypeVar("_AnswerT", bound=msgspec.Struct)
+# Milliseconds on this machine; in a cluster a program has to start in control's pod.
+_ANSWER_SECONDS: Final = 10.0
 
 
 def show_status(mesh: WhichMesh, as_json: bool) -> int:
@@ -52,7 +54,7 @@ def ask_control(mesh: WhichMesh, request: Request, expected: type[_AnswerT]) -> 
 
     async def ask() -> _AnswerT:
         async with open_connection(mesh) as connection:
-            with trio.fail_after(10):
+            with trio.fail_after(_ANSWER_SECONDS):
                 return await connection.ask(request, expected)
 
     try:

@@ -16,7 +16,9 @@ def test_cpu_time_of_a_process_agrees_with_its_own_account() -> None:
     begin = time.process_time()
     while time.process_time() - begin < 0.05:
         pass
-    assert machine.process_cpu_seconds(os.getpid()) == pytest.approx(time.process_time(), abs=0.02)
+    before = time.process_time()
+    told = machine.process_cpu_seconds(os.getpid())
+    assert before <= told <= time.process_time()
 
 
 def test_cpu_time_of_nobody() -> None:
@@ -38,7 +40,11 @@ def test_family_has_children_and_grandchildren() -> None:
         try:
             assert machine.family(child.pid) == [child.pid, grandchild]
             assert grandchild in machine.family(os.getpid())
-            assert machine.command_line(grandchild) == ["sleep", "60"]
+            deadline = time.monotonic() + 60
+            # A process that is just becoming another program has no command line.
+            while not (told := machine.command_line(grandchild)):
+                assert time.monotonic() < deadline
+            assert told == ["sleep", "60"]
         finally:
             os.kill(grandchild, 9)
 

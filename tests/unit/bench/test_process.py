@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from programs import free_port
 
 from bench import machine
 from bench.process import BenchError, Launch, Processes, free_ports
@@ -26,10 +27,10 @@ def _launch(folder: Path, *arguments: str) -> Launch:
 
 
 def test_a_process_is_pinned_and_ends_with_its_descendants(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     with Processes() as processes:
         process = processes.start("server", _launch(tmp_path, "-c", _SERVER, str(port)), _CORE)
-        process.wait_port(port)
+        process.wait_port(port, seconds=60.0)
         family = process.family()
         assert len(family) == 2
         assert os.sched_getaffinity(process.pid) == {_CORE}
@@ -41,16 +42,16 @@ def test_a_process_is_pinned_and_ends_with_its_descendants(tmp_path: Path) -> No
 
 
 def test_a_process_that_ends_early_is_quoted(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     code = "import os, sys; sys.exit('no such route: ' + os.environ['BENCH_WORD'])"
     with Processes() as processes:
         process = processes.start("server", _launch(tmp_path, "-c", code), _CORE)
         with pytest.raises(BenchError, match=r"server ended with status 1 before it listened:\s+no such route: hello"):
-            process.wait_port(port)
+            process.wait_port(port, seconds=60.0)
 
 
 def test_a_process_that_does_not_listen_is_named(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     with Processes() as processes:
         process = processes.start("sleeper", _launch(tmp_path, "-c", "import time; time.sleep(600)"), _CORE)
         with pytest.raises(BenchError, match=f"sleeper does not listen on port {port}"):
@@ -62,7 +63,7 @@ def test_a_process_that_does_not_listen_is_named(tmp_path: Path) -> None:
 def test_only_the_end_of_a_long_output_is_quoted(tmp_path: Path) -> None:
     with Processes() as processes:
         process = processes.start("talker", _launch(tmp_path, "-c", "print('x\\n' * 100000 + 'the end')"), _CORE)
-        process.wait(seconds=30.0)
+        process.wait(seconds=60.0)
         assert process.last_words().splitlines()[-1] == "the end"
         assert len(process.last_words().splitlines()) == 12
 

@@ -10,7 +10,7 @@ import trio
 
 from hauberk_bookshop.calling import Service
 
-_SECONDS = 20
+_SECONDS = 60
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -27,7 +27,9 @@ async def test_it_says_where_it_serves_and_ends_on_a_signal(number: signal.Signa
     async with process.stdout:
         try:
             with trio.fail_after(_SECONDS):
-                said = (await process.stdout.receive_some()).decode()
+                said = ""
+                while not said.endswith("\n"):
+                    said += (await process.stdout.receive_some()).decode()
                 match = re.search(r"serves http://127\.0\.0\.1:([0-9]+)\n", said)
                 assert match is not None
                 service = Service("127.0.0.1", int(match[1]))

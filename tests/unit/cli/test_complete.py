@@ -17,13 +17,22 @@ from click.shell_completion import CompletionItem
 from fake_admin import write_proxy
 from fake_control import FakeControl, proxy_row, serving
 
+from hauberk_cli import complete as complete_module
 from hauberk_cli.complete import object_names, plugin_names, proxy_names, service_names, service_ports
 from hauberk_cli.main import cli
 from hauberk_control.local.client import MESH_VARIABLE
 from hauberk_control.local.messages import ObjectRow, Objects, Ports, Proxies, Services
 
 # A shell starts, and starts Python, on a machine that may be busy.
-PATIENCE: Final = 60.0
+PATIENCE: Final = 180.0
+# The command itself, except that it waits for control for as long as that takes.
+PATIENT_PROGRAM: Final = f"""
+import sys
+from hauberk_cli import complete
+from hauberk_cli.main import main
+complete._PATIENCE_SECONDS = {PATIENCE}
+sys.exit(main())
+"""
 PROXIES: Final = Proxies(proxies=[proxy_row("default/front", role="gateway"), proxy_row("reviews-v1"), proxy_row("reviews-v2")])
 OBJECTS: Final = Objects(
     objects=[
@@ -46,8 +55,9 @@ def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A running mesh, and a `hauberk` to be found by shells."""
     program = tmp_path / "bin" / "hauberk"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m hauberk_cli "$@"\n')
+    program.write_text(f"#!{sys.executable}\n{PATIENT_PROGRAM}")
     program.chmod(0o755)
+    monkeypatch.setattr(complete_module, "_PATIENCE_SECONDS", PATIENCE)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv(MESH_VARIABLE, str(tmp_path))
     with serving(tmp_path, FakeControl(proxies=PROXIES, objects=OBJECTS, services=SERVICES)):

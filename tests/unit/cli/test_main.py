@@ -1,5 +1,6 @@
 """The command's outer face: help, completion, mistakes, exit codes, colours."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -175,7 +176,10 @@ def test_colours_are_for_terminals_and_never_with_no_color(no_color: str, colour
     with subprocess.Popen([sys.executable, "-m", "hauberk_cli", "nonsense"], stderr=child, env=environment) as process:
         assert process.wait(timeout=60) == 2
     os.close(child)
-    shown = os.read(parent, 4096)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other side is closed, and all has been read
+        while data := os.read(parent, 4096):
+            shown += data
     os.close(parent)
     assert (b"\x1b[" in shown) is coloured
     assert b"nonsense" in shown

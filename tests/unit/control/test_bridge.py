@@ -9,6 +9,7 @@ import pytest
 import trio
 import trio.lowlevel
 from live_authority import REVIEWS
+from programs import free_port
 
 from hauberk_control.bridge import BindFailed, open_grpc_server
 from hauberk_control.ca.authority import Authority
@@ -99,7 +100,8 @@ async def test_a_server_that_ends_cancels_its_calls_and_frees_its_port(thread: A
 
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
-            async with open_grpc_server(thread, [echo.handler()], ("127.0.0.1", 0), credentials(authority)) as server:
+            address = ("127.0.0.1", free_port())
+            async with open_grpc_server(thread, [echo.handler()], address, credentials(authority)) as server:
                 nursery.start_soon(thread.run, read_all, server.address, authority.trust_pem())
                 await echo.started.wait()
             await echo.ended.wait()
@@ -126,12 +128,13 @@ async def test_a_client_that_leaves_cancels_what_trio_does_for_it(thread: Asynci
 
 
 async def test_cancelling_the_block_stops_the_server(thread: AsyncioThread, authority: Authority) -> None:
+    address = ("127.0.0.1", free_port())
     with trio.fail_after(PATIENCE), trio.CancelScope() as scope:
-        async with open_grpc_server(thread, [Echo(thread).handler()], ("127.0.0.1", 0), credentials(authority)) as server:
+        async with open_grpc_server(thread, [Echo(thread).handler()], address, credentials(authority)):
             scope.cancel()
             await trio.sleep_forever()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+        socket.create_connection(address, timeout=PATIENCE)
 
 
 async def test_a_port_in_use_is_told(thread: AsyncioThread, authority: Authority) -> None:

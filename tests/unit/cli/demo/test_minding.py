@@ -10,7 +10,7 @@ import pytest
 from hauberk_cli.demo.descendants import is_running
 from hauberk_cli.demo.minding import open_minder
 
-_SECONDS = 20
+_SECONDS = 60
 # A demo of one part, which kills itself outright once the part is noted.
 _KILLED = """
 import os, signal, subprocess, sys

@@ -48,7 +48,7 @@ def _export(*traces: bytes) -> bytes:
 
 
 def _post(receiver: SpanReceiver, body: bytes, path: str = "/v1/traces", **headers: str) -> int:
-    connection = http.client.HTTPConnection(receiver.url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(receiver.url.removeprefix("http://"), timeout=60)
     try:
         connection.request("POST", path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         return connection.getresponse().status
@@ -88,7 +88,7 @@ def test_the_latest_traces_are_kept_and_only_so_many_spans_of_each(receiver: Spa
 
 
 def _get(receiver: SpanReceiver, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(receiver.url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(receiver.url.removeprefix("http://"), timeout=60)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

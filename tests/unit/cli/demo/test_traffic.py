@@ -40,7 +40,7 @@ async def _serve(nursery: trio.Nursery, stop: trio.Event) -> int:
 
 
 async def _sent(load: Load, count: int) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         await load.wait_samples(count)
 
 
@@ -90,12 +90,17 @@ async def test_steady_traffic_goes_to_every_service_and_path(nursery: trio.Nurse
     traffic = SteadyTraffic(services, rate=200)
     async with trio.open_nursery() as sending:
         sending.start_soon(traffic.run)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await every_pair.wait()
+            # They have come in; that they are answered takes another moment.
+            answered = 0
+            while answered < 4:
+                tally = traffic.take()
+                assert tally.errors == 0
+                answered += tally.requests
+                await trio.sleep(0.005)
         sending.cancel_scope.cancel()
-    tally = traffic.take()
-    assert tally.errors == 0
-    assert tally.requests >= 3
+    assert traffic.take().errors == 0
     assert traffic.take().requests == 0
     for service in services:
         await service.aclose()

@@ -9,6 +9,7 @@ from fake_admin import admin_server, write_proxy
 
 from hauberk_cli.exit_codes import NOT_STARTED, OK
 from hauberk_cli.main import main
+from hauberk_cli.mesh import circuits as circuits_module
 from hauberk_control.local.client import MESH_VARIABLE
 from hauberk_core.model.circuit import Circuits, ClusterCircuit, EndpointCircuit, Limits, Trip
 from hauberk_core.model.health import EndpointHealth
@@ -51,6 +52,7 @@ ENDPOINT = EndpointCircuit(
 @pytest.fixture
 def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv(MESH_VARIABLE, raising=False)
+    monkeypatch.setattr(circuits_module, "_SECONDS", 60.0)
     return tmp_path
 
 

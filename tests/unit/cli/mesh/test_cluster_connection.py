@@ -12,6 +12,7 @@ from fake_control import FakeControl, proxy_row, serving
 
 from hauberk_cli.exit_codes import CHECK_FAILED, NOT_STARTED, OK, USAGE
 from hauberk_cli.main import main
+from hauberk_cli.mesh import look, wait
 from hauberk_control.local.messages import AbsentProxy, ObjectRow, Objects, Progress, Proxies, ProxyRow, Status
 
 KUBECTL = """#!{python}
@@ -46,6 +47,9 @@ def pods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", str(programs))
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
+    # For every question several interpreters start.
+    for module, name in ((look, "_ANSWER_SECONDS"), (wait, "_ANSWER_SECONDS"), (wait, "_FIRST_LOOK_AT_CLUSTER_SECONDS")):
+        monkeypatch.setattr(module, name, 120.0)
     return listed
 
 

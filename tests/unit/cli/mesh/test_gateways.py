@@ -10,7 +10,7 @@ from hauberk_cli.mesh.free_ports import free_port
 from hauberk_cli.mesh.gateways import GatewayProxy, GatewayRunner
 from hauberk_control.local.messages import Answer, AskGateways, Gateways, Joined, JoinGateway, Noted, Ports, Refused, Request
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 ROUNDS = 3
 
 

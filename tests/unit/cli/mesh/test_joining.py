@@ -27,10 +27,10 @@ class Starting(FakeControl):
 
 async def test_a_control_that_has_only_just_begun_is_waited_for(tmp_path: Path) -> None:
     service = Starting()
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_serve_later, tmp_path, service)
-            connection = await connect_to_control(tmp_path)
+            connection = await connect_to_control(tmp_path, 60)
             await connection.close()
             nursery.cancel_scope.cancel()
     assert service.asked == 3

@@ -16,7 +16,7 @@ from hauberk_cli.mesh import processes as processes_module
 from hauberk_cli.mesh.first_error import first_error
 from hauberk_cli.mesh.processes import Child, Groups, StartFailed, run_program
 
-_SECONDS = 20
+_SECONDS = 60
 
 
 def _python(program: str) -> list[str]:

@@ -96,6 +96,8 @@ async def test_who_dies_while_being_replaced_is_replaced_once(kept: Kept, nurser
         replacing.start_soon(kept.child.replace)
         await _until((kept.folder / "silent").exists)
         os.kill(before, signal.SIGKILL)
+        # Until then it may still take the connection that is to be its successor's.
+        await _until(lambda: not _runs(before))
         await trio.testing.wait_all_tasks_blocked(0.1)
         replacing.cancel_scope.cancel()
         kept.behave("")

@@ -9,6 +9,7 @@ import pytest
 import trio
 from eventually import eventually
 from kube_api import Asked, KubeApi, Reply, bookmark
+from programs import free_port
 
 from hauberk_control.kubernetes import follow
 from hauberk_control.kubernetes.errors import ApiError
@@ -158,7 +159,7 @@ async def test_the_server_restarts_and_what_happened_meanwhile_is_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(follow, "TROUBLE_SECONDS", 0.0)
-    api = KubeApi()
+    api = KubeApi(free_port())
     put(api, "a")
     sink = RecordingSink()
     async with trio.open_nursery() as nursery:

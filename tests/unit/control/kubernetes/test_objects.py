@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 from kube_api import KubeApi
+from programs import free_port
 
 from hauberk_control.kubernetes.errors import ApiError
 from hauberk_control.kubernetes.objects import Objects
@@ -64,7 +65,7 @@ async def test_lists_are_read_to_their_end(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_a_kind_that_is_not_served_and_a_server_that_is_away_are_errors() -> None:
-    api = KubeApi()
+    api = KubeApi(free_port())
     async with opened(api) as objects:
         with pytest.raises(ApiError, match=r"does not serve Thing of example\.com/v1"):
             await objects.get("example.com/v1", "Thing", "", "a")

@@ -74,7 +74,9 @@ async def test_one_lost_request_fails_it(make_demo: MakeDemo) -> None:
 async def test_mistakes_have_to_be_told_with_their_place(
     make_demo: MakeDemo, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, told: str
 ) -> None:
-    monkeypatch.setattr(changes, "DEADLINE", 0.5)
+    right = told.startswith("reviews-route")
+    # Long for what comes on a busy machine too, short for what never does.
+    monkeypatch.setattr(changes, "DEADLINE", 60.0 if right else 0.5)
     demo = await make_demo(_Gateway().handle)
     before = demo.folder.reviews_route.read_text()
 
@@ -90,7 +92,7 @@ async def test_mistakes_have_to_be_told_with_their_place(
 
     nursery.start_soon(control)
     outcome = await check_mistakes(demo)
-    assert outcome.passed is told.startswith("reviews-route"), outcome.figures
+    assert outcome.passed is right, outcome.figures
     assert demo.folder.reviews_route.read_text() == before
 
 
