@@ -64,8 +64,9 @@ from hauberk_core.identity import DEFAULT_TRUST_DOMAIN, SpiffeError, SpiffeId
 from hauberk_core.model.errors import ConfigError
 from hauberk_core.resources import Gateway, Service
 
-COME_BACK_SECONDS: Final = 10.0
-"""So long after its start control counts on workloads that ran before. They ask twice a second; a machine may be busy."""
+COME_BACK_SECONDS: Final = 30.0
+"""So long after its start control counts on workloads that ran before. They ask twice a second; a machine may be busy, and one
+that is gone costs its callers no more meanwhile than an endpoint that does not answer."""
 
 
 class ControlOptions(msgspec.Struct, frozen=True, kw_only=True):
