@@ -7,7 +7,7 @@ from pathlib import Path
 import kubectl
 import pytest
 from cluster_logs import collect_logs
-from cluster_shop import client_pod, made_shop
+from cluster_shop import client_pod, made_shop, wait_injected
 from helm_release import NAMESPACE, RELEASE, helm, release
 from kubectl import namespace as made_namespace
 
@@ -32,6 +32,8 @@ def installed(repository: Path, request: pytest.FixtureRequest) -> Iterator[str]
         if done.code != 0:
             request.session.stash[_FAILED] = True
         assert done.code == 0, done.err
+        with made_namespace({"istio-injection": "enabled"}) as namespace:
+            wait_injected(namespace)
         yield NAMESPACE
     finally:
         if request.session.stash.get(_FAILED, False):

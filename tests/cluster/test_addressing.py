@@ -90,9 +90,21 @@ def pods(installed: str) -> Iterator[Pods]:
         assert done.code == 0, done.err
         pods = Pods(mesh, outside, pod_address(mesh, "app=books"), pod_address(outside, "app=stranger"))
         asked = {"get": "/", "host": f"books.{mesh}", "port": 80}
-        wait_until(lambda: ask(outside, "deployment/stranger", asked) == ["reset"], "STRICT everywhere", PATIENCE)
-        wait_until(lambda: _peers(pods.ask(asked)) == [PROXIED], "the mesh's word of all pods", PATIENCE)
+        peer = {"get": "/", "host": f"peers-1.peers.{mesh}", "port": WEB}
+        wait_until(lambda: ask(outside, "deployment/stranger", asked, peer) == ["reset"] * 2, "STRICT everywhere", PATIENCE)
+        for asker in ("deployment/books", "peers-0"):
+            wait_until(lambda: _knows_all(mesh, asker, pods.books), f"the mesh's word of all pods at {asker}", PATIENCE)  # noqa: B023
         yield pods
+
+
+def _knows_all(mesh: str, asker: str, books: str) -> bool:
+    """Whether a pod reaches every other one inside the mesh."""
+    named = [("books", 80), (books, WEB), ("each-books", WEB), ("alias", 80), ("peers-1.peers", WEB)]
+    if asker == "deployment/books":
+        named = [("books", 80), ("peers-0.peers", WEB), ("peers-1.peers", WEB)]
+    return set(map(str, _peers(ask(mesh, asker, *[{"get": "/", "host": host, "port": port} for host, port in named])))) == {
+        PROXIED
+    }
 
 
 def _peers(answers: list[object]) -> list[object]:

@@ -21,7 +21,7 @@ ISTIO_SAMPLES: Final = "HAUBERK_ISTIO_SAMPLES"
 FETCH: Final = """
 import sys, urllib.request
 for _ in range(int(sys.argv[1])):
-    print(urllib.request.urlopen(sys.argv[2], timeout=10).read().decode())
+    print(urllib.request.urlopen(sys.argv[2], timeout=60).read().decode())
 """
 
 

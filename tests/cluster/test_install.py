@@ -11,7 +11,7 @@ import kubectl
 import pytest
 import yaml
 from cluster_page import run, type_in, write_files
-from cluster_shop import client_pod
+from cluster_shop import client_pod, wait_injected
 from page_reader import commands_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(kubectl.missing()), reason=kubectl.missing())]
@@ -116,6 +116,7 @@ def second(installed: str) -> Iterator[None]:
 def test_a_second_revision_runs_beside_the_first(second: None) -> None:
     for revision in ("beside", "default"):
         with kubectl.namespace({"istio.io/rev": revision}) as namespace:
+            wait_injected(namespace, revision)
             kubectl.apply(namespace, client_pod())
             ready = kubectl.kubectl("wait", "pod/client", "-n", namespace, "--for=condition=Ready", "--timeout=240s")
             assert ready.code == 0, ready.err

@@ -8,7 +8,7 @@ import kubectl
 _ASK: Final = """
 import sys, urllib.error, urllib.request
 try:
-    print(urllib.request.urlopen(sys.argv[1], timeout=10).status)
+    print(urllib.request.urlopen(sys.argv[1], timeout=60).status)
 except urllib.error.HTTPError as error:
     print(error.code)
 except OSError as error:

@@ -1,15 +1,18 @@
 """The bookshop in a cluster, meshed, for tests."""
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import kubectl
+from laptop_mesh import wait_until
 
 DEPLOYMENTS: Final = ("productpage-v1", "details-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3")
 _ROLLOUT: Final = "--timeout=240s"
+_INJECTED_SECONDS: Final = 180.0
 
 
 def image(name: str) -> str:
@@ -33,6 +36,20 @@ def client_pod() -> dict[str, object]:
         "metadata": {"name": "client"},
         "spec": {"containers": [container], "terminationGracePeriodSeconds": 0},
     }
+
+
+def wait_injected(namespace: str, revision: str = "default") -> None:
+    """Return when pods of a namespace would get their proxy: the API server takes a moment to hear of a webhook."""
+    wait_until(lambda: _injected_by(namespace) == revision, f"a pod with a sidecar of revision {revision}", _INJECTED_SECONDS)
+
+
+def _injected_by(namespace: str) -> str:
+    """The revision that a pod made now would get its proxy of; empty: it would get none, or not be made."""
+    tried = kubectl.kubectl("create", "--dry-run=server", "-o", "json", "-n", namespace, "-f", "-", given=client_pod())
+    if tried.code != 0:
+        return ""
+    annotations = tried.objects()[0]["metadata"].get("annotations", {})
+    return str(json.loads(annotations.get("hauberk.dev/status", "{}")).get("revision", ""))
 
 
 @contextlib.contextmanager

@@ -187,7 +187,9 @@ async def test_a_pod_joins_by_its_token_and_gets_its_own_configuration(api: Real
         async with running.stream(edge, "shop/edge", "gateway", "edge-1") as (stream, mirror):
             assert await take(stream, mirror) == {"reviews.example"}
             await trio.to_thread.run_sync(patch, api, ROUTE, {"spec": {"hostnames": ["other.example"]}})
-            assert await take(stream, mirror) == {"other.example"}
+            # What control makes of the Gateway may be told before.
+            while await take(stream, mirror) != {"other.example"}:
+                pass
             await give_address(api)
             await eventually(lambda: _programmed(api) == "True")
         await eventually(lambda: _programmed(api) == "False")
@@ -256,10 +258,12 @@ async def test_statuses_are_written_by_one_of_two_replicas_and_come_to_rest(api:
 
         await eventually(lambda: observed() == [generation, generation])
         leases = "/apis/coordination.k8s.io/v1/namespaces/hauberk-system/leases/hauberk-control"
-        before, renewed = _versions(api), get(api, leases)["spec"]["renewTime"]
-        # A leader that had something to write would have, by the time it renews its lease.
-        await eventually(lambda: get(api, leases)["spec"]["renewTime"] != renewed)
-        assert _versions(api) == before
+        # A leader that had something to write would have, by the time it renews its lease. What the Gateway came to may be
+        # written after what its route did.
+        before: dict[str, str] = {}
+        while before != _versions(api):
+            before, renewed = _versions(api), get(api, leases)["spec"]["renewTime"]
+            await eventually(lambda: get(api, leases)["spec"]["renewTime"] != renewed)  # noqa: B023 - called at once
         # The first one leads, and says what the second knows.
         edge = await second.join("edge-hauberk")
         await give_address(api)
