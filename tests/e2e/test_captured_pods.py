@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import pytest
+from live_proxy import wait_until
 from network_namespaces import Machine, why_impossible
 from pod_programs import BANNER
 from pod_world import Pod, PodWorld, ask, pod_world, wait_ready, wait_told
@@ -87,7 +88,7 @@ def shop() -> Iterator[Shop]:
         web.begin()
         # Everything else is there, but no rule leads anybody to it.
         wait_told(web, "not ready: outbound capture:")
-        assert "inbound capture" in web.ready()
+        wait_told(web, "inbound capture")
         web.capture()
         for pod in (web, books):
             wait_ready(pod)
@@ -108,8 +109,10 @@ def test_a_service_is_called_by_its_address_inside_mutual_tls(shop: Shop) -> Non
     # The service has no such port: the request goes by the name in it.
     assert (unknown["path"], unknown["peer"]) == ("/c", "::ffff:127.0.0.6")
     identity = "spiffe://cluster.local/ns/shop/sa/"
-    assert shop.web.metrics("istio_requests_total", destination_principal=f"{identity}books", reporter="source")
-    assert shop.books.metrics("istio_requests_total", source_principal=f"{identity}web", connection_security_policy="mutual_tls")
+    # An exchange is counted a moment after its answer was sent.
+    names = {"source_principal": f"{identity}web", "connection_security_policy": "mutual_tls"}
+    for pod, labels in ((shop.web, {"destination_principal": f"{identity}books", "reporter": "source"}), (shop.books, names)):
+        wait_until(lambda: bool(pod.metrics("istio_requests_total", **labels)), lambda: f"nothing counted with {labels}")  # noqa: B023
 
 
 def test_a_server_that_speaks_first_is_heard_through_both_sidecars(shop: Shop) -> None:
@@ -122,10 +125,16 @@ def test_a_server_that_speaks_first_is_heard_through_both_sidecars(shop: Shop) -
     )
     assert heard == expected
     source = "spiffe://cluster.local/ns/shop/sa/web"
-    [opened] = shop.books.metrics("istio_tcp_connections_opened_total", source_principal=source, destination_service_name="books")
-    assert float(opened.rpartition(" ")[2]) == 2
-    [received] = shop.books.metrics("istio_tcp_received_bytes_total", source_principal=source, destination_service_name="books")
-    assert float(received.rpartition(" ")[2]) == len("select\n" + lines)
+    # Of a connection's end both sides hear before it is counted.
+    counts = {"connections_opened": 2, "received_bytes": len("select\n" + lines)}
+    for name, count in counts.items():
+        wait_until(lambda: _counted(shop.books, f"istio_tcp_{name}_total", source) == [count], lambda: f"{name} is not {count}")  # noqa: B023
+
+
+def _counted(pod: Pod, name: str, source: str) -> list[float]:
+    """Of connections from a source to the service `books`."""
+    lines = pod.metrics(name, source_principal=source, destination_service_name="books")
+    return [float(line.rpartition(" ")[2]) for line in lines]
 
 
 def test_pods_are_called_by_their_addresses_too(shop: Shop) -> None:

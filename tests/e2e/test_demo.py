@@ -6,12 +6,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import trio
+from programs import free_port
 
 from hauberk_bookshop.calling import CallError, Service
 from hauberk_cli.demo.descendants import descendants, is_running
@@ -30,9 +31,7 @@ _VISITORS = "its own visitors"
 
 def _free_ports() -> list[int]:
     """Three that are free now. Not the preferred ones: another demo may be starting on them."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        return [each.getsockname()[1] for each in sockets]
+    return [free_port() for _ in range(3)]
 
 
 def _command(ports: list[int], folder: Path, *more: str) -> list[str]:

@@ -55,12 +55,14 @@ class Books(BaseHTTPRequestHandler):
 
 
 class Allowing(Books):
-    """Knows one person; everybody else has no name, and `/slow` is thought about for long."""
+    """Knows one person; everybody else has no name, and `/slow` is thought about until nobody waits for it any more."""
+
+    over = threading.Event()
 
     def do_GET(self) -> None:
         path = self.headers.get("x-original-path", "")
         if path == "/slow":
-            time.sleep(1.0)
+            self.over.wait(DEADLINE_SECONDS)
         if path == "/closed":
             self._send(401, b"who are you?\n")
         else:
@@ -220,30 +222,32 @@ def test_a_configuration_is_held_against_the_installed_plugins(python: Path, tmp
 
 def test_both_filters_serve_and_a_change_they_refuse_does_not(python: Path, tmp_path: Path) -> None:
     file = tmp_path / "gateway.json"
-    with serve(Books) as books, serve(Allowing) as allowing:
-        asking = {
-            "plugin": "example-ask",
-            "phase": "authz",
-            "priority": 1,
-            "config": {"url": f"http://127.0.0.1:{allowing}/allowed", "seconds": 0.3},
-        }
+    with serve(Books) as books, serve(Allowing) as allowing, contextlib.ExitStack() as stack:
+        asked = {"url": f"http://127.0.0.1:{allowing}/allowed", "seconds": 10}
+        asking = {"plugin": "example-ask", "phase": "authz", "priority": 1, "config": asked}
+        hasty = {**asking, "config": {**asked, "seconds": 0.3}}
         teams = {"plugin": "example-teams", "phase": "authz", "config": {"teams": ["blue"]}}
         file.write_text(configuration(books, [asking, teams]))
+        stack.callback(Allowing.over.set)
         with proxy(python, file) as running:
             assert running.get("/", X_Team="red") == (403, "this service is not open to your team\n", "plugin_answered")
             assert running.get("/", X_Team="blue") == (200, "blue mina", "")
             assert running.get("/closed", X_Team="blue") == (401, "who are you?\n", "plugin_answered")
+            file.write_text(configuration(books, [hasty, teams]))
+            running.wait_log("configuration 2 is in force")
             status, _, reason = running.get("/slow", X_Team="blue")
             assert (status, reason) == (503, "plugin_failed")
             running.wait_log("plugin example-ask failed in request")
+            file.write_text(configuration(books, [asking, teams]))
+            running.wait_log("configuration 3 is in force")
             file.write_text(configuration(books, [{**teams, "config": {"teams": []}}]))
             running.wait_log("the plugin example-teams refuses it: teams: an empty list would let nobody in")
             assert running.get("/", X_Team="blue") == (200, "blue mina", "")
-            file.write_text(configuration(books, [{**asking, "failure": "open"}]))
-            running.wait_log("configuration 2 is in force")
+            file.write_text(configuration(books, [{**hasty, "failure": "open"}]))
+            running.wait_log("configuration 4 is in force")
             assert running.get("/slow", X_Team="red") == (200, "None None", "")
             file.write_text(configuration(books, []))
-            running.wait_log("configuration 3 is in force")
+            running.wait_log("configuration 5 is in force")
             assert running.get("/closed") == (200, "None None", "")
 
 
@@ -284,8 +288,7 @@ def test_a_resource_of_its_kind_configures_a_gateway(python: Path, tmp_path: Pat
         wait_until(lambda: mesh.get("/", x_team="red").status == 302, "the other team")
         access.write_text(ACCESS.replace("bookshop", "bokshop"))
         wait_until(lambda: mesh.get("/").status == 302, "nobody is kept out any more")
-        refused = mesh.hauberk("status")
-        assert refused.returncode == 1
-        assert "there is no Gateway default/bokshop (line 5, spec.gateway)" in refused.stderr
+        wait_until(lambda: mesh.hauberk("status").returncode == 1, "a status that tells of the mistake")
+        assert "there is no Gateway default/bokshop (line 5, spec.gateway)" in mesh.hauberk("status").stderr
         access.write_text(ACCESS.replace(" teams:", " team:"))
         wait_until(lambda: "did you mean 'teams'?" in mesh.hauberk("status").stderr, "the mistake with its hint")

@@ -78,5 +78,7 @@ def test_a_call_finds_its_way_through_gateway_and_sidecar(mesh: Mesh) -> None:
     shown = json.loads(mesh.hauberk("status", "-o", "json").stdout)
     [route] = [row for row in shown["conditions"] if row["kind"] == "GRPCRoute" and row["type"] == "Accepted"]
     assert route["status"] == "True"
-    lines = mesh.proxy("gateway", "web").metric_lines("istio_requests_total", request_protocol="grpc")
-    assert any('grpc_response_status="0"' in line for line in lines)
+    gateway = mesh.proxy("gateway", "web")
+    counted = {"request_protocol": "grpc", "grpc_response_status": "0"}
+    # An exchange is counted a moment after its answer was sent.
+    wait_until(lambda: bool(gateway.metric_lines("istio_requests_total", **counted)), "a call that is counted")

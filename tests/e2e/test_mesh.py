@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from bookshop_mesh import MARK, bookshop_mesh, policy, route, service, write_bookshop
 from endurance import lasting
-from laptop_mesh import Mesh, Proxy, get, send, wait_until
+from laptop_mesh import START_SECONDS, Mesh, Proxy, get, send, wait_until
 from load_client import Load
 from mesh_wire import Witness, peer_context, shown_by, witness
 
@@ -106,7 +106,7 @@ def test_a_proxy_that_hangs_is_named_by_who_waits(mesh: Mesh) -> None:
     send(agent, signal.SIGSTOP)
     try:
         file.write_text(route("reviews", mark="second"))
-        waited = mesh.hauberk("wait", "--timeout", "2")
+        waited = mesh.hauberk("wait", "--timeout", "5")
         assert waited.returncode == 1
         assert waited.stderr.startswith("default/bookshop: behind for ")
         assert waited.stderr.endswith(" next: hauberk proxies\n")
@@ -130,7 +130,7 @@ def _by_proxy(port: int, url: str) -> int:
 def test_plaintext_to_a_strict_workload_is_reset(mesh: Mesh) -> None:
     for name in ("reviews-v2", "ratings"):
         port = mesh.proxy("sidecar", name).inbound_port(9080)
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", port), timeout=START_SECONDS) as sock:
             sock.sendall(b"GET /reviews/0 HTTP/1.1\r\nHost: reviews\r\n\r\n")
             with pytest.raises(ConnectionResetError):
                 sock.recv(1)
@@ -154,7 +154,7 @@ def test_modes_change_under_load_without_a_failed_request(mesh: Mesh) -> None:
 def _takes_plaintext(sidecar: Proxy) -> bool:
     with (
         contextlib.suppress(ConnectionResetError, BrokenPipeError),
-        socket.create_connection(("127.0.0.1", sidecar.inbound_port(9080)), timeout=10) as sock,
+        socket.create_connection(("127.0.0.1", sidecar.inbound_port(9080)), timeout=START_SECONDS) as sock,
     ):
         sock.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         return sock.recv(12).startswith(b"HTTP/1.1 ")

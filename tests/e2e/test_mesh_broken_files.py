@@ -7,14 +7,13 @@ from typing import Final
 
 import pytest
 from bookshop_mesh import bookshop_mesh, route, service, write_bookshop
-from laptop_mesh import LOOK_SECONDS, Mesh, kill, wait_until
+from laptop_mesh import LOOK_SECONDS, START_SECONDS, Mesh, kill, wait_until
 from load_client import Load
 from mesh_authority import MeshAuthority
 
 pytestmark = pytest.mark.e2e
 
 GOOD: Final = route("reviews")
-TOLD_SECONDS: Final = 20.0
 PARTIAL: Final = GOOD.index("- type: ResponseHeaderModifier")
 BOMB: Final = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
     f"{after}: &{after} [*{before}, *{before}, *{before}, *{before}, *{before}, *{before}, *{before}, *{before}]\n"
@@ -156,7 +155,7 @@ def _is_refused(mesh: Mesh, load: Load, file: str, content: str | bytes, place: 
 
 
 def _wait_told(mesh: Mesh, told: re.Pattern[str]) -> None:
-    deadline = time.monotonic() + TOLD_SECONDS
+    deadline = time.monotonic() + START_SECONDS
     refusals = mesh.refusals()
     while not any(told.match(refusal) for refusal in refusals):
         assert time.monotonic() < deadline, "\n".join([told.pattern, *refusals])

@@ -19,7 +19,8 @@ WAITS: Final = 6
 """Times that a process must be woken between the change on disk and the answer that shows it: control for two looks at the file,
 for translating and for sending; the agent; the worker."""
 EDITS: Final = int(lasting(200, 20))
-PATIENCE_SECONDS: Final = 20.0
+MOST_LATE: Final = EDITS // 4
+"""How late this process is served says little of the others at one moment, and much over many."""
 
 
 class Delay(NamedTuple):
@@ -75,7 +76,8 @@ def _edit_again_and_again(load: Load, edit: Callable[[str], object], what: str) 
         f"on a machine that was {1000 * latest.lateness:.0f} ms late; {load.total()} requests"
     )
     assert load.failed() == []
-    assert [delay for delay in delays if not delay.is_prompt] == []
+    late = [delay for delay in delays if not delay.is_prompt]
+    assert len(late) <= MOST_LATE, late
 
 
 def _visible_after(load: Load, place: int, mark: str, written: float) -> float:
@@ -101,5 +103,5 @@ def _visible_after(load: Load, place: int, mark: str, written: float) -> float:
                 last_old = max(last_old, sample.began)
         return len(in_a_row) == load.clients and min(in_a_row.values()) >= 2
 
-    wait_until(is_visible, f"{mark} at every client", PATIENCE_SECONDS)
+    wait_until(is_visible, f"{mark} at every client")
     return max(first_new, last_old) - written

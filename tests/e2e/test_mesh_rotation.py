@@ -42,7 +42,7 @@ def test_certificates_are_renewed_under_load_without_an_error(mesh: Mesh) -> Non
         held = {name: HeldConnection(caller, port) for name, port in ports.items()}
         with (
             Watch(caller, ports) as watch,
-            Load(mesh.gateway_port, "/reviews/0", clients=2, fresh=1) as load,
+            Load(mesh.gateway_port, "/reviews/0", clients=2, fresh=1, pause=0.05) as load,
             # The witness ends each connection, so that the gateway shows its certificate each time.
             Load(mesh.gateway_port, "/witness/x", clients=1, pause=0.1) as witnessed,
         ):

@@ -1,10 +1,8 @@
 """The README is true: somebody who types what it says, in an empty folder, sees what it says, in less than ten minutes."""
 
 import re
-import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -92,10 +90,7 @@ def test_the_example_is_checked(reader: Reader) -> None:
 
 
 def _ports() -> str:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        ports = [str(each.getsockname()[1]) for each in sockets]
-    return " ".join(f"{option} {port}" for option, port in zip(("--port", "--tls-port", "--admin-port"), ports, strict=True))
+    return " ".join(f"{option} {free_port()}" for option in ("--port", "--tls-port", "--admin-port"))
 
 
 def _last_command(block: str) -> str:

@@ -21,8 +21,11 @@ from hauberk_control.local.messages import AskStatus, Status
 
 # Generous: a dozen interpreters start on a machine that may be busy.
 START_SECONDS: Final = 90.0
+# Proxies end what they have begun first.
+END_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 0.02
-_GATEWAY_PORT: Final = re.compile(r"gateway (\S+)/(\S+): port \d+ is 127\.0\.0\.1:(\d+)")
+# To the line's end: it may be read while it is being written.
+_GATEWAY_PORT: Final = re.compile(r"gateway (\S+)/(\S+): port \d+ is 127\.0\.0\.1:(\d+)\n")
 
 
 class Reply(NamedTuple):
@@ -205,7 +208,7 @@ class Mesh:
     def hauberk(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command that looks at this mesh."""
         command = [self.python, "-m", "hauberk_cli", *arguments, "--mesh", str(self.folder)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS, check=False)
 
     def current_proxies(self) -> int:
         """How many proxies have the latest configuration, by what control says; -1 while it does not answer."""
@@ -261,7 +264,7 @@ class Mesh:
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            process.wait(END_SECONDS)
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> float:
@@ -302,4 +305,4 @@ def running_mesh(
         yield mesh
     finally:
         up.send_signal(signal.SIGTERM)
-        up.wait(60)
+        up.wait(END_SECONDS)

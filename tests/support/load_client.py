@@ -31,7 +31,7 @@ class Load:
     """
 
     def __init__(
-        self, port: int, path: str = "/x", clients: int = 1, *, fresh: int = 0, pause: float = 0.01, mark: str = ""
+        self, port: int, path: str = "/x", clients: int = 1, *, fresh: int = 0, pause: float = 0.02, mark: str = ""
     ) -> None:
         """Start.
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from types import TracebackType
 from typing import Final
 
 PATIENCE: Final = 60.0
+# Unlike a number of a process, nobody has it again who meets what a run that was killed has left.
+_RUN: Final = secrets.token_hex(4)
 _NUMBERS: Final = count(1)
 
 
@@ -24,7 +27,7 @@ def why_impossible() -> str:
     for program in ("ip", "nft"):
         if shutil.which(program) is None:
             return f"{program} is not installed"
-    name = f"hauberk-{os.getpid()}-try"
+    name = f"hauberk-{_RUN}-try"
     tried = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
     if tried.returncode:
         return f"network namespaces cannot be made here: {tried.stderr.strip()}"
@@ -85,7 +88,7 @@ class Network:
     """A bridge, and machines on it; gone at its end."""
 
     def __init__(self) -> None:
-        self._hub: Final = f"hauberk-{os.getpid()}-{next(_NUMBERS)}-hub"
+        self._hub: Final = f"hauberk-{_RUN}-{next(_NUMBERS)}-hub"
         self._names: Final[list[str]] = []
         self._machines = 1
 
