@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hauberk_core.model import Endpoint, FilterChain, HashBy, Listener, Match, PathMatch, Redirect, Snapshot
+from hauberk_core.model import Endpoint, FilterChain, HashBy, Listener, Match, PathMatch, Redirect, Rewrite, Snapshot
 from hauberk_core.model.check import check_snapshot
 from hauberk_core.model.edge import Edge
 from hauberk_core.sim.peer import ScriptedEndpoint
@@ -201,6 +201,20 @@ def test_one_path_is_decided_by_and_sent(build: "Build", version: int) -> None:
     assert endpoint.connection().received().startswith(b"GET /admin/x" + (b"?a=/../b " if version == 1 else b" "))
     endpoint.connection().send(scenario.ok)
     assert scenario.record().path.startswith("/admin/x")
+
+
+def test_a_rewritten_path_is_a_normal_one_too(build: "Build") -> None:
+    matches = (Match(path=PathMatch(kind="starts_with", value="/a")),)
+    route = {"matches": matches, "rewrite": Rewrite(prefix="/b//./c/")}
+    scenario = build(chain={"path_normalization": "merge_slashes"}, route=route)
+    endpoint = scenario.serve()
+    client = scenario.browser()
+    for path, expected in (("/ax/y", "/b/c/x/y"), ("/a../y", "/b/c/y"), ("/a/y", "/b/c/y")):
+        scenario.get(client, path)
+        assert endpoint.connection().received().split(b" ")[1] == expected.encode()
+        endpoint.connection().send(scenario.ok)
+        assert client.received()
+    scenario.log()
 
 
 def test_a_wrong_edge_is_told() -> None:

@@ -156,6 +156,9 @@ class ServingClient(Client):
             cluster = reached
         if decision.rewrite is not None:
             rewrite(request, decision)
+            if chain.paths is not None:
+                # What was written in the place of a part of it may have made it another than the normal one.
+                request.path = chain.paths.of(request.path)
         if decision.request_headers:
             for modifier in decision.request_headers:
                 modify(request.headers, modifier)

@@ -12,6 +12,8 @@ from hauberk_core.model.route import HeaderModifier
 from hauberk_core.route.host import host_of
 
 _WELL_KNOWN_PORTS: Final[dict[str, int]] = {"http": 80, "https": 443}
+# RFC 3986 section 3.3.
+_DOTS: Final = frozenset((".", ".."))
 
 
 def modify(headers: Headers, modifier: HeaderModifier) -> None:
@@ -78,8 +80,20 @@ def _new_path(path: str, matched: str, whole: str | None, prefix: str | None) ->
     rest = path[len(matched) :]
     # A prefix by characters (`starts_with`) may end within an element or with the slash; then it is replaced as it stands.
     if (rest and not rest.startswith("/")) or matched.endswith("/"):
-        changed = prefix + rest
+        changed = _joined(prefix, rest)
     else:
         changed = prefix.rstrip("/") + rest
     # Of `/foo//name` without `/foo` a backend could read `name` as a host.
     return changed if changed.startswith("/") and not changed.startswith("//") else "/" + changed.lstrip("/")
+
+
+def _joined(prefix: str, rest: str) -> str:
+    """One behind the other; but a segment that only their meeting makes, and that leads elsewhere, is left out.
+
+    Of `/a../x`, which is a normal path, `/a` replaced by `/b/` would be `/b/../x`: a client's way out of `/b`.
+    """
+    start = prefix.rfind("/") + 1
+    end = rest.find("/")
+    if prefix[start:] + (rest if end < 0 else rest[:end]) not in _DOTS:
+        return prefix + rest
+    return prefix[:start] if end < 0 else prefix[:start] + rest[end + 1 :]

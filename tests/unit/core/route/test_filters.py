@@ -123,3 +123,24 @@ def test_without_a_host_the_location_is_a_path_of_this_host() -> None:
 def test_a_location_needs_a_redirect() -> None:
     with pytest.raises(ValueError, match="no redirect"):
         redirect_location(_request(), Decision(route="books", cluster="c"), 80)
+
+
+@pytest.mark.parametrize(
+    ("path", "matched", "replacement", "expected"),
+    [
+        ("/a../secret", "/a", "/b/", "/b/secret"),
+        ("/a..", "/a", "/b/", "/b/"),
+        ("/a./x", "/a", "/b/.", "/b/x"),
+        ("/a./x", "/a", "/b/", "/b/x"),
+        ("/a../x", "/a", "", "/x"),
+        ("/a.../x", "/a", "/b/", "/b/.../x"),
+        ("/a..b/x", "/a", "/b/", "/b/..b/x"),
+        ("/a../x", "/a", "/b", "/b../x"),
+    ],
+)
+def test_no_segment_that_leads_elsewhere_is_made_where_prefix_and_rest_meet(
+    path: str, matched: str, replacement: str, expected: str
+) -> None:
+    request = _request(path)
+    rewrite(request, Decision(prefix=matched, rewrite=Rewrite(prefix=replacement)))
+    assert request.path == expected
