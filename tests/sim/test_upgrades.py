@@ -158,3 +158,13 @@ def test_broken_side_breaks_the_other(any_proxy: "Scenario", client_breaks: bool
     assert any_proxy.log() == [(101, "client_gone" if client_breaks else "upstream_reset")]
     assert any_proxy.core.active() == 0
     assert any_proxy.upstream_connections() == 0
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"h3", b"TLS/1.0", b"websocket, HTTP/2.0"])
+def test_what_would_carry_requests_past_the_rules_is_not_switched_to(scenario: "Scenario", protocol: bytes) -> None:
+    endpoint = scenario.serve()
+    client = scenario.browser()
+    client.send(REQUEST.replace(b"websocket", protocol))
+    assert b"upgrade" not in endpoint.connection().received().lower()
+    endpoint.connection().send(scenario.ok)
+    assert client.received().endswith(b"ok")

@@ -10,6 +10,7 @@ from hauberk_core.http.events import CHUNKED, COUNTED, Request
 from hauberk_core.http.fields import TOKEN
 from hauberk_core.http.head import Fields, Limits, plain, read_fields, split_lines, take_lines, too_large, too_many, unclean
 from hauberk_core.http.repeat import RepeatedFields
+from hauberk_core.http.upgrade import carries_requests
 from hauberk_core.model.reason import Reason
 
 # Registered methods have at most 17 characters.
@@ -277,14 +278,15 @@ def _check_transfer_encoding(version: int, fields: Fields) -> None:
 
 
 def _read_upgrade(request: Request, upgrade: str) -> None:
-    """RFC 9110 section 7.8. To ignore an upgrade is always allowed.
-
-    Another version of HTTP (the h2c that RFC 9113 withdrew) would carry requests past us that no rule has seen; and where a body
-    ends and the tunnel begins, parsers differ.
+    """RFC 9110 section 7.8. To ignore an upgrade is always allowed: to what would carry requests, and behind a body, because
+    parsers differ about where that ends and the tunnel begins.
     """
-    protocols = upgrade.lower()
-    if "h2c" not in protocols and "http/" not in protocols and request.framing != CHUNKED and not request.length:
-        request.upgrade = upgrade
+    if request.framing == CHUNKED or request.length:
+        return
+    for protocol in upgrade.split(","):
+        if carries_requests(protocol.strip()):
+            return
+    request.upgrade = upgrade
 
 
 def _read_expect(request: Request, expect: str) -> None:

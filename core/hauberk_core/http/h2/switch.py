@@ -10,6 +10,7 @@ from typing import Final
 
 from hauberk_core.http.events import TUNNEL, Response
 from hauberk_core.http.fields import TOKEN
+from hauberk_core.http.upgrade import carries_requests
 
 WEBSOCKET: Final = "websocket"
 KEY: Final = "sec-websocket-key"
@@ -18,9 +19,8 @@ _OF_WEBSOCKET: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 def is_carried(protocol: str) -> bool:
-    """Whether a protocol can be asked for by `:protocol`: one alone, and not another version of HTTP, which would carry requests
-    past us that no rule has seen."""
-    return TOKEN.fullmatch(protocol) is not None and not protocol.lower().startswith(("h2", "h3", "http"))
+    """Whether a protocol can be asked for by `:protocol`: one alone, and none that carries requests."""
+    return TOKEN.fullmatch(protocol) is not None and not carries_requests(protocol)
 
 
 def accept_of(key: str) -> str:
