@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hauberk_core.model.route import Rewrite
+
 if TYPE_CHECKING:
     from tests.sim.conftest import Build, Scenario
 
@@ -317,3 +319,17 @@ def test_old_endpoint_closes_and_is_not_pooled(any_proxy: "Scenario") -> None:
     endpoint.connection().send(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
     assert body_of(client.received()) == b"ok"
     assert any_proxy.upstream_connections() == 0
+
+
+@pytest.mark.parametrize("rewritten", [None, Rewrite(host="b.test")])
+def test_a_request_without_a_host_is_given_one(build: "Build", rewritten: Rewrite | None) -> None:
+    scenario = build(route={"rewrite": rewritten})
+    endpoint = scenario.serve()
+    client = scenario.browser()
+    client.send(b"GET / HTTP/1.0\r\n\r\n")
+    lines = endpoint.connection().received().decode().split("\r\n")
+    host = scenario.web if rewritten is None else "b.test"
+    assert [line for line in lines if line.lower().startswith("host:")] == [f"Host: {host}"]
+    endpoint.connection().send(scenario.ok)
+    assert client.received().endswith(b"ok")
+    scenario.log()

@@ -75,6 +75,15 @@ def settle_request_id(request: Request, record: Record, request_ids: RequestIds)
     record.request_id = request_id
 
 
+def name_host(request: Request, record: Record) -> None:
+    """Give a request without a host (HTTP/1.0) the one that its client connected to: HTTP/1.1 has none without.
+
+    Source: RFC 9112 sections 3.2 and 3.3.
+    """
+    request.authority = record.downstream_local
+    request.headers.set("Host", record.downstream_local)
+
+
 def forwarded_port(request: Request) -> int:
     """The port that the client used, where a trusted proxy in front tells the scheme: the one it tells, or the scheme's own."""
     said = request.headers.get("x-forwarded-port") or ""

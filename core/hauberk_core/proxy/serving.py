@@ -22,7 +22,7 @@ from hauberk_core.proxy.client import Client
 from hauberk_core.proxy.client_connection import ClientConnection
 from hauberk_core.proxy.exchange import Exchange
 from hauberk_core.proxy.filtered import FilteredExchange
-from hauberk_core.proxy.forwarding import PHRASES, forwarded_port, prepare_request, settle_request_id
+from hauberk_core.proxy.forwarding import PHRASES, forwarded_port, name_host, prepare_request, settle_request_id
 from hauberk_core.proxy.grpc_call import call_answer, call_timeout, note_call
 from hauberk_core.proxy.nothing_sent import NOTHING_SENT, NOTHING_SENT_NAME
 from hauberk_core.route.cors import is_preflight, preflight_answer
@@ -159,6 +159,8 @@ class ServingClient(Client):
             if chain.paths is not None:
                 # What was written in the place of a part of it may have made it another than the normal one.
                 request.path = chain.paths.of(request.path)
+        if not request.authority:
+            name_host(request, record)
         if decision.request_headers:
             for modifier in decision.request_headers:
                 modify(request.headers, modifier)
