@@ -1,8 +1,10 @@
-"""Connections that begin by telling whose they are: for octets as they pass, and for requests, which then share none."""
+"""Connections that begin by telling whose they are: octets pass behind that, and requests share with those of one client."""
 
 from typing import TYPE_CHECKING
 
 import pytest
+from h2_browser import Browser
+from http2_endpoint import Http2Connection
 
 from hauberk_core.model import Cluster, Endpoint, FilterChain, Listener, Snapshot, WeightedCluster
 from hauberk_core.net.proxy_protocol import ProxyHeader, read_proxy_header
@@ -86,3 +88,60 @@ def test_a_client_that_waits_for_room_gets_a_connection_of_its_own(build: "Build
     assert announced(endpoint.connection())[0] == second.address()
     endpoint.connection().send(scenario.ok)
     assert second.received().endswith(b"ok")
+
+
+def told(peer: Peer) -> tuple[str, Http2Connection]:
+    """Whose connection of HTTP/2 it is that an endpoint was told, and what speaks on it behind that."""
+    source, octets = announced(peer)
+    connection = Http2Connection(peer)
+    connection.hear(octets)
+    return source, connection
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_over_http_2_too_only_requests_of_one_client_share_a_connection(build: "Build", seed: int | None) -> None:
+    scenario = build(cluster={"proxy_protocol": "v2", "protocol": "http2"}, seed=seed)
+    endpoint = scenario.endpoint(scenario.books)
+    browsers = [Browser(scenario.browser()) for _ in range(2)]
+    streams = [(browser, browser.ask(path=f"/{number}")) for number in range(3) for browser in browsers]
+    connections = dict(told(peer) for peer in endpoint.connections())
+    assert set(connections) == {browser.peer.address() for browser in browsers}
+    assert len(endpoint.connections()) == 2
+    for connection in connections.values():
+        assert len(connection.requests()) == 3
+        for stream in connection.requests():
+            connection.answer(stream)
+    for browser, stream in streams:
+        assert browser.answer(stream)[0] == 200
+    # Kept for that client, and taken by nobody else.
+    again = browsers[0].ask()
+    other = scenario.browser()
+    other.send(GET)
+    scenario.run()
+    assert len(endpoint.connections()) == 3
+    assert told(endpoint.connection())[0] == other.address()
+    mine = connections[browsers[0].peer.address()]
+    assert len(mine.requests()) == 4
+    mine.answer(max(mine.requests()))
+    assert browsers[0].answer(again)[0] == 200
+    other.close()
+    scenario.run()
+    scenario.log()
+
+
+def test_over_http_2_a_client_that_waits_for_room_gets_a_connection_of_its_own(build: "Build") -> None:
+    scenario = build(cluster={"proxy_protocol": "v1", "protocol": "http2", "max_connections": 1})
+    endpoint = scenario.endpoint(scenario.books)
+    first, second = scenario.client(scenario.web), scenario.client(scenario.web)
+    first.send(GET)
+    scenario.run()
+    second.send(GET)
+    source, connection = told(endpoint.connection())
+    assert source == first.address()
+    connection.answer(1)
+    assert first.received().endswith(b"ok\r\n0\r\n\r\n")
+    assert len(endpoint.connections()) == 2
+    source, connection = told(endpoint.connection())
+    assert source == second.address()
+    connection.answer(1)
+    assert second.received().endswith(b"ok\r\n0\r\n\r\n")

@@ -24,8 +24,12 @@ class H2Talker:
             octets = self.peer.received()
             if not octets:
                 return
-            self.machine.receive(octets, 0.0)
-            while (event := self.machine.next_event()) is not None:
-                self.events.setdefault(self.machine.stream, []).append(event)
-                if isinstance(event, Data) and self.reads:
-                    self.machine.consume(self.machine.stream, len(event.data))
+            self.hear(octets)
+
+    def hear(self, octets: bytes) -> None:
+        """Take what came."""
+        self.machine.receive(octets, 0.0)
+        while (event := self.machine.next_event()) is not None:
+            self.events.setdefault(self.machine.stream, []).append(event)
+            if isinstance(event, Data) and self.reads:
+                self.machine.consume(self.machine.stream, len(event.data))

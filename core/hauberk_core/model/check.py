@@ -11,7 +11,6 @@ from hauberk_core.identity import SpiffeError, parse_uri
 from hauberk_core.model import syntax
 from hauberk_core.model.address import Address, parse_address
 from hauberk_core.model.check_capture import (
-    check_announcing,
     check_destinations,
     check_edge,
     check_protocol,
@@ -296,7 +295,6 @@ def _check_warmup(cluster: Cluster, path: Path, mistakes: list[Mistake]) -> None
 
 
 def _check_cluster(cluster: Cluster, snapshot: Snapshot, path: Path, mistakes: list[Mistake]) -> None:
-    check_announcing(cluster, path, mistakes)
     check_reach(cluster, path, mistakes)
     if not cluster.endpoints and cluster.reach == "endpoints":
         hint = 'add one: [{"address": "127.0.0.1:9080"}]'

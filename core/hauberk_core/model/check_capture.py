@@ -92,13 +92,6 @@ def check_backends(backends: Sequence[WeightedCluster], clusters: Collection[str
             mistakes.append(Mistake((*path, "backends", index, "cluster"), message, suggest(backend.cluster, list(clusters))))
 
 
-def check_announcing(cluster: Cluster, path: Path, mistakes: list[Mistake]) -> None:
-    """Append what is wrong with telling endpoints whose connections they get."""
-    if cluster.proxy_protocol and cluster.protocol == "http2":
-        message = "connections of HTTP/2 are shared by clients, so that none is announced as one's"
-        mistakes.append(Mistake((*path, "proxy_protocol"), message, 'remove it, or write "protocol": "http1"', "warning"))
-
-
 def check_reach(cluster: Cluster, path: Path, mistakes: list[Mistake]) -> None:
     """Append what is wrong with where a cluster leads, and where its connections come from."""
     if cluster.reach != "endpoints":

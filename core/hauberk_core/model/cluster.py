@@ -137,7 +137,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A connection this old takes no further request; `0s`: no limit."""
     proxy_protocol: Literal["", "v1", "v2"] = ""
     """Each connection begins, before TLS, with a header of the PROXY protocol that says whose it is, in this version; requests of
-    different clients then share none, and are of HTTP/1.1. Empty: none does. It has no effect where `protocol` is `http2`."""
+    different clients then share none. Empty: none does."""
     tcp_keepalive: TcpKeepalive | None = None
     """Ask silent endpoints whether they are still there; absent: do not."""
     labels: dict[str, str] = {}

@@ -389,10 +389,8 @@ class ClusterRuntime(NameWatcher):
         settings.ping_interval = config.ping_interval.seconds
         settings.ping_timeout = config.ping_timeout.seconds
         settings.max_seconds = config.max_connection_duration.seconds
-        if settings.protocol != HTTP2 and config.proxy_protocol:
-            # What several clients share cannot be announced as one's.
+        if config.proxy_protocol:
             settings.announces = _PROXY_PROTOCOL[config.proxy_protocol]
-            settings.protocol = HTTP1
         probes = config.tcp_keepalive
         if probes is not None:
             settings.keep_alive = (probes.probes, math.ceil(probes.time.seconds), math.ceil(probes.interval.seconds))

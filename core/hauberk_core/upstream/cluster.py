@@ -19,6 +19,7 @@ from hauberk_core.upstream.connector import Connector
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.guard import Guard, Refusal
 from hauberk_core.upstream.guards import Guards
+from hauberk_core.upstream.h2_connection import H2UpstreamConnection
 from hauberk_core.upstream.hashing import NOTHING_TO_HASH, hash_of
 from hauberk_core.upstream.levels import Levels
 from hauberk_core.upstream.meters import UpstreamMeters
@@ -337,6 +338,11 @@ class UpstreamCluster(ConnectionOwner):
         """The connections to one of its endpoints; None: it is not any more."""
         return self._pools.get(endpoint.address)
 
+    def announcement(self, requester: Requester) -> str:
+        """What a connection that announces its client tells of this one."""
+        source, destination = requester.client_addresses()
+        return source + " " + destination
+
     def dial(self, endpoint: UpstreamEndpoint, requester: Requester, is_shared: bool) -> UpstreamConnection | None:
         """A connection that is to be opened; None, and the requester tries again, if it failed at once."""
         requester.attempts += 1
@@ -346,7 +352,7 @@ class UpstreamCluster(ConnectionOwner):
             if self.settings.announces:
                 source, destination = requester.client_addresses()
                 header = proxy_header(self.settings.announces, source, destination)
-                announced = _announced(source, destination)
+                announced = self.announcement(requester)
             stream = self.connector.stream(endpoint, is_shared, self.settings.keep_alive, header)
         except OSError as error:
             self._meters.connect_failed()
@@ -381,10 +387,7 @@ class UpstreamCluster(ConnectionOwner):
 
     def _is_for(self, connection: UpstreamConnection, requester: Requester) -> bool:
         """Whether a connection may carry a request as far as its endpoint was told whose it is."""
-        if not self.settings.announces:
-            return True
-        source, destination = requester.client_addresses()
-        return connection.announced == _announced(source, destination)
+        return not self.settings.announces or connection.announced == self.announcement(requester)
 
     def _idle_for(self, idle: list[UpstreamConnection], requester: Requester) -> UpstreamConnection | None:
         """One of the idle connections, no longer among them, if there is one for this request."""
@@ -485,13 +488,12 @@ class UpstreamCluster(ConnectionOwner):
         """Requests that wait and that no connection is being opened for."""
         return len(self._waiting)
 
-    def next_for(self, pool: Pool, sharing: Sharing, is_proven: bool) -> Requester | None:
-        """Of those, the first that a shared connection of this pool may serve; it waits no more.
-
-        Args: is_proven - whether that may be one that wants a connection nobody has used: the endpoint is there for sure.
-        """
+    def next_for(self, pool: Pool, sharing: Sharing, connection: H2UpstreamConnection) -> Requester | None:
+        """Of those, the first that a shared connection of this pool may serve; it waits no more."""
         for requester in self._waiting:
-            if requester.fresh and not is_proven:
+            if requester.fresh and not connection.is_proven():
+                continue
+            if self.settings.announces and connection.announced != self.announcement(requester):
                 continue
             preferred = requester.preferred
             elsewhere = preferred is not None and preferred is not pool.endpoint and self._can_have(requester, preferred)
@@ -685,7 +687,3 @@ class _Learning(TimerOwner):
 
     def timed_out(self, timer: Timer) -> None:
         self._cluster.go_on_learning()
-
-
-def _announced(source: str, destination: str) -> str:
-    return source + " " + destination

@@ -100,6 +100,8 @@ class H2UpstreamConnection(Connection):
         """Calls begun on this connection."""
         self.since: Final = loop.now
         """When it was begun."""
+        self.announced = ""
+        """Whose it is, as the endpoint was told; empty: it was told nothing."""
         self.read_size = READ_BULK_BYTES
         self._calls: Final[dict[int, H2Call]] = {}
         self._held: list[tuple[H2Call, Request]] = []

@@ -15,8 +15,13 @@ EXPECTED_STREAMS: Final = 100
 class Pool:
     """Connections of HTTP/1.1 that nobody uses, and of HTTP/2 that take further calls."""
 
-    def __init__(self, endpoint: UpstreamEndpoint) -> None:
+    def __init__(self, endpoint: UpstreamEndpoint, announced: str = "", whole: "Pool | None" = None) -> None:
+        """Args: announced, whole - of what only one client's requests share: see `of_clients`."""
         self.endpoint: Final = endpoint
+        self.announced: Final = announced
+        self.whole: Final = whole
+        self.of_clients: Final[dict[str, Pool]] = {}
+        """Where connections tell whose they are: what is shared, by what they tell."""
         self.idle: Final[list[UpstreamConnection]] = []
         """The most recently used last: the others may grow old and be closed."""
         self.shared: Final[list[H2UpstreamConnection]] = []
@@ -45,6 +50,8 @@ class Pool:
         for connection in self.shared:
             if not connection.calls_open:
                 count += 1
+        for part in self.of_clients.values():
+            count += part.unused()
         return count
 
     def close_one_unused(self) -> bool:
@@ -56,6 +63,9 @@ class Pool:
             if not connection.calls_open:
                 connection.stop()
                 return True
+        for part in self.of_clients.values():  # noqa: SIM110 - compiled code has no generators to spare
+            if part.close_one_unused():
+                return True
         return False
 
     def retire(self) -> None:
@@ -64,3 +74,20 @@ class Pool:
             connection.abandon()
         for shared in list(self.shared):
             shared.retire()
+        for part in list(self.of_clients.values()):
+            part.retire()
+
+    def of_client(self, announced: str) -> "Pool":
+        """What the requests share of which endpoints are told this."""
+        part = self.of_clients.get(announced)
+        if part is None:
+            part = Pool(self.endpoint, announced, self)
+            part.streams = self.streams
+            self.of_clients[announced] = part
+        return part
+
+    def forget_if_empty(self) -> None:
+        """It is one client's, and perhaps nothing is left of it."""
+        whole = self.whole
+        if whole is not None and not self.shared and not self.opening and not self.joined:
+            whole.of_clients.pop(self.announced, None)

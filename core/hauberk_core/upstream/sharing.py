@@ -3,7 +3,7 @@
 A request takes the connection of its endpoint that has the fewest. Where none takes another, one more is opened, and whoever
 comes meanwhile waits for it as well instead of opening one of his own: until it stands, and until its endpoint has said how many
 requests it takes. What it speaks may not be known before it stands (ALPN): where it turns out to be HTTP/1.1 one request has it,
-and the others ask again.
+and the others ask again. Where connections tell endpoints whose they are (PROXY protocol), only requests of one client share.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -56,6 +56,14 @@ class Sharing(SharedOwner):
 
     def acquire(self, requester: Requester, pool: Pool) -> Call | None:
         """As `UpstreamCluster.acquire`, at one endpoint, which guards have admitted."""
+        if not self.settings().announces:
+            return self._acquire(requester, pool)
+        part = pool.of_client(self._cluster.announcement(requester))
+        call = self._acquire(requester, part)
+        part.forget_if_empty()
+        return call
+
+    def _acquire(self, requester: Requester, pool: Pool) -> Call | None:
         connection = pool.roomiest(requester.fresh)
         if connection is not None:
             pool.endpoint.active += 1
@@ -78,6 +86,7 @@ class Sharing(SharedOwner):
         if pool is not None:
             pool.joined.remove(requester)
             self._left(requester, pool)
+            pool.forget_if_empty()
 
     # What becomes of connections on their way.
 
@@ -88,9 +97,10 @@ class Sharing(SharedOwner):
             return False
         if self.settings().protocol == BY_ALPN and connection.stream.alpn() != "h2":
             pool.opening -= 1
-            pool.http1_until = self._cluster.loop.now + ALPN_SECONDS
+            (pool.whole or pool).http1_until = self._cluster.loop.now + ALPN_SECONDS
             self._serve_one(connection, pool)
             self._send_on(pool)
+            pool.forget_if_empty()
         else:
             self._begin(connection, pool)
         return True
@@ -113,6 +123,7 @@ class Sharing(SharedOwner):
                 self._left(requester, pool)
             for requester in joined:
                 self._cluster.try_again(requester, pool.endpoint, reason, detail)
+        pool.forget_if_empty()
 
     def _send_on(self, pool: Pool) -> None:
         """Those ask again who wait for what will not be; it was no attempt."""
@@ -172,6 +183,7 @@ class Sharing(SharedOwner):
         loop = cluster.loop
         machine = cluster.connector.new_multiplexed_machine()
         shared = H2UpstreamConnection(loop, connection.let_go(), pool.endpoint, machine, self)
+        shared.announced = connection.announced
         pool.shared.append(shared)
         self._greeting[shared] = pool
         shared.await_greeting(self.settings().connect_timeout)
@@ -221,6 +233,8 @@ class Sharing(SharedOwner):
         machine = connection.machine
         allowed = machine.room() + machine.open_streams()
         pool.streams = allowed if allowed > 1 else 1
+        if pool.whole is not None:
+            pool.whole.streams = pool.streams
         self._serve_joined(connection, pool)
         if allowed:
             pool.opening -= 1
@@ -238,7 +252,7 @@ class Sharing(SharedOwner):
         left = cluster.queued()
         while pool is not None and left > 0 and cluster.queued() and connection.room():
             left -= 1
-            requester = cluster.next_for(pool, self, connection.is_proven())
+            requester = cluster.next_for(pool, self, connection)
             if requester is None:
                 if not connection.calls_open:
                     # Those who wait want a connection of their own, or one to another endpoint: closing this one makes room.
@@ -250,8 +264,11 @@ class Sharing(SharedOwner):
 
     def stopped(self, connection: H2UpstreamConnection) -> None:
         pool = self._cluster.pool_of(connection.endpoint)
+        if pool is not None and connection.announced:
+            pool = pool.of_clients.get(connection.announced)
         if pool is not None and connection in pool.shared:
             pool.shared.remove(connection)
+            pool.forget_if_empty()
         awaited = self._greeting.pop(connection, None)
         if awaited is not None:
             reason = connection.failure
