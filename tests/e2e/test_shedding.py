@@ -32,7 +32,7 @@ class Answer(NamedTuple):
 
 
 SERVED: Final = Answer(200, None, None, b"")
-TOO_SLOW: Final = Answer(503, "overloaded", "1", b"overloaded: requests wait longer than 0.1 s before they are looked at")
+TOO_SLOW: Final = Answer(503, "overloaded", "1", b"overloaded: requests wait longer than 0.05 s before they are looked at")
 
 
 class Askers:
@@ -70,12 +70,12 @@ class Askers:
 def test_requests_that_the_loop_keeps_waiting_are_shed(tmp_path: Path) -> None:
     install_dozing(tmp_path)
     admin = free_port()
-    environment = {"PYTHONPATH": str(tmp_path), "HAUBERK_DELAY_LIMIT": "100ms"}
+    environment = {"PYTHONPATH": str(tmp_path), "HAUBERK_DELAY_LIMIT": "50ms"}
     options = ("--admin", f"127.0.0.1:{admin}")
     with origin() as books:
         snapshot = forward_to(books.port, chain={"plugins": [{"plugin": "dozing", "config": {"seconds": 0.2}}]})
         with live_proxy(snapshot, options=options, environment=environment) as proxy:
-            with Askers(proxy.port, 3) as askers:
+            with Askers(proxy.port, 2) as askers:
                 # The part that is shed grows for as long as requests wait: sooner or later each of two happens.
                 wait_until(lambda: min(askers.answers[SERVED], askers.answers[TOO_SLOW]) > 0, lambda: str(askers.answers))
             assert set(askers.answers) == {SERVED, TOO_SLOW}

@@ -46,14 +46,15 @@ class LimitKeeper:
             while True:
                 is_idle = self._core.pressure.connections == 0
                 pause = IDLE_SECONDS if is_idle else LOOK_SECONDS
-                watchdog.beat(self._loop.clock.now() + pause, is_idle)
+                due = self._loop.clock.now() + pause
+                watchdog.beat(due, is_idle)
                 with trio.move_on_after(pause):
                     if is_idle:
                         self._arrival = trio.Event()
                         await self._arrival.wait()
                     else:
                         await trio.sleep_forever()
-                self._core.look(self._used(), 0.0 if is_idle else probe.look())
+                self._core.look(self._used(), 0.0 if is_idle else probe.look(due))
         finally:
             probe.close()
 

@@ -1,8 +1,9 @@
 """Measures how long what is ready waits for its turn in the loop.
 
-One octet goes through a pipe that the loop watches like any connection: the time from its writing until the loop comes to it is
-what a request that arrived at the same moment has waited, whatever held the loop up: many others before it, one that took long,
-or a machine that gave the process no turn.
+One octet goes through a pipe that the loop watches like any connection: the time from its writing until the loop comes to it
+is what a request that arrived at the same moment has waited, whatever held the loop up: many others before it, one that took
+long, or a machine that gave the process no turn. Whoever looks at it waits for a turn too, which counts as much: the octet may
+come first in its batch, and what holds up the loop second.
 """
 
 import os
@@ -30,21 +31,30 @@ class LoopProbe(Handler):
         os.set_blocking(writer, False)
         self._sent: float = -1.0
         """When the octet under way was written; -1: none is."""
+        self._looked: float = 0.0
+        """When somebody looked last: what was told then is not told again, for one hold-up would pass for two."""
         self._waited: float = 0.0
+        """How long the last octet waited since then."""
         loop.register(reader, self, READ)
 
-    def look(self) -> float:
-        """How long the last octet waited, or the one under way has by now, in seconds. Sends the next one where none is."""
+    def look(self, due: float) -> float:
+        """How long the last octet waited, or the one under way has by now, or this look, in seconds. Sends an octet if none is.
+
+        Args: due - when this look was to happen, in seconds of the loop's clock.
+        """
         now = self._loop.clock.now()
+        waited = max(self._waited, now - due)
+        self._waited = 0.0
+        self._looked = now
         if self._sent >= 0:
-            return max(self._waited, now - self._sent)
+            return max(waited, now - self._sent)
         os.write(self._writer, _OCTET)
         self._sent = now
-        return self._waited
+        return waited
 
     def ready(self, events: int) -> None:
         os.read(self._reader, 1)
-        self._waited = self._loop.clock.now() - self._sent
+        self._waited = self._loop.clock.now() - self._looked
         self._sent = -1.0
 
     def give_up(self, error: Exception) -> None:
