@@ -9,6 +9,7 @@ from typing import Final
 _UNRESERVED: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 # By the two hexadecimal digits, in lower case.
 _NEEDLESS: Final[dict[str, str]] = {character.encode().hex(): character for character in _UNRESERVED}
+_HEXADECIMAL: Final = "0123456789abcdefABCDEF"
 _SLASHES: Final = re.compile("//+")
 _ESCAPED_SLASH: Final = re.compile("%2[Ff]")
 _ESCAPED_BACKSLASH: Final = re.compile("%5[Cc]")
@@ -49,23 +50,31 @@ def _without_needless_escapes(path: str) -> str:
     for index in range(1, len(parts)):
         part = parts[index]
         character = _NEEDLESS.get(part[:2].lower())
-        if character is None or "%" in done[-2:]:
+        if character is None or _completes_escape(done, character):
             done += "%" + part
         else:
             done += character + part[2:]
     return done
 
 
+def _completes_escape(done: str, character: str) -> bool:
+    """Whether a character behind what is done would be a digit of an escape that is broken as it stands."""
+    if character not in _HEXADECIMAL:
+        return False
+    return done.endswith("%") or (done[-2:-1] == "%" and done[-1] in _HEXADECIMAL)
+
+
 def _without_dots(path: str) -> str:
-    """RFC 3986 section 5.2.4."""
+    """RFC 3986 section 5.2.4. Servlet containers leave a segment's parameters (`..;v=1`) out of account, and Envoy does too."""
     kept: list[str] = []
     is_folder = False
     for segment in path[1:].split("/"):
-        is_folder = segment in {".", ".."}
-        if segment == "..":
+        name = segment if ";" not in segment else segment[: segment.index(";")]
+        is_folder = name in {".", ".."}
+        if name == "..":
             if kept:
                 kept.pop()
-        elif segment != ".":
+        elif name != ".":
             kept.append(segment)
     if is_folder:
         kept.append("")
