@@ -91,7 +91,8 @@ def free_port() -> int:
     raise OSError("all ports that are left to this process of pytest are taken")
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether anybody takes connections at a port of this machine."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
     return False
@@ -109,7 +110,7 @@ def server(command: list[str], port: int, log: Path, ending: signal.Signals = si
 
         def ready() -> bool:
             assert process.poll() is None, log.read_text()
-            return _listens(port)
+            return listens(port)
 
         wait_until(ready, log.read_text)
         yield port

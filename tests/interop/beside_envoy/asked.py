@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from twin_ways import PLAIN
+
 Field = tuple[str, str]
 
 CASE: Final = "x-case"
@@ -48,6 +50,8 @@ class Sequence:
     """All are sent before the first is answered."""
     http2: bool = False
     """As streams of a connection of HTTP/2; else in HTTP/1.1."""
+    way: str = PLAIN
+    """The listener they go to (`twin_ways`)."""
 
 
 def chunked(body: bytes, trailers: tuple[Field, ...]) -> bytes:

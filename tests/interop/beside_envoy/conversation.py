@@ -8,14 +8,15 @@ from asked import Sequence
 from comparison import Outcome
 from http1_client import Heard, Http1Client
 from http2_client import Http2Client
-from twin_proxies import Twin
+from twin_proxies import Pairs, Twin
 
 _CASES: Final = itertools.count(1)
 
 
-def converse_with_both(pair: tuple[Twin, Twin], sequence: Sequence) -> tuple[list[Outcome], list[Outcome]]:
+def converse_with_both(pairs: Pairs, sequence: Sequence) -> tuple[list[Outcome], list[Outcome]]:
     """The same to both, at the same time. Returns: an outcome for each request that was sent, up to where one of them ended."""
     cases = [str(next(_CASES)) for _ in sequence.requests]
+    pair = pairs[sequence.way]
     with ThreadPoolExecutor(1) as thread:
         theirs = thread.submit(_converse, pair[1], sequence, cases)
         return _converse(pair[0], sequence, cases), theirs.result()

@@ -1,16 +1,20 @@
 """Requests for both proxies: every part that HTTP has, mostly as it should be, at times spelled oddly."""
 
+import dataclasses
 import random
 from typing import Final, Literal
 
 from asked import Asked, Field, Sequence, chunked
 from http2_client import is_expressible
 from twin_answers import ANSWERS
+from twin_answers_http2 import ANSWERS_HTTP2
+from twin_ways import PLAIN, TO_HTTP2
 
 _PATHS: Final = (
     "/any", "/any/", "/any/thing", "/anything", "/ANY", "/exact", "/exact/", "/exact/more", "/kinds", "/kinds/of", "/items/abc",
     "/items/abc7", "/items/abc7x", "/items/", "/moved", "/moved/to/x", "/elsewhere", "/secure/x", "/long/name", "/long/name/",
     "/long/name/rest", "/long/names", "/changed", "/changed/x", "/weighed", "/again", "/nowhere", "/", "/unknown",
+    "/direct", "/direct/x", "/empty",
     "/any/%41%2f%2F", "/any/a%20b", "/any//twice", "//any", "/any/./x", "/any/../x", "/any/..", "/any/;v=1", "/any/~a-b_c.d",
     "/any/a+b", "/any/%", "/any/%zz", "/any/a|b", '/any/"q"', "/any/[x]", "/any\\x", "/any/%00", "/any/%2e%2e/x", "/any/:x@y",
 )  # fmt: skip
@@ -42,7 +46,15 @@ _ODD_FIELDS: Final = (
 )  # fmt: skip
 _ODD_TARGETS: Final = ("*", "http://a.test/any?x", "http://b.test/any", "HTTP://A.TEST/any", "a.test:80", "any")
 _ANSWERS_TO_RETRIED: Final = ("five", "unavailable", "recovers", "dies", "not-found")
-_ORDINARY_ANSWERS: Final = tuple(name for name in ANSWERS if name not in {"silence", "switched"})
+# Pieces of which paths are made that are spelled in more than one way.
+_PIECES: Final = (
+    "/", "//", "/.", "/..", "/./", "/../", "\\", "%2f", "%2F", "%5c", "%5C", "%2e", "%2E%2e", "%2e.", "/a", "/any", "/kinds",
+    "/exact", "/moved", "x", "%41", "%7e", "%25", "%252f", "%", "%4", "%4%31", ";v=1", ";", "%3b", "/..;", "...", "%20", "+",
+)  # fmt: skip
+_ORDINARY_ANSWERS: Final = {
+    PLAIN: tuple(name for name in ANSWERS if name not in {"silence", "switched"}),
+    TO_HTTP2: (*[name for name in ANSWERS_HTTP2 if name != "silence"], "refused"),
+}
 _METHODS: Final = ("GET", "GET", "GET", "POST", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE", "PURGE")
 _BODIES: Final = (b"", b"hello", b"a\r\n\r\nGET / HTTP/1.1\r\n\r\n", bytes(range(256)))
 _LONG_BODY: Final = b"0123456789abcdef" * 1500
@@ -52,19 +64,31 @@ _TRAILERS: Final = ((), (), (("X-T", "1"),), (("x-t", "1"), ("X-Digest", "7")))
 class RequestMaker:
     """Makes up requests, the same ones from the same seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, way: str = PLAIN) -> None:
+        """Args: way - on which they go."""
         self._random: Final = random.Random(seed)
+        self._way: Final = way
+        self._answers: Final = _ORDINARY_ANSWERS.get(way, _ORDINARY_ANSWERS[PLAIN])
 
     def sequence(self) -> Sequence:
         """One to four requests, at times sent at once."""
         number = self._random.choice((1, 2, 3, 4))
-        return Sequence(tuple(self._asked() for _ in range(number)), self._one_in(3))
+        return Sequence(tuple(self._asked() for _ in range(number)), self._one_in(3), way=self._way)
 
     def sequence_for_http2(self) -> Sequence:
         """Likewise, of requests that may be sent over HTTP/2, fields of HTTP/1.1's connections left out."""
         made = self.sequence()
-        requests = [asked for asked in made.requests if is_expressible(asked)]
-        return Sequence(tuple(requests), made.pipelined, http2=True) if requests else self.sequence_for_http2()
+        requests = tuple(asked for asked in made.requests if is_expressible(asked))
+        return dataclasses.replace(made, requests=requests, http2=True) if requests else self.sequence_for_http2()
+
+    def sequence_of_paths(self) -> Sequence:
+        """Requests that differ in how a path is spelled, and in nothing else."""
+        return Sequence(tuple(Asked(target=self._spelled()) for _ in range(4)), way=self._way)
+
+    def _spelled(self) -> str:
+        choose = self._random.choice
+        pieces = [choose(_PIECES) for _ in range(self._random.randint(1, 5))]
+        return choose(("/any", "/any", "/kinds", "")) + "/" + "".join(pieces) + choose(_QUERIES)
 
     def _one_in(self, number: int) -> bool:
         return self._random.randrange(number) == 0
@@ -87,6 +111,6 @@ class RequestMaker:
             body = b"hello"
         elif framing == "none" and any(name == "Transfer-Encoding" for name, _ in fields):
             body = chunked(b"hello", ())
-        answer = choose(_ANSWERS_TO_RETRIED if "/again" in target else _ORDINARY_ANSWERS)
+        answer = choose(_ANSWERS_TO_RETRIED if "/again" in target else self._answers)
         version = "HTTP/1.0" if self._one_in(20) else "HTTP/1.1"
         return Asked(method, target, tuple(fields), body, framing, trailers, answer, version)

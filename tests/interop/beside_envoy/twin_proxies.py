@@ -11,11 +11,14 @@ from typing import Final
 
 import pytest
 from asked import CASE
-from live_proxy import live_proxy
-from programs import free_port, server
+from http2_backend import Http2Backend, http2_backend
+from live_proxy import live_proxy, wait_until
+from programs import free_port, listens, server
 from recording_backend import Recorded, RecordingBackend, recording_backend
 from twin_answers import AnswersAsAsked
+from twin_answers_http2 import Http2AnswersAsAsked
 from twin_routes import envoy_bootstrap, hauberk_snapshot
+from twin_ways import WAYS
 
 # The bench is run from the checkout and never installed; it knows where the program is.
 _ROOT: Final = str(Path(__file__).resolve().parents[3])
@@ -23,15 +26,19 @@ _ROOT: Final = str(Path(__file__).resolve().parents[3])
 
 @dataclass
 class Twin:
-    """One of the two."""
+    """One of the two, at one of its listeners."""
 
     name: str
     port: int
-    backend: RecordingBackend
+    backend: RecordingBackend | Http2Backend
 
     def received(self, case: str) -> list[Recorded]:
         """What reached its backend of the request that was sent as `case`."""
         return [each for each in self.backend.requests() if (CASE, case) in each.fields]
+
+
+Pairs = dict[str, tuple[Twin, Twin]]
+"""hauberk, then Envoy, by the name of the way that leads through them."""
 
 
 def envoy_program() -> str:
@@ -50,16 +57,31 @@ def envoy_program() -> str:
 
 
 @contextlib.contextmanager
-def twins() -> Iterator[tuple[Twin, Twin]]:
-    """hauberk, then Envoy, for as long as the context lasts."""
+def twins() -> Iterator[Pairs]:
+    """Both, for as long as the context lasts."""
     program = envoy_program()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hauberk-envoy-")))
-        behind_ours, behind_theirs = (stack.enter_context(recording_backend(AnswersAsAsked())) for _ in range(2))
-        port = free_port()
+        behind: list[dict[bool, RecordingBackend | Http2Backend]] = [
+            {
+                False: stack.enter_context(recording_backend(AnswersAsAsked())),
+                True: stack.enter_context(http2_backend(Http2AnswersAsAsked())),
+            }
+            for _ in range(2)
+        ]
+        to_ours, to_theirs = ({http2: backend.port for http2, backend in each.items()} for each in behind)
+        ports = {way.name: free_port() for way in WAYS}
         bootstrap = folder / "envoy.json"
-        bootstrap.write_text(envoy_bootstrap(port, behind_theirs.port))
+        bootstrap.write_text(envoy_bootstrap(ports, to_theirs))
         command = [program, "--config-path", str(bootstrap), "--concurrency", "1", "--disable-hot-restart"]
-        stack.enter_context(server([*command, "--log-level", "error"], port, folder / "envoy.log"))
-        ours = stack.enter_context(live_proxy(hauberk_snapshot(behind_ours.port)))
-        yield Twin("hauberk", ours.port, behind_ours), Twin("envoy", port, behind_theirs)
+        log = folder / "envoy.log"
+        stack.enter_context(server([*command, "--log-level", "error"], ports[WAYS[0].name], log))
+        wait_until(lambda: all(listens(port) for port in ports.values()), log.read_text)
+        ours = stack.enter_context(live_proxy(hauberk_snapshot(to_ours))).ports()
+        yield {
+            way.name: (
+                Twin("hauberk", ours[way.name], behind[0][way.http2]),
+                Twin("envoy", ports[way.name], behind[1][way.http2]),
+            )
+            for way in WAYS
+        }

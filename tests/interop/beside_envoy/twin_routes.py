@@ -4,14 +4,19 @@ hauberk goes by how specific a match is, Envoy by the order, so that here the mo
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from twin_ways import WAYS, Way
 
 JsonObject = dict[str, Any]
 
 BACKEND: Final = "backend"
 OTHER: Final = "other"
 """The same server under another name, so that there is something to choose."""
+HTTP2_SUFFIX: Final = "-http2"
+"""Behind both, the names of those that speak HTTP/2."""
 TIMEOUT: Final = "1s"
 REGULAR_EXPRESSION: Final = "/items/[a-z]+[0-9]*"
 
@@ -31,6 +36,10 @@ def _prefix(value: str) -> JsonObject:
 
 def _to_backend(**more: Any) -> JsonObject:
     return {"backends": [{"cluster": BACKEND}], **more}
+
+
+def _direct(status: int, more: JsonObject) -> JsonObject:
+    return {"plugins": [{"plugin": "directresponse", "phase": "traffic", "config": {"status": status, **more}}]}
 
 
 def _route(match: JsonObject, action: JsonObject, **more: Any) -> JsonObject:
@@ -201,6 +210,23 @@ ROUTES: Final = (
         {"match": _under("/nowhere"), "direct_response": {"status": 500}},
     ),
     TwinRoute(
+        "direct",
+        {
+            "matches": [_prefix("/direct")],
+            **_direct(410, {"body": {"string": "sold out"}, "headers": {"content-type": "text/plain"}}),
+        },
+        {"match": _under("/direct"), "direct_response": {"status": 410, "body": {"inline_string": "sold out"}}},
+    ),
+    TwinRoute(
+        "direct-and-empty",
+        {"matches": [_prefix("/empty")], **_direct(204, {"headers": {"x-direct": "yes"}})},
+        {
+            "match": _under("/empty"),
+            "direct_response": {"status": 204},
+            "response_headers_to_add": [_appended("x-direct", "yes", _SET)],
+        },
+    ),
+    TwinRoute(
         "any",
         {"matches": [_prefix("/any")], **_to_backend()},
         _route(_under("/any"), {}),
@@ -213,23 +239,55 @@ ALL_HOST: Final = "all.test"
 """Every path of it goes to the backend."""
 
 
-def hauberk_snapshot(port: int) -> JsonObject:
-    """The routes as hauberk's configuration. Args: port - the backend's."""
+def hauberk_snapshot(ports: Mapping[bool, int]) -> JsonObject:
+    """The routes as hauberk's configuration, with a listener for each way.
+
+    Args: ports - of the backends, by whether they speak HTTP/2.
+    """
     rules = [{"name": route.name, **route.hauberk} for route in ROUTES]
     hosts = [
         {"name": "main", "hosts": list(HOSTS), "routes": rules},
         {"name": "all", "hosts": [ALL_HOST], "routes": [{"name": "all", **_to_backend()}]},
     ]
-    cluster = {"endpoints": [{"address": f"127.0.0.1:{port}"}]}
+    clusters = {
+        name: {"endpoints": [{"address": f"127.0.0.1:{ports[http2]}"}], "protocol": "http2" if http2 else "http1"}
+        for http2 in (False, True)
+        for name in _clusters(http2)
+    }
     return {
-        # What Envoy goes by where a redirect names no port is the client's Host, which has none of port 80.
         "listeners": {
-            "web": {"address": "127.0.0.1:0", "public_port": 80, "filter_chains": [{"route_table": "all", "edge": {}}]}
+            way.name: {
+                "address": "127.0.0.1:0",
+                # What Envoy goes by where a redirect names no port is the client's Host, which has none of port 80.
+                "public_port": 80,
+                "filter_chains": [{"route_table": _table(way), "edge": {}, "path_normalization": way.paths}],
+            }
+            for way in WAYS
         },
-        "route_tables": {"all": {"virtual_hosts": hosts}},
-        "clusters": {BACKEND: cluster, OTHER: cluster},
+        "route_tables": {_table(way): {"virtual_hosts": _named_for(way, hosts)} for way in WAYS},
+        "clusters": clusters,
         "access_log": None,
     }
+
+
+def _clusters(http2: bool) -> tuple[str, ...]:
+    suffix = HTTP2_SUFFIX if http2 else ""
+    return BACKEND + suffix, OTHER + suffix
+
+
+def _table(way: Way) -> str:
+    return "to-http2" if way.http2 else "to-http1"
+
+
+def _named_for(way: Way, routes: Any) -> Any:
+    """Routes, written for backends of HTTP/1.1, to those of this way."""
+    if not way.http2:
+        return routes
+    written = json.dumps(routes)
+    for name in (BACKEND, OTHER):
+        for member in ("cluster", "name"):
+            written = written.replace(f'"{member}": "{name}"', f'"{member}": "{name}{HTTP2_SUFFIX}"')
+    return json.loads(written)
 
 
 _TYPES: Final = "type.googleapis.com/envoy."
@@ -245,11 +303,17 @@ _HTTP_1: Final = {
 }
 
 
-def envoy_bootstrap(listen: int, port: int) -> str:
+def envoy_bootstrap(listen: Mapping[str, int], ports: Mapping[bool, int]) -> str:
     """The routes as Envoy's configuration, with what Istio's gateways set, less what only Envoy's own peers read.
 
-    Args: listen - where it listens; port - the backend's.
+    Args: listen - where it listens, by the name of the way; ports - as of `hauberk_snapshot`.
     """
+    clusters = [_envoy_cluster(name, ports[http2], http2) for http2 in (False, True) for name in _clusters(http2)]
+    listeners = [_envoy_listener(way, listen[way.name]) for way in WAYS]
+    return json.dumps({"static_resources": {"listeners": listeners, "clusters": clusters}}, indent=1)
+
+
+def _envoy_listener(way: Way, port: int) -> JsonObject:
     hosts = [
         {"name": "main", "domains": list(HOSTS), "routes": [{"name": route.name, **route.envoy} for route in ROUTES]},
         {"name": "all", "domains": [ALL_HOST], "routes": [_route({"prefix": "/"}, {})]},
@@ -268,23 +332,22 @@ def envoy_bootstrap(listen: int, port: int) -> str:
         "server_header_transformation": "PASS_THROUGH",
         "http_protocol_options": _HTTP_1 | {"accept_http_10": True},
         "upgrade_configs": [{"upgrade_type": "websocket"}],
-        "route_config": {"name": "all", "virtual_hosts": hosts, "ignore_port_in_host_matching": True},
+        "route_config": {"name": "all", "virtual_hosts": _named_for(way, hosts), "ignore_port_in_host_matching": True},
         "http_filters": [router],
+        **way.envoy_paths(),
     }
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
-    clusters = [_envoy_cluster(name, port) for name in (BACKEND, OTHER)]
-    listener = {"name": "web", "address": _address(listen), "filter_chains": [chain]}
-    return json.dumps({"static_resources": {"listeners": [listener], "clusters": clusters}}, indent=1)
+    return {"name": way.name, "address": _address(port), "filter_chains": [chain]}
 
 
 def _address(port: int) -> JsonObject:
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def _envoy_cluster(name: str, port: int) -> JsonObject:
+def _envoy_cluster(name: str, port: int, http2: bool) -> JsonObject:
     options = {
         "@type": f"{_TYPES}extensions.upstreams.http.v3.HttpProtocolOptions",
-        "explicit_http_config": {"http_protocol_options": _HTTP_1},
+        "explicit_http_config": {"http2_protocol_options": {}} if http2 else {"http_protocol_options": _HTTP_1},
     }
     return {
         "name": name,
