@@ -264,3 +264,62 @@ def test_a_flood_does_not_hold_the_loop(start: Start) -> None:
     assert 0 < len(endpoint.received()) < 200
     simulation.run()
     assert simulation.datagram_cells("dns")[2] == 200
+
+
+def test_a_host_that_crowds_all_places_makes_room_for_others(start: Start) -> None:
+    simulation = start(make_snapshot(max_sessions=40))
+    endpoint = simulation.datagram_peer(ONE)
+    crowd = [simulation.datagram_peer(f"198.51.100.1:{4000 + number}") for number in range(40)]
+    for client in crowd * 2:
+        ask(simulation, client)
+        assert answer_all(simulation, endpoint) == 1
+    others = [simulation.datagram_peer(f"198.51.100.{2 + number}:4000") for number in range(24)]
+    for client in others * 2:
+        ask(simulation, client)
+        assert answer_all(simulation, endpoint) == 1
+    assert [record.downstream_remote for record in simulation.records] == [client.address() for client in crowd[:24]]
+    assert {record.reason for record in simulation.records} == {Reason.OVERFLOW}
+    # With 16 left it is none any more, and nobody's place is anybody's.
+    ask(simulation, simulation.datagram_peer("198.51.100.200:4000"))
+    assert endpoint.received() == []
+    for client in [*crowd[24:], *others]:
+        ask(simulation, client)
+        assert answer_all(simulation, endpoint) == 1
+
+
+def test_a_crowd_gets_no_place_of_others(start: Start) -> None:
+    simulation = start(make_snapshot(max_sessions=40))
+    endpoint = simulation.datagram_peer(ONE)
+    silent = simulation.datagram_peer("198.51.100.2:4000")
+    ask(simulation, silent)
+    [(_, via)] = endpoint.received()
+    for number in range(39):
+        client = simulation.datagram_peer(f"198.51.100.1:{4000 + number}")
+        for _ in range(2):
+            ask(simulation, client)
+            assert answer_all(simulation, endpoint) == 1
+    ask(simulation, simulation.datagram_peer("198.51.100.1:5000"))
+    assert endpoint.received() == []
+    assert simulation.dropped_datagrams("dns", "overflow") == 1
+    endpoint.send(b"late", via)
+    simulation.run()
+    assert silent.received() == [(b"late", DNS)]
+
+
+def test_sessions_leave_descriptors_to_connections(start: Start) -> None:
+    simulation = start(make_snapshot())
+    endpoint = simulation.datagram_peer(ONE)
+    pressure = simulation.core.pressure
+    pressure.limit(8, 0, 0, 0.0)
+    for number in range(10):
+        ask(simulation, simulation.datagram_peer(f"198.51.100.{1 + number}:4000"))
+    assert len(endpoint.received()) == 10
+    assert pressure.sessions == 4
+    pressure.connections = 5
+    assert pressure.surplus(0, 0) == ""
+    pressure.connections = 6
+    assert "4 sessions of UDP" in pressure.surplus(0, 0)
+    pressure.connections = 0
+    simulation.core.drain()
+    simulation.advance(6.0)
+    assert pressure.sessions == 0

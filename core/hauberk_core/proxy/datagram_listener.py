@@ -2,7 +2,8 @@
 
 Addresses of senders can be forged, so that a session costs whoever begins it nothing. When all places are taken, a new client
 gets that of the oldest session without an answer, else that of the oldest one whose client has said nothing since it was
-answered: endpoints answer forged questions as well. Kept are those whose client has gone on behind an answer.
+answered: endpoints answer forged questions as well. Kept are those whose client has gone on behind an answer; but a host that has
+crowded many places with such makes room for hosts that have few, so that nobody keeps others out with his own address either.
 
 A session belongs to the worker that has its socket. The kernel gives one client's datagrams to one worker for as long as the
 sockets of an address stay the same; after a change of workers a client goes on with a new session.
@@ -26,6 +27,11 @@ from hauberk_core.route.dice import Dice
 DATAGRAMS_PER_WAKE: Final = 64
 # When a listener closes it passes on what waits for it, so much at most: a sender that never stops cannot hold the closing up.
 DATAGRAMS_AT_CLOSE: Final = 4096
+# From so many sessions on, or this part of all places if that is more, a host is a crowd: dozens of hosts would have to conspire.
+CROWD_LEAST: Final = 16
+CROWD_PART: Final = 64
+# So many sessions are looked at for one that may end, for one datagram.
+LOOKED_AT: Final = 16
 # An answer that is under way when a listener closes still has so long; resolvers ask again after as much (resolv.conf(5)).
 LAST_ANSWER_SECONDS: Final = 5.0
 
@@ -57,6 +63,10 @@ class DatagramListener(SessionOwner):
         """Those among them that no endpoint has answered, the oldest first."""
         self._one_sided: Final[dict[DatagramSession, bool]] = {}
         """Those that were answered, and whose client has not gone on since; the one that was answered first stands first."""
+        self._of_hosts: Final[dict[str, dict[DatagramSession, bool]]] = {}
+        """By the client's host, the oldest first."""
+        self._crowds: Final[dict[str, bool]] = {}
+        """Hosts that have many."""
         self._open = False
         self._closed = False
         self._released = False
@@ -124,6 +134,8 @@ class DatagramListener(SessionOwner):
         self._sessions.pop(session.key, None)
         self._unanswered.pop(session, None)
         self._one_sided.pop(session, None)
+        self._leave_host(session)
+        self._owner.pressure.sessions -= 1
         loop = self._loop
         loop.wheel.drop(session.timer)
         loop.release(session.descriptor, session.socket)
@@ -182,7 +194,8 @@ class DatagramListener(SessionOwner):
         target = self._owner.target(cluster) if cluster else None
         if target is None:
             return datagram_meters.NO_BACKEND
-        endpoint = target.cluster.choose(peer_host(path))
+        host = peer_host(path)
+        endpoint = target.cluster.choose(host)
         if endpoint is None:
             return datagram_meters.NO_ENDPOINT
         key = (path, endpoint.address if by_datagram else "")
@@ -192,7 +205,7 @@ class DatagramListener(SessionOwner):
                 return known
             if known is not None:
                 self.end(known, None, "")
-        if not self._has_room():
+        if not self._has_room(host):
             return datagram_meters.OVERFLOW
         try:
             sock = self._transport.open_datagrams(endpoint.host, endpoint.port, endpoint.source)
@@ -206,21 +219,56 @@ class DatagramListener(SessionOwner):
         endpoint.active += 1
         self._sessions[key] = session
         self._unanswered[session] = True
+        self._join_host(session, host)
+        self._owner.pressure.sessions += 1
         self._loop.register(session.descriptor, session, READ)
         self._meters.session_opened()
         return session
 
-    def _has_room(self) -> bool:
-        """Whether another session may begin, if need be in place of one that may be a forged sender's."""
-        if len(self._sessions) < self._config.max_sessions:
+    def _has_room(self, host: str) -> bool:
+        """Whether another session may begin for a host, if need be in place of one of a crowd or of a perhaps forged sender."""
+        if len(self._sessions) < self._config.max_sessions and self._owner.pressure.takes_session():
             return True
-        for oldest in self._unanswered:
-            self.end(oldest, Reason.OVERFLOW, "another client got the place of this session, which no endpoint had answered")
-            return True
-        for oldest in self._one_sided:
-            self.end(oldest, Reason.OVERFLOW, "another client got the place of this session, whose client had not gone on")
-            return True
+        if host in self._crowds:
+            return self._displace(self._unanswered, True, "which no endpoint had answered") or self._displace(
+                self._one_sided, True, "whose client had not gone on"
+            )
+        for crowd in self._crowds:
+            for oldest in self._of_hosts[crowd]:
+                self.end(oldest, Reason.OVERFLOW, "another host got the place of this session, whose host had many")
+                return True
+        return self._displace(self._unanswered, False, "which no endpoint had answered") or self._displace(
+            self._one_sided, False, "whose client had not gone on"
+        )
+
+    def _displace(self, among: dict[DatagramSession, bool], only_crowds: bool, what: str) -> bool:
+        """End the oldest of these, or of a crowd's among the oldest. Returns: whether there was one."""
+        left = LOOKED_AT
+        for session in among:
+            if not only_crowds or peer_host(session.path) in self._crowds:
+                self.end(session, Reason.OVERFLOW, f"another client got the place of this session, {what}")
+                return True
+            left -= 1
+            if not left:
+                return False
         return False
+
+    def _join_host(self, session: DatagramSession, host: str) -> None:
+        sessions = self._of_hosts.setdefault(host, {})
+        sessions[session] = True
+        if len(sessions) > max(CROWD_LEAST, self._config.max_sessions // CROWD_PART):
+            self._crowds[host] = True
+
+    def _leave_host(self, session: DatagramSession) -> None:
+        host = peer_host(session.path)
+        sessions = self._of_hosts.get(host)
+        if sessions is None:
+            return
+        sessions.pop(session, None)
+        if len(sessions) <= max(CROWD_LEAST, self._config.max_sessions // CROWD_PART):
+            self._crowds.pop(host, None)
+        if not sessions:
+            del self._of_hosts[host]
 
     def _draw(self) -> str:
         """The name of a cluster, by weight; empty: there is none."""

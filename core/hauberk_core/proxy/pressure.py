@@ -49,6 +49,7 @@ class Pressure:
         "_was_slow",
         "connections",
         "parting",
+        "sessions",
         "sheds",
         "streams",
         "tight",
@@ -64,6 +65,8 @@ class Pressure:
         """`refusal` has to be asked about each new request."""
         self.connections: int = 0
         """Clients' connections that are open."""
+        self.sessions: int = 0
+        """Sessions of UDP that are not over."""
         self.streams: int = 0
         """Requests under way on connections of HTTP/2."""
         self._random: Final = random
@@ -159,8 +162,9 @@ class Pressure:
         """
         if most_of_listener > 0 and of_listener >= most_of_listener:
             return f"the listener has {of_listener} connections, and its limit is {most_of_listener} (max_connections)"
-        if self._most_connections > 0 and self.connections >= self._most_connections:
-            return f"the worker has {self.connections} connections, and its limit is {self._most_connections}"
+        if self._most_connections > 0 and self.connections + self.sessions // 2 >= self._most_connections:
+            and_sessions = f" and {self.sessions} sessions of UDP" if self.sessions else ""
+            return f"the worker has {self.connections} connections{and_sessions}, and its limit is {self._most_connections}"
         if self._memory_share >= 1.0:
             return "the proxy is about to run out of memory"
         return ""
@@ -173,6 +177,11 @@ class Pressure:
             return False
         most = self._most_connections
         return most <= 0 or self.connections < most + most // SURPLUS_PART + SURPLUS_LEAST
+
+    def takes_session(self) -> bool:
+        """Whether another session of UDP may begin. One is a descriptor, a connection two; and senders of datagrams, whose
+        addresses can be forged, get a quarter of all at the most."""
+        return self._most_connections <= 0 or self.sessions < self._most_connections // 2
 
     def turned_away(self) -> None:
         """A connection was closed, or is answered 503, for being one too many."""
