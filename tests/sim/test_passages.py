@@ -619,3 +619,20 @@ def test_beyond_so_many_at_once_long_transfers_are_read_and_written(begin: Begin
     client.send(BULK)
     assert endpoint.received() == BULK
     assert simulation.loop.bypasses == MOST_BYPASSES
+
+
+def test_a_long_transfer_that_has_ended_keeps_no_other_from_the_same_treatment(begin: Begin) -> None:
+    simulation = begin(make_snapshot("tcp"))
+    client, endpoint = bulk_call(simulation)
+    client.send(BULK)
+    assert endpoint.received() == BULK
+    client.half_close()
+    assert endpoint.saw_end()
+    # The other way may stay open for as long as anything moves there.
+    assert simulation.loop.bypasses == 0
+    endpoint.send(b"thanks")
+    assert client.received() == b"thanks"
+    endpoint.close()
+    assert client.saw_end()
+    client.close()
+    assert log(simulation) == [(0, "", "books")]

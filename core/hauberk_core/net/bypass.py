@@ -36,6 +36,8 @@ class Bypass:
                 source.broken(error)
                 return
             if taken == 0:
+                # Nothing is held: the source is not read from while there is. Others may have what this one needed.
+                self.close()
                 source.bypassed_end()
                 return
             if taken is not None:
@@ -51,7 +53,7 @@ class Bypass:
             self._source.resume_reading()
 
     def close(self) -> None:
-        """One of the two connections is closed."""
+        """One of the two connections is closed, or the source has ended."""
         if self._open:
             self._open = False
             self._source.loop.bypasses -= 1
