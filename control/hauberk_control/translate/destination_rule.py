@@ -58,7 +58,8 @@ class Caller(NamedTuple):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule says of the connections to one port of one service or subset. Unset limits are the cluster's own."""
 
-    balancing: Balancing = Balancing()
+    balancing: Balancing | None = None
+    """None: it does not say which endpoint is chosen."""
     connect_timeout: Duration = ISTIO_CONNECT_TIMEOUT
     idle_timeout: Duration = ISTIO_IDLE_TIMEOUT
     max_connections: int = 0
@@ -80,14 +81,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     panic_percent: int = 0
     retry_budget: RetryBudget = RetryBudget()
 
-    def apply(self, cluster: Cluster) -> Cluster:
-        """A cluster with these settings, but for the transport."""
+    def apply(self, cluster: Cluster, usual: Balancing) -> Cluster:
+        """A cluster with these settings, but for the transport. Args: usual - how an endpoint is chosen where they do not say."""
+        own = self.balancing or usual
         return msgspec.structs.replace(
             cluster,
-            load_balancing=self.balancing.load_balancing,
-            hash_by=self.balancing.hash_by,
-            hash_table_size=self.balancing.hash_table_size,
-            warmup=self.balancing.warmup,
+            load_balancing=own.load_balancing,
+            hash_by=own.hash_by,
+            hash_table_size=own.hash_table_size,
+            warmup=own.warmup,
             connect_timeout=self.connect_timeout,
             idle_timeout=self.idle_timeout,
             max_connections=min(self.max_connections, _MOST) or cluster.max_connections,

@@ -32,10 +32,13 @@ class Balancing(msgspec.Struct, frozen=True, kw_only=True):
     warmup: Warmup | None = None
 
 
-def balancing(load_balancer: LoadBalancer | None) -> Balancing:
-    """What a rule without mistakes says."""
+def balancing(load_balancer: LoadBalancer | None) -> Balancing | None:
+    """What a rule without mistakes says; None: nothing of which of the endpoints that are near enough is chosen."""
     if load_balancer is None:
-        return Balancing()
+        return None
+    is_told = load_balancer.simple not in (None, "UNSPECIFIED") or load_balancer.consistent_hash is not None
+    if not is_told and _warmup(load_balancer) is None:
+        return None
     hashed = load_balancer.consistent_hash
     if hashed is None:
         kind = _SIMPLE.get(load_balancer.simple, "least_request")

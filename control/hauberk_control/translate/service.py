@@ -22,13 +22,14 @@ from hauberk_control.translate.destination_rule import (
 )
 from hauberk_control.translate.endpoints import Reached
 from hauberk_control.translate.finding import Finding
+from hauberk_control.translate.load_balancer import Balancing
 from hauberk_control.translate.localities import Place
 from hauberk_control.translate.nearness import spread, wanted_facts
 from hauberk_control.translate.security import calling_transport
 from hauberk_control.translate.versions import Versions, divided
 from hauberk_core.identity import SpiffeId
 from hauberk_core.model import syntax
-from hauberk_core.model.cluster import Cluster, Endpoint
+from hauberk_core.model.cluster import Cluster, Endpoint, HashBy
 from hauberk_core.model.plugin import PluginConfig
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.resources import DestinationRule, Service
@@ -312,8 +313,16 @@ def _cluster(
             labels=labels,
             locality_shares=near.shares,
             protocol=http_version(port, source.undeclared),
-        )
+        ),
+        _usual_balancing(service),
     )
+
+
+def _usual_balancing(service: Service) -> Balancing:
+    """How endpoints are chosen where no DestinationRule says it: as the service asks, else by how busy they are."""
+    if service.spec.session_affinity == "ClientIP":
+        return Balancing(load_balancing="ring_hash", hash_by=HashBy(source_address=True))
+    return Balancing()
 
 
 def _common(several: Sequence[dict[str, str]]) -> dict[str, str]:

@@ -20,7 +20,6 @@ from hauberk_core.resources import (
     Gateway,
     ListenerSet,
     Resource,
-    Service,
     Sidecar,
     WorkloadEntry,
 )
@@ -59,13 +58,6 @@ UNDONE: Final[dict[type[Resource], tuple[Undone, ...]]] = {
     ),
     BackendTLSPolicy: (Undone(("spec", "options"), "no options of TLS are known here", "remove them"),),
     ListenerSet: (Undone(("spec", "listeners", "tls", "options"), "no options of TLS are known here", "remove them"),),
-    Service: (
-        Undone(
-            ("spec", "sessionAffinity"),
-            "requests of one client are not kept on one endpoint",
-            "leave it out, or write sessionPersistence in an HTTPRoute",
-        ),
-    ),
     Sidecar: (
         Undone(("spec", "egress"), "workloads see every service of the mesh", "leave it out"),
         Undone(("spec", "ingress"), "ports are captured as they are", "leave it out"),

@@ -163,3 +163,24 @@ def test_what_the_page_shows_is_done(repository: Path) -> None:
     [whole] = [text for text in texts if text not in rules]
     translation = translate(store_of(whole, workload("reviews-v1", 20001, app="reviews")), sidecar_node(http_proxy_port=15099))
     assert translation.problems == ()
+
+
+KEEPING = service("reviews").rstrip() + "\n  sessionAffinity: ClientIP\n" + workload("reviews-v1", 20001, app="reviews")
+
+
+@pytest.mark.parametrize(
+    ("load_balancer", "kind"),
+    [
+        ("", "ring_hash"),
+        ("{simple: UNSPECIFIED}", "ring_hash"),
+        ("{localityLbSetting: {enabled: false}}", "ring_hash"),
+        ("{simple: ROUND_ROBIN}", "round_robin"),
+        ("{warmup: {duration: 30s}}", "least_request"),
+    ],
+)
+def test_a_service_may_keep_its_clients_where_they_are_unless_a_rule_says_otherwise(load_balancer: str, kind: str) -> None:
+    rules = (rule(load_balancer),) if load_balancer else ()
+    translation = translate(store_of(KEEPING, *rules), sidecar_node(http_proxy_port=15099))
+    assert translation.problems == ()
+    found = translation.snapshot.clusters[CLUSTER]
+    assert (found.load_balancing, found.hash_by) == (kind, HashBy(source_address=True) if kind == "ring_hash" else None)

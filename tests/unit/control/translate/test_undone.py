@@ -126,7 +126,6 @@ FIELDS = [
         rule("{tls: {mode: SIMPLE, credentialName: a}}"),
     ),
     Written("DestinationRule", "spec.trafficPolicy.tls.caCrl", "warning", rule("{tls: {mode: SIMPLE, caCrl: /a}}")),
-    Written("Service", "spec.sessionAffinity", "warning", service("other").strip("-\n") + "\n  sessionAffinity: ClientIP\n"),
     Written("Sidecar", "spec.egress", "warning", sidecar("egress: [{hosts: ['./*']}]")),
     Written("Sidecar", "spec.ingress", "warning", sidecar("ingress: [{port: {number: 80}}]")),
     Written("Sidecar", "spec.inboundConnectionPool", "warning", sidecar("inboundConnectionPool: {tcp: {maxConnections: 1}}")),
