@@ -187,3 +187,39 @@ def test_places_are_relative_and_workloads_say_who_made_them(mesh: Mesh) -> None
 
 def test_every_proxy_is_known_to_be_up_to_date(mesh: Mesh) -> None:
     wait_until(lambda: mesh.current_proxies() == 4, "four proxies with the latest configuration")
+
+
+GREETER: Final = """
+import os, socketserver
+class Greeter(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(b"220 ready\\r\\n")
+        self.wfile.write(b"250 " + self.rfile.readline())
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+Server(("127.0.0.1", int(os.environ["PORT"])), Greeter).serve_forever()
+"""
+
+
+def test_what_is_not_http_passes_the_proxies_as_it_is(mesh: Mesh) -> None:
+    """Out of a workload and into one, which is itself. Nothing says what the port speaks, and the server speaks first."""
+    (mesh.folder / "greeter.yaml").write_text(service("greeter"))
+    with mesh.workload("greeter", through=(mesh.python, "-c", GREETER)):
+        sidecar = mesh.proxy("sidecar", "greeter")
+        wait_until(lambda: (sidecar.folder / "bootstrap.json").exists() and sidecar.is_ready(), "the sidecar")
+        port = sidecar.outbound_port("greeter.default:9080")
+        wait_until(lambda: conversation(port) == b"220 ready\r\n250 MAIL FROM\r\n", "the greeting")
+    (mesh.folder / "greeter.yaml").unlink()
+
+
+def conversation(port: int) -> bytes:
+    """What a server says that speaks first, and then answers one line."""
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), 30.0) as stream,
+        stream.makefile("rb") as file,
+    ):
+        greeting = file.readline()
+        stream.sendall(b"MAIL FROM\r\n")
+        return greeting + file.readline()
+    return b""

@@ -14,15 +14,14 @@ import msgspec
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.captured_inbound import probe_chain
 from hauberk_control.translate.mesh_config import OUTBOUND_CERTIFICATES
-from hauberk_control.translate.outbound_passages import passage_route, passages_of
+from hauberk_control.translate.outbound_passages import outbound_to
 from hauberk_control.translate.outbound_policy import outbound_mode
-from hauberk_control.translate.outbound_routes import routes_to, service_hosts, shared_among, written_routes
+from hauberk_control.translate.outbound_routes import service_hosts, written_routes
 from hauberk_control.translate.pods import running_pods, takes_mesh, uncaptured_ports
 from hauberk_control.translate.protocol import Protocol, port_protocol
 from hauberk_control.translate.security import calling_transport
 from hauberk_control.translate.service import host_name, host_names, other_protocol
 from hauberk_control.translate.tables import everything
-from hauberk_control.translate.virtual_service.bound import octet_backends
 from hauberk_core.identity import SpiffeId
 from hauberk_core.model.address import is_ip_address, parse_address
 from hauberk_core.model.cluster import Cluster
@@ -95,16 +94,8 @@ def _add_service(outbound: _Outbound, service: Service, port: ServicePort) -> No
     if not hosts:
         return
     name = f"outbound|{host_name(service)}:{port.port}"
-    protocol = port_protocol(port)
-    route = passage_route(build, service, port)
-    if route is not None:
-        # All connections are the route's, whatever they speak: nothing looks for requests in them.
-        outbound.add(name, hosts, port.port, "tcp", passages_of(build, route))
-        return
-    if protocol != "tcp":
-        build.route_tables[name] = everything(name, routes_to(build, service, port))
-    octets = octet_backends(build, service, port, hosts) if protocol != "http" else ()
-    outbound.add(name, hosts, port.port, protocol, octets or shared_among(build.destination(service, port).shares))
+    found = outbound_to(build, service, port, name, hosts)
+    outbound.add(name, hosts, port.port, found.protocol, found.backends)
 
 
 def _add_headless(outbound: _Outbound, service: Service, port: ServicePort) -> None:

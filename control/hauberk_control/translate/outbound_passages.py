@@ -1,14 +1,49 @@
-"""Where connections go that a workload opens to a service, as far as they are not requests."""
+"""What becomes of connections that a workload opens to a service, and where those go that carry no requests."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from hauberk_control.translate.backend import Unresolved, divided
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.finding import findings
+from hauberk_control.translate.outbound_routes import routes_to, shared_among
 from hauberk_control.translate.precedence import seniority
+from hauberk_control.translate.protocol import Protocol, port_protocol
 from hauberk_control.translate.route_conflicts import names_port
+from hauberk_control.translate.tables import everything
+from hauberk_control.translate.virtual_service.bound import octet_backends
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.route import WeightedCluster
 from hauberk_core.resources import Service, TCPRoute
 from hauberk_core.resources.kubernetes.service import ServicePort
+
+
+class Outbound(NamedTuple):
+    """What a filter chain does with connections to a port."""
+
+    protocol: Protocol
+    route_table: str
+    """For requests; empty: there are none."""
+    backends: tuple[WeightedCluster, ...]
+    """For what is no request."""
+
+
+def outbound_to(build: Build, service: Service, port: ServicePort, name: str, addresses: Sequence[str]) -> Outbound:
+    """What becomes of connections to a port.
+
+    Args: name - of the table, which is added if requests may come; addresses - of the service, as far as it has any.
+    """
+    route = passage_route(build, service, port)
+    if route is not None:
+        # All connections are the route's, whatever they speak: nothing looks for requests in them.
+        return Outbound("tcp", "", passages_of(build, route))
+    protocol = port_protocol(port)
+    if protocol != "tcp":
+        build.route_tables[name] = everything(name, routes_to(build, service, port))
+    if protocol == "http":
+        return Outbound(protocol, name, ())
+    octets = octet_backends(build, service, port, addresses) or shared_among(build.destination(service, port).shares)
+    return Outbound(protocol, "" if protocol == "tcp" else name, octets)
 
 
 def passage_route(build: Build, service: Service, port: ServicePort) -> TCPRoute | None:

@@ -157,11 +157,47 @@ def test_the_http_proxy_tells_ports_apart() -> None:
     assert ask(snapshot, "http-proxy", host="reviews:1").reason is Reason.NO_ROUTE
 
 
-def test_a_port_of_another_protocol_is_not_proxied() -> None:
-    tcp = service("db").replace("name: http-9080", "name: mysql")
-    translation = told(tcp, node=CALLING)
-    assert translation.snapshot.route_tables["http-proxy"].virtual_hosts == ()
-    assert any("speaks mysql" in problem.message for problem in translation.problems)
+@pytest.mark.parametrize(
+    ("declared", "protocol"),
+    [("name: http-9080", "http"), ("name: mysql", "tcp"), ("name: store", "detect"), ("appProtocol: tcp, name: http", "tcp")],
+)
+def test_connections_are_treated_as_the_port_declares_on_both_sides(declared: str, protocol: str) -> None:
+    """What declares nothing is looked at, as in a pod."""
+    texts = [REVIEWS.replace("name: http-9080", declared, 1)]
+    calling = told(*texts, node=CALLING)
+    [outbound] = calling.snapshot.listeners["outbound|reviews.default:9080"].filter_chains
+    serving = told(*texts, node=SERVING).snapshot
+    [inbound] = serving.listeners["inbound|9080||"].filter_chains
+    for chain, cluster in ((outbound, CLUSTER), (inbound, "inbound|9080||")):
+        assert chain.protocol == protocol
+        assert [backend.cluster for backend in chain.backends] == ([] if protocol == "http" else [cluster])
+        assert bool(chain.route_table) == (protocol != "tcp")
+    assert inbound.transport.foreign_tls == ("refuse" if protocol == "http" else "pass")
+    assert calling.problems == ()
+    hosts = calling.snapshot.route_tables["http-proxy"].virtual_hosts
+    assert len(hosts) == (0 if protocol == "tcp" else 1), "requests are for those ports that may take them"
+
+
+def test_a_route_for_connections_takes_those_of_a_workload_on_this_machine_too() -> None:
+    route = """
+---
+apiVersion: gateway.networking.k8s.io/v1alpha2
+kind: TCPRoute
+metadata: {name: reviews}
+spec:
+  parentRefs: [{group: "", kind: Service, name: reviews}]
+  rules: [{backendRefs: [{name: reviews-v2, port: 9080}]}]
+"""
+    snapshot = told(REVIEWS, V2, route, node=CALLING).snapshot
+    [chain] = snapshot.listeners["outbound|reviews.default:9080"].filter_chains
+    assert (chain.protocol, [backend.cluster for backend in chain.backends]) == ("tcp", [V2_CLUSTER])
+
+
+def test_a_port_of_udp_is_not_proxied() -> None:
+    udp = service("reviews").replace("name: http-9080", "protocol: UDP, name: dns")
+    translation = told(udp, node=CALLING)
+    assert ask(translation.snapshot, "outbound|reviews.default:9080").reason is Reason.NO_HOST
+    assert any("speaks UDP" in problem.message for problem in translation.problems)
 
 
 def service_route(name: str, backend: str, namespace: str = "default", parent: str = "") -> str:
