@@ -105,7 +105,7 @@ def test_at_the_limit_of_connections_requests_wait_for_a_stream(build: "Build") 
     assert len(endpoint.connections()) == 1
 
 
-@pytest.mark.parametrize("how", ["stream", "connection"])
+@pytest.mark.parametrize("how", ["stream", "connection", "last of a connection", "given up", "answered"])
 def test_what_has_failed_is_not_in_the_way_of_who_waits(build: "Build", how: str) -> None:
     """Whoever takes a place is counted when the one whose place it was counts no more."""
     both = (Endpoint(address="192.0.2.20:9080"), Endpoint(address="192.0.2.21:9080"))
@@ -122,8 +122,17 @@ def test_what_has_failed_is_not_in_the_way_of_who_waits(build: "Build", how: str
     assert Circuits(scenario).cluster().requests == 4
     if how == "stream":
         narrow.reset(1, INTERNAL_ERROR)
-    else:
+    elif how == "connection":
         narrow.peer.reset()
+    else:
+        narrow.go_away(1)
+        if how == "given up":
+            client.machine.reset(1, CANCEL)
+            client.talk()
+        elif how == "answered":
+            narrow.answer(1)
+        else:
+            narrow.reset(1, INTERNAL_ERROR)
     assert client.answer(waits)[0] == 0, "it is not refused"
     assert "/waits" in [path for endpoint in endpoints for connection in endpoint.connections() for path in paths(connection)]
 

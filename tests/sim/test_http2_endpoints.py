@@ -200,6 +200,24 @@ def test_more_than_a_connection_is_trusted_with_before_it_stands(build: "Build")
     assert len(endpoint.connections()) <= 2
 
 
+def test_a_long_queue_of_what_ends_as_soon_as_it_has_begun(build: "Build") -> None:
+    """One that ends makes room for the next: they go by turns, not one within the other."""
+    proxy = make(build, cluster={"max_concurrent_streams": 1, "max_connections": 1})
+    endpoint = serve(proxy)
+    client = Browser(proxy.browser())
+    first = client.ask()
+    askers = [proxy.browser() for _ in range(300)]
+    for asker in askers:
+        asker.send(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: a, b\r\n\r\n")
+    proxy.run()
+    last = client.ask()
+    connection = endpoint.connection()
+    connection.answer(1)
+    connection.answer(3)
+    assert [client.answer(stream)[0] for stream in (first, last)] == [200, 200]
+    assert sorted(proxy.log()) == [(200, "")] * 2 + [(501, "not_implemented")] * 300
+
+
 def test_connections_that_cannot_be_had(build: "Build") -> None:
     proxy = make(build)
     client = Browser(proxy.browser())

@@ -109,6 +109,8 @@ class H2UpstreamConnection(Connection):
         self._lingering: Final[list[H2Call]] = []
         """Tunnels that are over but for octets that the endpoint's windows do not take yet."""
         self._unsent_calls = 0
+        self._unsettled = 0
+        """Calls that are over, and whose requesters are about to hear of it."""
         self._stopped = False
         self._ending = False
         self._pumping = False
@@ -211,15 +213,17 @@ class H2UpstreamConnection(Connection):
         else:
             self._unsent_calls -= 1
         self.calls_open -= 1
+        self._unsettled += 1
         self.endpoint.active -= 1
         if not self.calls_open and not self.closed and self._stopped:
             self._end()
 
     def settle(self) -> None:
         """Let others have the place of a call that is over. Not before its requester has told the guards, which count it."""
+        self._unsettled -= 1
         if not self.closed:
             self.owner.call_over(self)
-        elif not self.calls_open:
+        elif not self.calls_open and not self._unsettled:
             self.owner.freed()
 
     def linger(self, call: H2Call) -> None:
@@ -324,7 +328,7 @@ class H2UpstreamConnection(Connection):
             self._stopped = True
             self.loop.wheel.drop(self._patience)
             self.owner.gone(self)
-            if not self.calls_open:
+            if not self.calls_open and not self._unsettled:
                 self.owner.freed()
 
     # What the machine reports.

@@ -34,6 +34,9 @@ class Sharing(SharedOwner):
         """Connections that stand, and whose endpoint has not yet said how many requests it takes."""
         self._joined: int = 0
         """Requests that wait for these."""
+        self._roomy: Final[list[H2UpstreamConnection]] = []
+        """Connections whose turn it is to take requests that wait."""
+        self._serving = False
 
     def waiting(self) -> int:
         """Requests that wait for a connection that others have asked for; where it stands, without those that it is for."""
@@ -246,6 +249,22 @@ class Sharing(SharedOwner):
         self.has_room(connection)
 
     def has_room(self, connection: H2UpstreamConnection) -> None:
+        if not self._cluster.queued():
+            return
+        if connection not in self._roomy:
+            self._roomy.append(connection)
+        # A call that ends as soon as it has begun leads here again; the turn under way goes on, or a long queue of such would be
+        # as many calls deep.
+        if not self._serving:
+            self._serving = True
+            try:
+                while self._roomy:
+                    self._serve_from(self._roomy.pop(0))
+            finally:
+                self._serving = False
+
+    def _serve_from(self, connection: H2UpstreamConnection) -> None:
+        """Let requests that wait have the room of a connection."""
         cluster = self._cluster
         pool = cluster.pool_of(connection.endpoint)
         # Who is refused here and waits for room elsewhere is at the end of the queue, where this turn must not find him.
