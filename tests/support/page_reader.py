@@ -69,7 +69,7 @@ class Reader:
         """Press Ctrl-C in the terminal that was opened under `name`."""
         terminal = self._named[name]
         os.killpg(terminal.pid, signal.SIGINT)
-        terminal.wait(60)
+        terminal.wait(_PATIENCE)
         self._terminals.remove(terminal)
 
     def types(self, commands: str, folder: str = "shop") -> "subprocess.CompletedProcess[str]":
@@ -101,7 +101,7 @@ class Reader:
         """End what runs, the newest terminal first."""
         for terminal in reversed(self._terminals):
             os.killpg(terminal.pid, signal.SIGTERM)
-            terminal.wait(60)
+            terminal.wait(_PATIENCE)
             wait_until(partial(_has_ended, terminal.pid), "the end of all that ran in it")
             for pipe in (terminal.stdin, terminal.stdout):
                 if pipe is not None:
