@@ -10,7 +10,7 @@ from hauberk_bookshop.calling import CallError, Reply, Service
 from hauberk_cli.demo.waiting import wait_until
 
 STEADY_PATHS: Final = ("/productpage", "/api/v1/products/0/reviews")
-REQUEST_SECONDS: Final = 5.0
+REQUEST_SECONDS: Final = 15.0
 CLOSE_SECONDS: Final = 1.0
 
 

@@ -26,7 +26,7 @@ EDITS: Final = 20
 MOST_LATE: Final = EDITS // 4
 """How late this process is served says little of the others at one moment, and much over many."""
 CLIENTS: Final = 6
-DEADLINE: Final = 10.0
+DEADLINE: Final = 30.0
 WITNESSES: Final = 100
 """Requests of a load that must finish before a check goes on."""
 _EVERYTHING_TO: Final[dict[str, Weights]] = {"v1": (100, 0, 0), "v3": (0, 0, 100)}

@@ -28,9 +28,9 @@ WITNESSES: Final = 80
 """Requests of a load that must finish before a check goes on."""
 SLOW_SECONDS: Final = 3.0
 """What ratings takes; longer than its route lets it."""
-SEEN_SECONDS: Final = 30.0
+SEEN_SECONDS: Final = 60.0
 """For a change to show, a circuit to open, an endpoint to be tried again."""
-COMMAND_SECONDS: Final = 30.0
+COMMAND_SECONDS: Final = 60.0
 REASONS: Final = ("consecutiveGatewayErrors", "the first request after it had been left out failed")
 """Why ratings may be left out: on a busy machine they may have been tried again before the command looks."""
 
