@@ -33,6 +33,9 @@ FIRST_STREAMS: Final = 100
 # Clients share a connection to an endpoint: one that reads slowly fills its stream, and must not stop the others. So the
 # connection takes what all streams together may hold, and the streams' windows are the bound.
 CONNECTION_WINDOW: Final = CONCURRENT_STREAMS * STREAM_WINDOW
+# Streams that were given up and whose answers may be on their way: that clients leave is not the endpoint's doing, and within one
+# round trip as many may leave as come, dozens of times all that there may be at once.
+_MOST_FORGIVEN: Final = 4096
 
 
 class H2Client(H2Connection):
@@ -41,6 +44,7 @@ class H2Client(H2Connection):
     def __init__(self, limits: HttpLimits) -> None:
         """Args: limits - on what the server may send; those of bodies do not apply."""
         super().__init__(Limits(limits), CONNECTION_WINDOW, Reason.UPSTREAM_PROTOCOL)
+        self._most_forgiven = _MOST_FORGIVEN
         self._next = 1
         self._sender.raw(PREFACE)
         self._greet(((ENABLE_PUSH, 0), (INITIAL_WINDOW_SIZE, STREAM_WINDOW), (MAX_HEADER_LIST_SIZE, self._limits.head_bytes)))

@@ -58,6 +58,7 @@ class ControlMachine(MultiplexedMachine):
         self._encoder: Final[HpackEncoder] = self._sender.encoder
         self._streams: Final[dict[int, Stream]] = {}
         self._forgiven: Final[dict[int, bool]] = {}
+        self._most_forgiven: int = _FORGIVEN
         self._blame: Final = blame
         self._window_size: Final = connection_window
         self._receive_window = connection_window
@@ -230,7 +231,7 @@ class ControlMachine(MultiplexedMachine):
     def _forgive(self, number: int) -> None:
         forgiven = self._forgiven
         forgiven[number] = True
-        if len(forgiven) > _FORGIVEN:
+        if len(forgiven) > self._most_forgiven:
             del forgiven[next(iter(forgiven))]
 
     def _remove(self, stream: Stream) -> None:

@@ -211,3 +211,17 @@ def test_nothing_in_frames_for_a_stream_that_we_gave_up_is_a_flood() -> None:
     for _ in range(201):
         peer.data(1, b"")
     assert peer.goodbye() == ENHANCE_YOUR_CALM
+
+
+def test_however_fast_clients_leave_late_answers_do_not_end_the_connection() -> None:
+    peer = ask()
+    streams: list[int] = []
+    for _ in range(1000):
+        stream, _ = send(peer, request())
+        peer.machine.reset(stream, CANCEL)
+        streams.append(stream)
+    kept, _ = send(peer, request())
+    for stream in streams:
+        assert peer.headers(stream, OK) == []
+    assert peer.goodbye() is None
+    assert len(peer.headers(kept, OK)) == 2
