@@ -152,7 +152,7 @@ def _check_backends(route: Route, clusters: Collection[str], path: Path, mistake
     if route.backends and route.redirect is not None:
         message = "a route has either backends or a redirect"
         mistakes.append(Mistake((*path, "redirect"), message, "remove one of the two"))
-    elif not route.backends and route.redirect is None:
+    elif not route.backends and route.redirect is None and not route.plugins:  # one of a plugin's filters may answer
         message = "a route with neither backends nor redirect answers 500 to everything"
         mistakes.append(Mistake(path, message, 'add "backends": [{"cluster": "a-name"}]', "warning"))
     elif route.backends and not any(backend.weight for backend in route.backends):

@@ -16,6 +16,7 @@ from hauberk_core.model import (
     Listener,
     Match,
     PathMatch,
+    PluginConfig,
     Redirect,
     Rewrite,
     Route,
@@ -644,6 +645,10 @@ def test_the_mesh_needs_no_certificate_of_the_snapshot() -> None:
     inbound = FilterChain(route_table="shop", transport=mesh(identities=(), mode="permissive"))
     assert find_mistakes(listening(inbound)) == []
     assert find_mistakes(reaching(Cluster(endpoints=(Endpoint(address="h:1"),), transport=mesh()))) == []
+
+
+def test_a_route_that_a_plugin_answers_needs_no_backends() -> None:
+    assert find_mistakes(routing(Route(name="r", plugins=(PluginConfig(plugin="directresponse"),)))) == []
 
 
 def test_a_share_without_cluster_is_worth_a_warning() -> None:
