@@ -1,7 +1,7 @@
 """Conditions on requests in the proxy's terms."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from hauberk_core.model.errors import Path, quote
@@ -16,6 +16,8 @@ _SCHEME: Final = "http"
 # Istio passes these over in its maps of headers: they have fields of their own.
 _NO_HEADERS: Final = ("uri", "scheme", "method", "authority")
 EVERY_PATH: Final = PathMatch()
+EVERYTHING: Final = (".*", ".+")
+"""Expressions that take any text; none of those that they are for is empty."""
 
 
 def conditions(match: HttpMatch, path: Path, mistakes: list[Mistake]) -> tuple[Match, ...]:
@@ -23,7 +25,7 @@ def conditions(match: HttpMatch, path: Path, mistakes: list[Mistake]) -> tuple[M
 
     Where the caller and the port matter (`callers`), this looks at neither.
     """
-    if match.scheme is not None and not _fits(match.scheme, _SCHEME, (*path, "scheme"), mistakes):
+    if match.scheme is not None and not _fitting(match.scheme, (_SCHEME,), (*path, "scheme"), mistakes):
         message = "requests that sidecars route come as http, so that this match takes none"
         mistakes.append(Mistake((*path, "scheme"), message, "leave scheme out", "warning"))
         return ()
@@ -59,28 +61,29 @@ def _without_case(text: str, rest: str) -> PathMatch:
 
 def _methods(told: StringMatch | None, path: Path, mistakes: list[Mistake]) -> tuple[str, ...]:
     """Methods; an empty one stands for any. An expression is tried on those that have names in RFC 9110 and 5789."""
-    if told is None:
+    if told is None or told.prefix == "" or told.regex in EVERYTHING:
         return ("",)
-    if told.exact is not None:
+    if told.exact:
         return (told.exact,)
-    found = tuple([method for method in _METHODS if _fits(told, method, path, mistakes)])
-    if not found and not any(mistake.path == path for mistake in mistakes):
+    before = len(mistakes)
+    found = _fitting(told, _METHODS, path, mistakes)
+    if not found and len(mistakes) == before:
         mistakes.append(Mistake(path, "this takes none of the methods that there are", f"write one of {', '.join(_METHODS)}"))
     return found
 
 
-def _fits(told: StringMatch, text: str, path: Path, mistakes: list[Mistake]) -> bool:
+def _fitting(told: StringMatch, texts: Sequence[str], path: Path, mistakes: list[Mistake]) -> tuple[str, ...]:
+    """Those of some texts that a condition takes."""
     if told.exact is not None:
-        return text == told.exact
+        return tuple([text for text in texts if text == told.exact])
     if told.prefix is not None:
-        return text.startswith(told.prefix)
+        return tuple([text for text in texts if text.startswith(told.prefix)])
     try:
-        return RegularExpression(told.regex or "").matches(text)
+        expression = RegularExpression(told.regex or "")
     except ValueError as error:
-        mistake = Mistake(path, f"{quote(told.regex or '')} {error}", "write it in RE2's syntax")
-        if mistake not in mistakes:
-            mistakes.append(mistake)
-        return False
+        mistakes.append(Mistake(path, f"{quote(told.regex or '')} {error}", "write it in RE2's syntax"))
+        return ()
+    return tuple([text for text in texts if expression.matches(text)])
 
 
 def _values(

@@ -1,13 +1,10 @@
 """What pages of other origins may ask, in the proxy's terms."""
 
-from typing import Final
-
+from hauberk_control.translate.virtual_service.conditions import EVERYTHING
 from hauberk_core.model.cors import Cors
 from hauberk_core.model.errors import Path
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.resources.istio.virtual_service import CorsPolicy, StringMatch
-
-_EVERYTHING: Final = (".*", ".+")
 
 
 def cross_origin(told: CorsPolicy | None, path: Path, mistakes: list[Mistake]) -> Cors | None:
@@ -41,4 +38,4 @@ def _origin(told: StringMatch) -> str | None:
     """One origin, `*` for all; None: neither."""
     if told.exact is not None:
         return told.exact
-    return "*" if told.prefix == "" or told.regex in _EVERYTHING else None
+    return "*" if told.prefix == "" or told.regex in EVERYTHING else None

@@ -1,11 +1,11 @@
 """The rules for requests of a VirtualService in the proxy's terms: what depends on the object alone, not on callers and ports.
 
 Everything that a proxy would refuse is found here, so that no other object suffers. A rule with a mistake answers what it takes
-with 500: those requests must neither go on without what it says nor reach another rule. One whose matches are the mistake is
-left out.
+with 500: those requests must neither go on without what it says nor reach another rule. A match that is the mistake takes
+nothing, and the others of its rule go on; a rule without any is left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -32,7 +32,7 @@ from hauberk_core.model.route import (
     WeightedCluster,
 )
 from hauberk_core.resources import VirtualService
-from hauberk_core.resources.istio.virtual_service import Destination, HttpDestination, HttpMatch, HttpRule
+from hauberk_core.resources.istio.virtual_service import MOST_MATCHES, Destination, HttpDestination, HttpMatch, HttpRule
 from hauberk_core.resources.istio.virtual_service import Redirect as ToldRedirect
 from hauberk_core.route.errors import RouteErrors
 from hauberk_core.route.host import host_of
@@ -97,7 +97,7 @@ class RulePlan(NamedTuple):
             return (msgspec.structs.replace(route, matches=matches),) if matches else ()
         return tuple(
             [
-                _rewriting(route, f"{route.name}.{index}" if len(self.matches) > 1 else route.name, match, self.uri)
+                _rewriting(route, index if len(self.matches) > 1 else None, match, self.uri)
                 for index in kept
                 if (match := self.matches[index]).matches
             ]
@@ -105,7 +105,7 @@ class RulePlan(NamedTuple):
 
 
 class HttpPlan(NamedTuple):
-    """All rules that are served, and what is wrong with them and the others."""
+    """All rules, and what is wrong with them."""
 
     rules: tuple[RulePlan, ...]
     mistakes: tuple[Mistake, ...]
@@ -120,18 +120,33 @@ def plan_http(owner: VirtualService, read: ReadPolicy) -> HttpPlan:
         found = find(rules)
         mistakes += found
         rules = _without(rules, found)
-    return HttpPlan(tuple(rules), tuple([_with_outcome(mistake) for mistake in mistakes]))
+    return HttpPlan(tuple(rules), tuple([_with_outcome(mistake, rules) for mistake in mistakes]))
 
 
 def _without(rules: Sequence[RulePlan], mistakes: Sequence[Mistake]) -> list[RulePlan]:
     """The rules after some mistakes were found in them."""
-    wrong = {mistake.path[2] for mistake in mistakes if mistake.severity == "error"}
-    unmatched = {mistake.path[2] for mistake in mistakes if mistake.severity == "error" and _is_in_match(mistake)}
-    return [_closed(rule) if rule.position in wrong else rule for rule in rules if rule.position not in unmatched]
+    errors = [mistake.path for mistake in mistakes if mistake.severity == "error"]
+    wrong = {path[2] for path in errors if not _is_in_match(path)}
+    unmatched = {(path[2], path[4]) for path in errors if _is_in_match(path)}
+    return [_closed(rule) if rule.position in wrong else rule for rule in _without_matches(rules, unmatched)]
 
 
-def _is_in_match(mistake: Mistake) -> bool:
-    return mistake.path[3:4] == ("match",)
+def _without_matches(rules: Sequence[RulePlan], unmatched: Collection[tuple[object, object]]) -> list[RulePlan]:
+    """The rules, of which some matches take nothing. Args: unmatched - positions of rules, and in these of matches."""
+    if not unmatched:
+        return list(rules)
+    left: list[RulePlan] = []
+    for rule in rules:
+        matches = [
+            match._replace(matches=()) if (rule.position, index) in unmatched else match
+            for index, match in enumerate(rule.matches)
+        ]
+        left.append(rule._replace(matches=tuple(matches)))
+    return left
+
+
+def _is_in_match(path: Path) -> bool:
+    return path[3:4] == ("match",)
 
 
 def _closed(rule: RulePlan) -> RulePlan:
@@ -139,10 +154,14 @@ def _closed(rule: RulePlan) -> RulePlan:
     return RulePlan(rule.position, rule.matches, Route(name=rule.route.name, order=rule.route.order))
 
 
-def _with_outcome(mistake: Mistake) -> Mistake:
+def _with_outcome(mistake: Mistake, rules: Sequence[RulePlan]) -> Mistake:
+    """A mistake with what becomes of its rule. Args: rules - all of them, by their positions."""
     if mistake.severity != "error":
         return mistake
-    outcome = "the rule is left out" if _is_in_match(mistake) else "the rule answers what it takes with 500"
+    outcome = "the rule answers what it takes with 500"
+    if _is_in_match(mistake.path):
+        rule = rules[int(mistake.path[2])]
+        outcome = "the match is left out" if any(match.matches for match in rule.matches) else "the rule is left out"
     return mistake._replace(message=f"{mistake.message}; {outcome}")
 
 
@@ -157,7 +176,8 @@ def _plan_rule(owner: VirtualService, rule: HttpRule, index: int, read: ReadPoli
     matches = tuple(
         [MatchPlan(match, conditions(match, (*path, "match", position), mistakes)) for position, match in enumerate(rule.match)]
     ) or (MatchPlan(None, (Match(),)),)
-    uri = rule.rewrite.uri if rule.rewrite is not None else None
+    # An empty one is none: nothing is replaced.
+    uri = (rule.rewrite.uri or None) if rule.rewrite is not None else None
     _check_rewritten(rule, uri, path, mistakes)
     changes = header_changes(rule.headers, (*path, "headers"), mistakes)
     authority = (rule.rewrite.authority if rule.rewrite is not None else None) or changes.authority
@@ -168,7 +188,8 @@ def _plan_rule(owner: VirtualService, rule: HttpRule, index: int, read: ReadPoli
         attempt = timeout
     route = Route(
         name=rule_name(owner, index),
-        order=index + 1,
+        # Of the matches of one rule, too, the first that takes a request decides how its path is rewritten.
+        order=1 + index * MOST_MATCHES,
         rewrite=Rewrite(host=authority) if authority else None,
         request_headers=changes.request,
         response_headers=changes.response,
@@ -234,8 +255,12 @@ def _redirect(told: ToldRedirect, asked: int) -> Redirect:
     return Redirect(scheme=told.scheme or "", host=host, port=port, path=told.uri, status=told.redirect_code)
 
 
-def _rewriting(route: Route, name: str, match: MatchPlan, uri: str) -> Route:
-    """The route of one match that replaces the path. A prefix is one by characters, as in Istio."""
+def _rewriting(route: Route, position: int | None, match: MatchPlan, uri: str) -> Route:
+    """The route of one match that replaces the path. A prefix is one by characters, as in Istio.
+
+    Args: position - the match's; None: it is the only one.
+    """
+    name, order = (route.name, route.order) if position is None else (f"{route.name}.{position}", route.order + position)
     host = route.rewrite.host if route.rewrite is not None else ""
     by_prefix = all(one.path.kind == "starts_with" or one.path == EVERY_PATH for one in match.matches)
     matches = match.matches
@@ -247,7 +272,7 @@ def _rewriting(route: Route, name: str, match: MatchPlan, uri: str) -> Route:
             ]
         )
     rewrite = Rewrite(host=host, prefix=uri) if by_prefix else Rewrite(host=host, path=uri)
-    return msgspec.structs.replace(route, name=name, matches=matches, rewrite=rewrite)
+    return msgspec.structs.replace(route, name=name, order=order, matches=matches, rewrite=rewrite)
 
 
 class _Trial(NamedTuple):

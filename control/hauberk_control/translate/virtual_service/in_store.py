@@ -16,7 +16,7 @@ from hauberk_control.translate.virtual_service.callers import for_sidecars
 from hauberk_control.translate.virtual_service.destinations import Places
 from hauberk_control.translate.virtual_service.http_plan import HttpPlan, plan_http
 from hauberk_control.translate.virtual_service.octets import check_octets
-from hauberk_control.translate.virtual_service.selection import RuleKind, Selection
+from hauberk_control.translate.virtual_service.selection import EVERY_HOST, RuleKind, Selection
 from hauberk_core.model.errors import Path, quote
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.plugin import PluginConfig
@@ -105,9 +105,12 @@ class VirtualServices:
         if not spec.http and not spec.tcp and not spec.tls:
             yield Mistake(("spec",), "there are no rules, so that it has no effect", "add http or tcp", "warning")
         for index, host in enumerate(spec.hosts):
+            path: Path = ("spec", "hosts", index)
+            if host == EVERY_HOST:
+                message = f"{EVERY_HOST} would be every service of the mesh, whoever's it is: no effect for this host"
+                yield Mistake(path, message, "name services, or those below a name: *.<namespace>.svc.cluster.local")
             if host.startswith("*"):
                 continue
-            path: Path = ("spec", "hosts", index)
             service = self.places.service(host, owner.metadata.namespace)
             if service is None:
                 message = f"no Service is called {quote(full_name(host, owner.metadata.namespace))}: no effect for this host"

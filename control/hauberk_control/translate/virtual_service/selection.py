@@ -45,6 +45,8 @@ class Shadowed(NamedTuple):
     older: VirtualService
 
 
+EVERY_HOST: Final = "*"
+"""Istio takes it for gateways alone: among sidecars it would be every service of the mesh, whoever's they are."""
 # More than any name has characters.
 _EXACT: Final = 1_000
 
@@ -55,7 +57,8 @@ class Selection:
     def __init__(self, store: Store) -> None:
         self.shadowed: Final[list[Shadowed]] = []
         self._exact: Final[dict[str, list[_Candidate]]] = {}
-        self._wildcards: Final[list[tuple[str, _Candidate]]] = []
+        self._wildcards: Final[dict[str, list[_Candidate]]] = {}
+        """By what follows the star."""
         for owner in sorted(store.of(VirtualService), key=lambda one: seniority(one.metadata)):
             if for_sidecars(owner.spec.gateways):
                 self._add(owner)
@@ -63,8 +66,10 @@ class Selection:
     def _add(self, owner: VirtualService) -> None:
         namespaces = exported_to(owner)
         for index, host in enumerate(owner.spec.hosts):
+            if host == EVERY_HOST:
+                continue
             if host.startswith("*"):
-                self._wildcards.append((host[1:], _Candidate(owner, namespaces, len(host))))
+                self._wildcards.setdefault(host[1:].removesuffix("."), []).append(_Candidate(owner, namespaces, len(host)))
                 continue
             known = self._exact.setdefault(full_name(host, owner.metadata.namespace), [])
             for kind in _kinds(owner):
@@ -76,7 +81,12 @@ class Selection:
     def find(self, host: str, caller: Caller, kind: RuleKind) -> VirtualService | None:
         """The one with rules of a kind for a service. Args: host - its full name."""
         found: list[tuple[int, int, int, VirtualService]] = []
-        candidates = [*self._exact.get(host, ()), *[one for ending, one in self._wildcards if host.endswith(ending)]]
+        candidates = [*self._exact.get(host, ())]
+        dot = host.find(".")
+        while dot >= 0:
+            candidates += self._wildcards.get(host[dot:], ())
+            dot = host.find(".", dot + 1)
+        # Of equal specificity they are from one list, the older before the younger.
         for age, one in enumerate(candidates):
             closeness = one.closeness(caller.namespace)
             if closeness is not None and kind in _kinds(one.owner):

@@ -18,7 +18,7 @@ MESH: Final = "mesh"
 
 # A proxy tries rules one after the other, in the order written: a request pays for each one before its own.
 _MOST_RULES: Final = 512
-_MOST_MATCHES: Final = 128
+MOST_MATCHES: Final = 128
 _MOST_MATCHES_IN_ALL: Final = 2048
 """Of one object's rules for requests; each may have expressions, which take memory in every proxy."""
 _MOST_HOSTS: Final = 512
@@ -268,7 +268,7 @@ class HttpRule(Part, frozen=True, kw_only=True):
     """Requests that any of the matches takes (without: all), and what becomes of them."""
 
     name: Annotated[str, msgspec.Meta(max_length=253)] | None = None
-    match: Annotated[tuple[HttpMatch, ...], msgspec.Meta(max_length=_MOST_MATCHES)] = ()
+    match: Annotated[tuple[HttpMatch, ...], msgspec.Meta(max_length=MOST_MATCHES)] = ()
     route: Annotated[tuple[HttpDestination, ...], msgspec.Meta(max_length=_MOST_DESTINATIONS)] = ()
     redirect: Redirect | None = None
     direct_response: DirectResponse | None = None
@@ -335,7 +335,7 @@ class RouteDestination(Part, frozen=True, kw_only=True):
 class TcpRule(Part, frozen=True, kw_only=True):
     """Connections that any of the matches takes (without: all), and where they go."""
 
-    match: Annotated[tuple[L4Match, ...], msgspec.Meta(max_length=_MOST_MATCHES)] = ()
+    match: Annotated[tuple[L4Match, ...], msgspec.Meta(max_length=MOST_MATCHES)] = ()
     route: Annotated[tuple[RouteDestination, ...], msgspec.Meta(min_length=1, max_length=_MOST_DESTINATIONS)]
 
     def mistakes(self) -> list[Mistake]:
@@ -345,7 +345,7 @@ class TcpRule(Part, frozen=True, kw_only=True):
 class TlsRule(Part, frozen=True, kw_only=True):
     """The same for TLS."""
 
-    match: Annotated[tuple[TlsMatch, ...], msgspec.Meta(min_length=1, max_length=_MOST_MATCHES)]
+    match: Annotated[tuple[TlsMatch, ...], msgspec.Meta(min_length=1, max_length=MOST_MATCHES)]
     route: Annotated[tuple[RouteDestination, ...], msgspec.Meta(min_length=1, max_length=_MOST_DESTINATIONS)]
 
     def mistakes(self) -> list[Mistake]:

@@ -71,7 +71,9 @@ def test_whom_a_rule_is_for() -> None:
     assert cluster(told(text)) == REVIEWS
 
 
-@pytest.mark.parametrize("host", ["reviews", f"reviews.{DOMAIN}", "reviews.default", f"'*.{DOMAIN}'", "'*'"])
+@pytest.mark.parametrize(
+    "host", ["reviews", f"reviews.{DOMAIN}", "reviews.default", f"'*.{DOMAIN}'", f"'*.{DOMAIN}.'", "'*.local'"]
+)
 def test_how_a_host_is_named(host: str) -> None:
     assert cluster(told(virtual_service(ALL_TO_V1, hosts=host))) == V1
 
@@ -82,10 +84,20 @@ def test_a_short_name_is_one_of_the_objects_own_namespace() -> None:
     assert [problem.path for problem in translation.problems] == ["spec.hosts[0]", "spec.http[0].route[0].destination"]
 
 
+@pytest.mark.parametrize("gateways", ["[mesh]", "[]", "[web, mesh]"])
+def test_nobody_has_every_service_of_the_mesh(gateways: str) -> None:
+    """Not even Istio lets one object stand for all of them, whose namespaces may be others'."""
+    translation = told(virtual_service(ALL_TO_V1, namespace="other", hosts="'*'", more=f"gateways: {gateways}"))
+    assert ask(translation.snapshot, TABLE).cluster == REVIEWS
+    assert ("spec.hosts[0]", "error") in [(problem.path, problem.severity) for problem in translation.problems]
+
+
 def test_which_of_several_counts() -> None:
     to_v2 = f"{{route: [{to('v2', host=f'reviews.{DOMAIN}')}]}}"
     wide = virtual_service(ALL_TO_V1, name="wide", hosts=f"'*.{DOMAIN}'")
     assert cluster(told(wide, virtual_service(to_v2))) == V2
+    wider = virtual_service(to_v2, name="wider", hosts="'*.svc.cluster.local'", created="2019-01-01T00:00:00Z")
+    assert cluster(told(wide, wider)) == V1
     for_others = virtual_service(to_v2, namespace="other", hosts=f"reviews.{DOMAIN}", more="exportTo: ['.']")
     everybody = virtual_service(ALL_TO_V1, created="2020-01-01T00:00:00Z")
     assert cluster(told(everybody, for_others, by=node(namespace="other"))) == V2
@@ -130,6 +142,21 @@ def test_a_path_is_rewritten_by_what_matched() -> None:
         ("/c", None, "/new"),
         ("/d.*", None, "/new"),
     ]
+
+
+def test_of_the_matches_of_a_rule_the_first_decides_how_a_path_is_rewritten() -> None:
+    matches = ", ".join([f"{{uri: {{{told}}}}}" for told in ("prefix: /a", "prefix: /a/b", "exact: /a/c")])
+    rules = (
+        f"{{match: [{matches}], rewrite: {{uri: /x}}, route: [{to()}]}}",
+        f"{{match: [{{uri: {{prefix: /}}}}], rewrite: {{uri: /y}}, route: [{to('v2')}]}}",
+    )
+    snapshot = told(virtual_service(*rules)).snapshot
+    assert [ask(snapshot, TABLE, path).prefix for path in ("/a/b/d", "/a/c", "/b")] == ["/a", "/a", "/"]
+
+
+def test_an_empty_path_replaces_nothing() -> None:
+    [route] = routes(virtual_service(f"{{match: [{{uri: {{prefix: /a}}}}], rewrite: {{uri: ''}}, route: [{to()}]}}"))
+    assert route.rewrite is None
 
 
 @pytest.mark.parametrize(

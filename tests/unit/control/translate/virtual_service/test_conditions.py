@@ -13,6 +13,8 @@ from hauberk_core.resources.istio.virtual_service import HttpMatch, StringMatch
 from hauberk_core.route.decide import decide
 from hauberk_core.route.table import compile_table
 
+SEVERAL = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PURGE"}
+
 
 def takes(match: HttpMatch, path: str = "/", method: str = "GET", host: str = "reviews:9080", **headers: str) -> bool:
     mistakes: list[Mistake] = []
@@ -56,11 +58,20 @@ def test_paths_and_queries(match: HttpMatch, taken: list[str], left: list[str]) 
         (StringMatch(exact="PURGE"), {"PURGE"}),
         (StringMatch(regex="GET|HEAD"), {"GET", "HEAD"}),
         (StringMatch(prefix="P"), {"POST", "PUT", "PATCH"}),
+        (StringMatch(prefix=""), SEVERAL),
+        (StringMatch(regex=".*"), SEVERAL),
+        (StringMatch(regex=".+"), SEVERAL),
     ],
 )
 def test_methods(told: StringMatch, methods: set[str]) -> None:
-    several = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PURGE")
-    assert {method for method in several if takes(HttpMatch(method=told), method=method)} == methods
+    assert {method for method in SEVERAL if takes(HttpMatch(method=told), method=method)} == methods
+
+
+@pytest.mark.parametrize("told", [StringMatch(exact=""), StringMatch(regex="["), StringMatch(prefix="get")])
+def test_a_condition_on_methods_that_takes_none_is_told_once(told: StringMatch) -> None:
+    mistakes: list[Mistake] = []
+    assert conditions(HttpMatch(method=told), ("match", 0), mistakes) == ()
+    assert [(mistake.path, mistake.severity) for mistake in mistakes] == [(("match", 0, "method"), "error")]
 
 
 def test_headers_and_who_must_not_be_there() -> None:

@@ -73,6 +73,20 @@ def test_a_rule_whose_match_is_wrong_is_left_out(match: str, path: str) -> None:
     assert errors[0].message.endswith("; the rule is left out")
 
 
+@pytest.mark.parametrize("wrong", ["uri: {regex: '('}", "uri: {prefix: no-slash}", "method: {regex: '['}", "method: {exact: ''}"])
+def test_the_other_matches_of_a_rule_go_on(wrong: str) -> None:
+    matches = f"{{uri: {{exact: /a}}}}, {{{wrong}}}, {{uri: {{exact: /b}}}}"
+    translation = told(
+        f"{{match: [{matches}], redirect: {{uri: /c}}}}", f"{{match: [{matches}], delegate: {{name: x}}}}", f"{{{ROUTE}}}"
+    )
+    assert [ask(translation.snapshot, TABLE, path).redirect is not None for path in ("/a", "/b", "/d")] == [True, True, False]
+    assert ask(translation.snapshot, TABLE, "/d").cluster == REVIEWS
+    outcomes = {problem.path: problem.message.rpartition("; ")[2] for problem in translation.problems}
+    field = wrong.partition(":")[0]
+    assert [outcomes[f"spec.http[{rule}].match[1].{field}"] for rule in (0, 1)] == ["the match is left out"] * 2
+    assert outcomes["spec.http[1].delegate"] == "the rule answers what it takes with 500"
+
+
 @pytest.mark.parametrize(
     ("rule", "path"),
     [
