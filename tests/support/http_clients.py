@@ -10,6 +10,9 @@ from live_proxy import PATIENCE, wait_until
 
 # Between an answer and the next request: enough are under way at any time, and the machine has others to serve.
 _PAUSE_SECONDS: Final = 0.005
+# A proxy that drains waits half a second for the next request on a connection. A client to which a busy machine gave no turn for
+# so long has to expect that its connection was closed meanwhile, and asks again on another.
+_IDLE_SECONDS: Final = 0.25
 
 
 class Clients:
@@ -45,10 +48,12 @@ class Clients:
 
     def _ask(self) -> None:
         connection = self._connection()
+        answered = time.monotonic()
         while not self._stop.is_set():
             try:
                 if connection.sock is None:
                     connection.connect()
+                    answered = time.monotonic()
             except (ConnectionRefusedError, ConnectionResetError) as error:
                 shaking_hands = connection.sock is not None
                 connection.close()
@@ -59,18 +64,23 @@ class Clients:
                         self.refused += 1
                 time.sleep(0.01)  # a client that is refused comes back later, not at once
                 continue
+            sent = 0.0
             try:
                 # http.client closes behind an answer with Connection: close.
                 connection.request("GET", self._path, headers={} if self._keep_alive else {"Connection": "close"})
+                sent = time.monotonic()
                 response = connection.getresponse()
                 body = response.read()
                 if response.status != 200:
                     raise HTTPException(f"{response.status} {body!r}")
             except (OSError, HTTPException) as error:
                 connection.close()
+                if isinstance(error, ConnectionError) and (sent or time.monotonic()) - answered > _IDLE_SECONDS:
+                    continue
                 with self._lock:
                     self.failures.append(repr(error))
             else:
+                answered = time.monotonic()
                 with self._lock:
                     self.answers += 1
                 self._stop.wait(_PAUSE_SECONDS)
