@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from eventually import eventually
-from kube_api import KubeApi
+from kube_api import Asked, KubeApi, Reply
 
 from hauberk_control.ca.authority import Authority
 from hauberk_control.ca.cacerts import CERTIFICATE_FILE, CHAIN_FILE, KEY_FILE, ROOT_FILE
@@ -55,6 +55,15 @@ async def test_the_first_replica_makes_it_and_the_next_takes_it(tmp_path: Path) 
 
 async def test_replicas_that_come_at_the_same_moment_agree(tmp_path: Path) -> None:
     api = KubeApi()
+    asked = 0
+
+    def script(request: Asked) -> Reply | None:
+        nonlocal asked
+        asked += (request.method, request.path) == ("GET", PATH)
+        # However slowly they are served: each looks before anybody has made it.
+        return Reply(404, b"{}") if (request.method, request.path) == ("GET", PATH) and asked <= 6 else None
+
+    api.script = script
     async with api.serving(), trio.open_nursery() as nursery:
         for name in "abcdef":
             nursery.start_soon(trio.to_thread.run_sync, replica(api, tmp_path / name).open)
