@@ -32,9 +32,19 @@ EXPECT_COMPILED: Final = "HAUBERK_EXPECT_COMPILED"
 # A process that was told to stop gets this long to be gone when the run ends, on a machine that is busy with other things.
 FAREWELL_SECONDS: Final = 30.0
 
-# Shared machines are slow at times; a test's own bounds say what is too slow.
-settings.register_profile("hauberk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("hauberk")
+# By default a property is held against the same examples in every run, so that a run fails for a change and not by chance;
+# with "search" against others each time, and those that failed are remembered.
+HYPOTHESIS_PROFILE: Final = "HYPOTHESIS_PROFILE"
+# Shared machines are slow at times; a test's own bounds say what is too slow. What chance may draw too often is no failure either.
+_UNHEALTHY: Final = [
+    HealthCheck.too_slow,
+    HealthCheck.filter_too_much,
+    HealthCheck.data_too_large,
+    HealthCheck.large_base_example,
+]
+settings.register_profile("search", settings.get_profile("default"), deadline=None, suppress_health_check=_UNHEALTHY)
+settings.register_profile("hauberk", settings.get_profile("search"), derandomize=True, database=None)
+settings.load_profile(os.environ.get(HYPOTHESIS_PROFILE, "hauberk"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
