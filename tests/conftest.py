@@ -35,7 +35,7 @@ FAREWELL_SECONDS: Final = 30.0
 # By default a property is held against the same examples in every run, so that a run fails for a change and not by chance;
 # with "search" against others each time, and those that failed are remembered.
 HYPOTHESIS_PROFILE: Final = "HYPOTHESIS_PROFILE"
-# Shared machines are slow at times; a test's own bounds say what is too slow. What chance may draw too often is no failure either.
+# Shared machines are slow at times; a test's own bounds say what is too slow. What chance draws too often is no failure either.
 _UNHEALTHY: Final = [
     HealthCheck.too_slow,
     HealthCheck.filter_too_much,
