@@ -427,6 +427,25 @@ def test_goodbye_in_the_middle(build: "Build") -> None:
     assert proxy.log() == [(200, "")] * 3
 
 
+@pytest.mark.parametrize("waits", [False, True])
+def test_goodbye_where_no_more_connections_may_be_opened(build: "Build", waits: bool) -> None:
+    """One that the endpoint has not looked at goes on a connection that stands, rather than wait for a new one."""
+    proxy = make(build, cluster={"max_concurrent_streams": 2, "max_connections": 2})
+    endpoint = serve(proxy)
+    client = Browser(proxy.browser())
+    for number in range(4 if waits else 3):
+        client.ask(path=f"/{number}")
+    leaving, other = endpoint.connections()
+    proxy.advance(0.01)
+    leaving.go_away(1)
+    if waits:
+        assert len(other.requests()) == 2
+        proxy.advance(0.01)
+        client.machine.reset(7, CANCEL)
+        client.talk()
+    assert "/2" in [request.path for request in other.requests().values()]
+
+
 def test_goodbye_in_two_steps(build: "Build") -> None:
     proxy = make(build)
     endpoint = serve(proxy)

@@ -491,7 +491,8 @@ class UpstreamCluster(ConnectionOwner):
     def next_for(self, pool: Pool, sharing: Sharing, connection: H2UpstreamConnection) -> Requester | None:
         """Of those, the first that a shared connection of this pool may serve; it waits no more."""
         for requester in self._waiting:
-            if requester.fresh and not connection.is_proven():
+            if requester.fresh and not connection.is_proven() and self._has_room():
+                # It has a new one instead.
                 continue
             if self.settings.announces and connection.announced != self.announcement(requester):
                 continue

@@ -67,11 +67,14 @@ class Sharing(SharedOwner):
         return call
 
     def _acquire(self, requester: Requester, pool: Pool) -> Call | None:
+        cluster = self._cluster
         connection = pool.roomiest(requester.fresh)
+        if connection is None and requester.fresh and self._places(pool) <= 0 and not cluster.may_open():
+            # Better one that was kept than to wait for others, which may last, to make room for a new one.
+            connection = pool.roomiest(False)
         if connection is not None:
             pool.endpoint.active += 1
             return connection.call(requester, True)
-        cluster = self._cluster
         if self._places(pool) > 0:
             # What only waits for its endpoint's first word has a connection.
             if self._places_ahead(pool) > len(pool.joined) or cluster.may_wait(requester):
