@@ -34,7 +34,7 @@ def gateway(mesh_world: World, reviews: Worker) -> Worker:
 
 def _is_reset(world: World, port: int) -> bool:
     def speak() -> bool:
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
             sock.sendall(REQUEST)
             try:
                 sock.recv(100)
@@ -93,7 +93,7 @@ def test_a_peer_in_the_mesh_says_how_the_first_hop_was_carried_and_nobody_else_d
     context = client_context(mesh_world.authority.issue(GATEWAY), mesh_world.authority.trust_pem)
 
     def speak(is_peer: bool) -> None:
-        with socket.create_connection(("127.0.0.1", reviews.port), timeout=20) as plain:
+        with socket.create_connection(("127.0.0.1", reviews.port), timeout=60) as plain:
             sock = context.wrap_socket(plain) if is_peer else plain
             with sock:
                 sock.sendall(said)
@@ -123,7 +123,7 @@ def test_modes_change_under_load_without_a_failed_request(
 
 
 def test_strict_ends_plain_connections_behind_their_answer(mesh_world: World, reviews: Worker, backend: RecordingBackend) -> None:
-    with socket.create_connection(("127.0.0.1", reviews.port), timeout=20) as sock:
+    with socket.create_connection(("127.0.0.1", reviews.port), timeout=60) as sock:
 
         def answer() -> bytes:
             sock.sendall(REQUEST)

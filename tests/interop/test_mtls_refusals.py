@@ -117,7 +117,7 @@ def test_a_server_that_is_not_expected_gets_no_request(
     load_certificate(server, certificate.chain, certificate.key)
     asked: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
+        listener.settimeout(60)
 
         def serve() -> None:
             for _ in range(3):  # connect_attempts
@@ -166,7 +166,7 @@ def test_tls_1_2_is_not_spoken(mesh_world: World, reviews: Worker) -> None:
 )
 def test_strict_resets_plaintext(mesh_world: World, reviews: Worker, backend: RecordingBackend, said: bytes) -> None:
     def speak() -> int | None:
-        with socket.create_connection(("127.0.0.1", reviews.port), timeout=20) as sock:
+        with socket.create_connection(("127.0.0.1", reviews.port), timeout=60) as sock:
             sock.sendall(said)
             try:
                 sock.recv(100)
@@ -189,7 +189,7 @@ def test_a_client_that_says_too_little_is_closed_in_time(
     worker.follow(serving(backend.port, mesh(mode=mode), handshake=0.1))
 
     def speak() -> bytes:
-        with socket.create_connection(("127.0.0.1", worker.port), timeout=20) as sock:
+        with socket.create_connection(("127.0.0.1", worker.port), timeout=60) as sock:
             sock.sendall(said)
             try:
                 return sock.recv(100)
@@ -206,7 +206,7 @@ def test_a_client_that_only_looks_whether_somebody_listens_is_no_refusal(
 ) -> None:
     worker = mesh_world.worker(mesh_world.authority.issue(REVIEWS))
     worker.follow(serving(backend.port, mesh(mode=mode)))
-    socket.create_connection(("127.0.0.1", worker.port), timeout=20).close()
+    socket.create_connection(("127.0.0.1", worker.port), timeout=60).close()
     mesh_world.until(lambda: worker.series("listener", 2, listener="web") == 1)
     assert worker.log == []
 
@@ -232,7 +232,7 @@ def test_openssl_agrees(mesh_world: World, reviews: Worker, tmp_path: Path, vers
     asking = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
     def run() -> str:
-        done = subprocess.run(command, input=asking, capture_output=True, cwd=tmp_path, timeout=20, check=False)
+        done = subprocess.run(command, input=asking, capture_output=True, cwd=tmp_path, timeout=60, check=False)
         return done.stdout.decode("latin-1")
 
     said = mesh_world.during(run)

@@ -216,7 +216,7 @@ def _s_client(proxy: Proxy, *options: str, said: bytes = b"") -> str:
         command = ["openssl", "s_client", "-connect", f"{host}:{port}", "-servername", "a.test", "-CAfile", str(trust), *options]
 
         def run() -> str:
-            done = subprocess.run(command, input=said, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
+            done = subprocess.run(command, input=said, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
             return done.stdout.decode("latin-1")
 
         return proxy.during(run)
@@ -282,7 +282,7 @@ def test_curl_is_served(proxy: Proxy, tmp_path: Path, version: str) -> None:
         command += ["--resolve", f"{name}.test:{port}:127.0.0.1", "-w", "%{http_code} %{redirect_url}"]
         # The same connection twice.
         command += [f"https://{name}.test:{port}/", f"https://{name}.test:{port}/again"]
-        done = proxy.during(lambda: subprocess.run(command, capture_output=True, timeout=20, check=False))  # noqa: B023
+        done = proxy.during(lambda: subprocess.run(command, capture_output=True, timeout=60, check=False))  # noqa: B023
         assert done.returncode == 0, done.stderr
         assert done.stdout.count(b"302 https://to-" + name.encode()) == 2
     assert proxy.counted()[0] == 2

@@ -34,7 +34,7 @@ from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.table import compile_table
 
-PATIENCE_SECONDS: Final = 20.0
+PATIENCE_SECONDS: Final = 60.0
 Result = TypeVar("Result")
 
 AUTHORITY = trustme.CA()

@@ -54,7 +54,7 @@ from hauberk_core.proxy.core import NameWatcher, ProxyCore, Resolver
 from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_mtls import plugin as mtls
 
-PATIENCE_SECONDS: Final = 20.0
+PATIENCE_SECONDS: Final = 60.0
 PLAIN: Final = TransportConfig()
 REQUEST: Final = b"GET /x HTTP/1.1\r\nHost: reviews\r\n\r\n"
 Result = TypeVar("Result")

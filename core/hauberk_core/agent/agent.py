@@ -317,13 +317,13 @@ class Agent:
             await self._bring_next(nursery)
         except _Refused as refused:
             error = refused.error
+            if self._source.patient:
+                self._refuse("configuration", error)
             await self._source.refused(str(error), refused.passing)
             if not self._source.patient:
                 raise AgentFailed(f"the configuration is refused:\n{error}") from error
-            self._refuse("configuration", error)
             return False
         await self._source.accepted()
-        self.state.refusals.clear()
         return True
 
     async def _run_workers(self, target: Target, task_status: trio.TaskStatus[None]) -> None:
@@ -359,7 +359,6 @@ class Agent:
                 self._refuse("configuration", refused.error)
                 await self._source.refused(str(refused.error), refused.passing)
             else:
-                self.state.refusals.clear()
                 await self._source.accepted()
 
     async def _follow_secrets(self) -> None:
@@ -389,7 +388,6 @@ class Agent:
             else:
                 wrong_since = None
                 reported = {}
-                self.state.refusals.clear()
 
     async def _follow_manager(self) -> None:
         await self._handover.wait_abandoned()
@@ -425,6 +423,7 @@ class Agent:
             # A thread takes longer to wake than what is in memory takes to look at.
             secrets = await trio.to_thread.run_sync(read) if files else read()
             if before is not None and before.snapshot == snapshot and before.secrets.resources == secrets.resources:
+                self.state.refusals.clear()
                 return
             addresses = places(snapshot.listeners)
             if self._sockets.has(addresses):
@@ -449,6 +448,7 @@ class Agent:
             self._replace_access_log(access_log, file)
             self._number = target.number
             self.state.target = target
+            self.state.refusals.clear()
             self.state.addresses = {name: bound.address for name, bound in change.by_name.items()}
             _report(target, before, self.state.addresses)
             admin = {} if self._admin is None else {self._options.admin: self._admin.bound}

@@ -72,7 +72,7 @@ class Served:
 
     async def raw(self, octets: bytes) -> tuple[int, bytes]:
         """Send octets; return the status and the body of the answer."""
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             async with await trio.open_tcp_stream(*self.server.address) as stream:
                 await stream.send_all(octets)
                 connection = h11.Connection(h11.CLIENT)

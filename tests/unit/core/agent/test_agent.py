@@ -1,5 +1,6 @@
 """The agent with its workers: real ones before a real backend, and scripted ones that refuse or die as they are told."""
 
+import gc
 import json
 import logging
 import os
@@ -15,6 +16,7 @@ import msgspec
 import pytest
 import trio
 import trustme
+from programs import free_port
 
 from hauberk_core.agent.agent import Agent, AgentFailed, serve_agent
 from hauberk_core.agent.logs import LOG
@@ -53,7 +55,7 @@ class Answer(NamedTuple):
 
 async def ask(address: Address, path: str = "/", host: str = "localhost", method: str = "GET") -> Answer:
     """One request on a connection of its own. Raises: OSError, trio.BrokenResourceError if it is not answered."""
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with await trio.open_tcp_stream(address.host, address.port) as stream:
             await stream.send_all(f"{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
             octets = b""
@@ -129,7 +131,7 @@ def scripted(folder: Path, behaviour: str = "serve", workers: int = 2) -> AgentO
     return AgentOptions(workers=workers, admin="127.0.0.1:0", worker_command=command)
 
 
-async def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for something that tells nobody when it happens. Raises: trio.TooSlowError."""
     with trio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110
@@ -166,7 +168,7 @@ REAL_WORKERS: Final = AgentOptions(workers=2, admin="127.0.0.1:0")
 
 async def start(nursery: trio.Nursery, source: Source, options: AgentOptions = REAL_WORKERS) -> Agent:
     """An agent whose workers serve."""
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         agent = await nursery.start(lambda task_status: serve_agent(source, options, task_status=task_status))
     assert isinstance(agent, Agent)
     return agent
@@ -190,7 +192,7 @@ async def test_requests_are_served_and_configuration_changes_followed(
     await wait_until(lambda: configuration_of(agent) == 2)
     assert agent.addresses()["web"] == address
     assert (await ask(address)).body == b"pens"
-    await agent.drain(1.0)
+    await agent.drain(60.0)
     lines = (tmp_path / "access.log").read_text().splitlines()
     assert len(lines) == 2
     assert '"GET / HTTP/1.1" 200' in lines[0]
@@ -208,16 +210,14 @@ async def test_clusters_show_what_is_under_way_at_each_endpoint(nursery: trio.Nu
     assert books["name"] == "books"
     [endpoint] = books["endpoints"]
     assert (endpoint["address"], endpoint["active"]) == (str(backend.address), 1)
-    await agent.drain(5.0)
+    await agent.drain(60.0)
 
 
 async def test_changes_of_address_open_and_close_sockets(nursery: trio.Nursery, backend: Backend) -> None:
     source = PushedSource(snapshot_to(backend))
     agent = await start(nursery, source)
     old = agent.addresses()["web"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        new = Address("127.0.0.1", probe.getsockname()[1])
+    new = Address("127.0.0.1", free_port())
     source.push(snapshot_to(backend, address=str(new)))
     await wait_until(lambda: configuration_of(agent) == 2)
     assert (await ask(new)).body == b"books"
@@ -315,7 +315,7 @@ async def test_draining_finishes_what_is_in_flight_and_refuses_what_is_new(nurse
 
         clients.start_soon(ask_slowly)
         await backend.waiting.wait()
-        clients.start_soon(agent.drain, 10.0)
+        clients.start_soon(agent.drain, 120.0)
         await wait_until(lambda: agent.state.draining)
         admin = agent.admin_address
         assert admin is not None
@@ -333,12 +333,13 @@ async def test_draining_finishes_what_is_in_flight_and_refuses_what_is_new(nurse
 async def test_who_does_not_drain_is_ended(nursery: trio.Nursery, tmp_path: Path) -> None:
     agent = await start(nursery, PushedSource(Snapshot(access_log=None)), scripted(tmp_path, "stubborn", 1))
     process = process_of(agent)
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         await agent.drain(0.1)
     await wait_until(lambda: not Path(f"/proc/{process}").exists())
 
 
 async def test_cancelling_leaves_no_process_and_no_descriptor(tmp_path: Path) -> None:
+    gc.collect()  # what others have left behind gives its descriptors back now, and not within this test
     before = len(list(Path("/proc/self/fd").iterdir()))
     processes: list[int] = []
     async with trio.open_nursery() as nursery:
@@ -350,19 +351,19 @@ async def test_cancelling_leaves_no_process_and_no_descriptor(tmp_path: Path) ->
 
 
 async def test_workers_that_do_not_start_fail_the_agent_with_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(AgentFailed, match=r"worker . did not start, 3 times over: it ended"), trio.fail_after(30):
+    with pytest.raises(AgentFailed, match=r"worker . did not start, 3 times over: it ended"), trio.fail_after(60):
         await serve_agent(PushedSource(Snapshot(access_log=None)), scripted(tmp_path, "fail"))
 
 
 async def test_a_first_configuration_that_is_wrong_fails_the_agent(tmp_path: Path) -> None:
     source = FileSource(tmp_path / "missing.json")
-    with pytest.raises(AgentFailed, match=r"the configuration is refused:\n.*missing.json.*No such file"), trio.fail_after(30):
+    with pytest.raises(AgentFailed, match=r"the configuration is refused:\n.*missing.json.*No such file"), trio.fail_after(60):
         await serve_agent(source, scripted(tmp_path))
 
 
 async def test_an_admin_address_in_use_fails_the_agent(backend: Backend, tmp_path: Path) -> None:
     options = scripted(tmp_path)._replace(admin=str(backend.address))
-    with pytest.raises(AgentFailed, match="listener admin: cannot listen on"), trio.fail_after(30):
+    with pytest.raises(AgentFailed, match="listener admin: cannot listen on"), trio.fail_after(60):
         await serve_agent(StaticSource(Snapshot(access_log=None)), options)
 
 
@@ -418,7 +419,7 @@ async def test_a_rotated_certificate_is_shown_without_a_restart(nursery: trio.Nu
 
     async def shown() -> bytes | None:
         address = agent.addresses()["web"]
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             async with await trio.open_ssl_over_tcp_stream(
                 address.host, address.port, ssl_context=context, https_compatible=True
             ) as stream:
@@ -451,7 +452,6 @@ async def test_keys_are_never_logged(
     (tmp_path / "chain.pem").write_bytes(key)
     (tmp_path / "key.pem").write_bytes(key)
     source = PushedSource(snapshot_to(backend), tmp_path)
-    LOG.propagate = True
     with caplog.at_level(logging.DEBUG, LOG.name):
         agent = await start(nursery, source, scripted(tmp_path))
         bad = msgspec.structs.replace(

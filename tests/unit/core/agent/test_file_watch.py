@@ -1,5 +1,6 @@
 """Being told of a change, however it is made, and of nothing else."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import trio.testing
 from hauberk_core.agent import file_watch
 from hauberk_core.agent.file_watch import FileWatch
 
-PATIENCE = 20
+PATIENCE = 60
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux has inotify")
 
 
@@ -245,24 +246,23 @@ async def test_who_waits_with_nothing_to_follow_hears_of_what_is_followed_later(
 
 @linux
 @pytest.mark.usefixtures("no_looks")
-async def test_a_busy_writer_makes_no_busy_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = 0
+async def test_a_busy_writer_makes_no_busy_reader(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     watch = FileWatch()
     watch.follow([file])
-    with trio.move_on_after(0.5):
-        while True:
-            file.write_text(str(looks))
-            await watch.wait_change()
-            looks += 1
+    begun = trio.current_time()
+    for number in range(25):
+        file.write_text(str(number))
+        await _told(watch)
     # One in 20 ms.
-    assert 1 <= looks <= 30
+    assert trio.current_time() - begun >= 24 * 0.02
 
 
 @linux
 @pytest.mark.parametrize("followed", [["file"], []])
 async def test_closing_gives_back_what_was_taken(tmp_path: Path, followed: list[str]) -> None:
+    gc.collect()  # what others have left behind gives its descriptors back now, and not within this test
     before = os.listdir("/proc/self/fd")
     watch = FileWatch()
     watch.follow([tmp_path / name for name in followed])

@@ -57,7 +57,7 @@ async def test_cancelling_the_waiter_cancels_the_coroutine_and_waits_for_its_end
             steps.append("cleaned up")
             raise
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(thread.run, stay)
             await started.wait()
@@ -84,7 +84,7 @@ async def test_a_coroutine_that_answers_in_spite_of_it_is_heard(thread: AsyncioT
     async def wait() -> None:
         got.append(await thread.run(stubborn))
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(wait)
             await started.wait()
@@ -142,7 +142,7 @@ async def test_cancelling_a_coroutine_cancels_what_trio_does_for_it(thread: Asyn
         finally:
             steps.append("back")
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(thread.run, ask)
             await started.wait()
@@ -163,7 +163,7 @@ async def test_a_full_channel_holds_a_coroutine_up(thread: AsyncioThread) -> Non
         await thread.call_trio(send.aclose)
 
     got: list[int] = []
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(thread.run, produce)
             async for number in receive:
@@ -186,7 +186,7 @@ async def test_many_calls_at_once_wait_for_each_other(monkeypatch: pytest.Monkey
     async def ask(thread: AsyncioThread) -> None:
         await asyncio.gather(*[thread.call_trio(at_home) for _ in range(200)])
 
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with open_asyncio_thread() as thread:
             await thread.run(ask, thread)
     assert 1 < most <= 20
@@ -206,7 +206,7 @@ async def test_the_end_of_the_block_ends_what_is_left_on_the_thread() -> None:
         await asyncio.sleep(0)
         return task
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with open_asyncio_thread() as thread:
             task = await thread.run(leave_behind)
 
@@ -232,7 +232,7 @@ async def test_who_waits_when_the_thread_ends_is_told() -> None:
         except BridgeClosed as error:
             told.append(str(error))
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery, open_asyncio_thread() as thread:
             started = trio.Event()
             nursery.start_soon(wait, thread, started)
@@ -249,14 +249,14 @@ async def test_a_thread_that_does_not_end_is_left_behind_and_who_waits_is_told(
     told = trio.Event()
 
     async def block() -> None:
-        release.wait(20)
+        release.wait(120)
 
     async def wait(thread: AsyncioThread) -> None:
         with pytest.raises(BridgeClosed):
             await thread.run(block)
         told.set()
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             async with open_asyncio_thread() as thread:
                 nursery.start_soon(wait, thread)

@@ -25,7 +25,7 @@ async def test_messages_larger_than_the_kernels_buffer_arrive_whole() -> None:
     message = _delta(0, os.urandom(3_000_000))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ours.send, message)
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             received = await theirs.receive()
     assert received == (message, [])
     ours.close()
@@ -44,7 +44,7 @@ async def test_descriptors_arrive_in_order_with_their_message(count: int) -> Non
             await ours.send(Ack(1))
 
         nursery.start_soon(send)
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             assert await theirs.receive() == (Hello(1), [])
             received = await theirs.receive()
             assert await theirs.receive() == (Ack(1), [])

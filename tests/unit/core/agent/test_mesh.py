@@ -20,7 +20,7 @@ from hauberk_core.agent.mesh import installed_plugins, mesh_options, mesh_source
 from hauberk_core.identity import SpiffeId
 from hauberk_core.model.address import Address
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 REVIEWS: Final = SpiffeId(TRUST_DOMAIN, "default", "reviews")
 
 
@@ -52,7 +52,7 @@ async def _serve(handle: Callable[[trio.SocketStream], object], task_status: tri
 
 async def get(address: Address) -> tuple[int, str]:
     """The status and the body of one answer."""
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with await trio.open_tcp_stream(address.host, address.port) as stream:
             await stream.send_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             octets = b""
@@ -65,7 +65,7 @@ async def get(address: Address) -> tuple[int, str]:
 async def page(agent: Agent, path: str) -> str:
     """A page of the admin server."""
     assert agent.admin_address is not None
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with await trio.open_tcp_stream(agent.admin_address.host, agent.admin_address.port) as stream:
             await stream.send_all(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
             octets = b""

@@ -7,16 +7,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from programs import free_port
 
 from hauberk_core.agent.handover.inherited import Inherited
 from hauberk_core.agent.handover.names import ADMIN, LISTENER, DescriptorName, tail_of
 from hauberk_core.agent.sockets import BindError, ListenerSockets, bind_one
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _bind(sockets: ListenerSockets, **addresses: str) -> None:
@@ -50,7 +45,7 @@ def test_every_worker_gets_connections() -> None:
 @pytest.mark.parametrize("where", ["127.0.0.1:", ":", "localhost:"])
 def test_a_second_proxy_on_the_same_port_is_refused(workers: int, where: str) -> None:
     first = ListenerSockets(workers)
-    port = _free_port()
+    port = free_port()
     _bind(first, web=f"127.0.0.1:{port}")
     second = ListenerSockets(workers)
     with pytest.raises(BindError, match=rf"listener web: cannot listen on .*:{port}: another process does already; stop it"):
@@ -91,7 +86,7 @@ def test_ipv6_alone() -> None:
 
 def test_unchanged_addresses_keep_their_sockets_even_under_another_name() -> None:
     sockets = ListenerSockets(1)
-    port = _free_port()
+    port = free_port()
     _bind(sockets, old=f"127.0.0.1:{port}", other="127.0.0.1:0")
     kept, other = sockets.by_name()["old"], sockets.by_name()["other"]
     _bind(sockets, new=f"127.0.0.1:{port}", other="127.0.0.1:0")
@@ -106,7 +101,7 @@ def test_unchanged_addresses_keep_their_sockets_even_under_another_name() -> Non
 
 def test_a_listener_may_widen_to_every_address_of_its_own_port() -> None:
     sockets = ListenerSockets(2)
-    port = _free_port()
+    port = free_port()
     _bind(sockets, web=f"127.0.0.1:{port}")
     _bind(sockets, web=f":{port}")
     socket.create_connection(("::1", port)).close()
@@ -154,7 +149,7 @@ def test_refusals_say_what_is_wrong(address: str, words: str) -> None:
 
 
 def test_two_listeners_cannot_have_one_address() -> None:
-    port = _free_port()
+    port = free_port()
     with pytest.raises(BindError, match="belongs to another listener"):
         ListenerSockets(1).prepare({"a": f"127.0.0.1:{port}", "b": f"127.0.0.1:{port}"})
 
@@ -185,7 +180,7 @@ def _parked(sockets: ListenerSockets) -> Inherited:
 @pytest.mark.parametrize(("before", "after"), [(1, 1), (1, 3), (2, 2), (3, 1), (2, 3)])
 def test_connections_that_wait_are_there_for_any_number_of_workers(before: int, after: int) -> None:
     old = ListenerSockets(before)
-    _bind(old, web="127.0.0.1:0", other=f"127.0.0.1:{_free_port()}")
+    _bind(old, web="127.0.0.1:0", other=f"127.0.0.1:{free_port()}")
     address = old.by_name()["web"].address
     clients = [socket.create_connection(address) for _ in range(20)]
     new = ListenerSockets(after, _parked(old))
@@ -245,7 +240,7 @@ def test_the_admin_servers_socket_is_taken_over() -> None:
 
 def test_it_is_known_which_addresses_are_bound() -> None:
     sockets = ListenerSockets(1)
-    fixed = f"127.0.0.1:{_free_port()}"
+    fixed = f"127.0.0.1:{free_port()}"
     assert not sockets.has({"web": fixed})
     _bind(sockets, web=fixed, own="127.0.0.1:0")
     assert sockets.has({"web": fixed, "own": "127.0.0.1:0"})
@@ -257,7 +252,7 @@ def test_it_is_known_which_addresses_are_bound() -> None:
 
 
 def test_tcp_and_udp_have_ports_of_their_own_each() -> None:
-    port = _free_port()
+    port = free_port()
     sockets = ListenerSockets(2)
     sockets.prepare({"web": f"127.0.0.1:{port}", "dns": f"udp/127.0.0.1:{port}"}).keep()
     bound = sockets.by_name()

@@ -1,12 +1,14 @@
 """Noticing changes of a configuration file, and nothing but changes."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
 
+from hauberk_core.agent import file_watch
 from hauberk_core.agent import source as source_module
 from hauberk_core.agent.source import PATIENCE_SECONDS, FileSource, StaticSource
 from hauberk_core.agent.wire import CertificatePem
@@ -21,7 +23,7 @@ def _text(version: str) -> bytes:
 
 
 async def _next_version(source: FileSource) -> str:
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         return (await source.next()).snapshot.version
 
 
@@ -46,33 +48,27 @@ async def test_the_first_call_reads_and_the_second_waits_for_a_change(file: Path
     assert await _next_version(source) == "2"
 
 
-async def test_a_change_is_noticed_well_within_a_tenth_of_a_second(file: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has inotify")
+async def test_a_change_is_notified_and_not_waited_for_until_the_next_look(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_watch, "LOOK_SECONDS", 3600.0)
     source = FileSource(file)
     await _next_version(source)
-    delays: list[float] = []
     for version in range(10):
         async with trio.open_nursery() as nursery:
-            done = trio.Event()
 
-            async def wait(done: trio.Event = done) -> None:
-                await source.next()
-                done.set()
+            async def wait(expected: str = f"change {version}") -> None:
+                assert await _next_version(source) == expected
 
             nursery.start_soon(wait)
             await trio.testing.wait_all_tasks_blocked()
             file.write_bytes(_text(f"change {version}"))
-            begun = trio.current_time()
-            await done.wait()
-            delays.append(trio.current_time() - begun)
-    # The median, because a busy machine may hold a single one up.
-    assert sorted(delays)[len(delays) // 2] < 0.1
 
 
 async def test_the_last_good_text_put_back_after_a_mistake_is_a_change(file: Path) -> None:
     source = FileSource(file)
     await _next_version(source)
     file.write_text("[]")
-    with trio.fail_after(5), pytest.raises(ConfigErrors):
+    with trio.fail_after(60), pytest.raises(ConfigErrors):
         await source.next()
     file.write_bytes(_text("1"))
     assert await _next_version(source) == "1"
@@ -125,7 +121,9 @@ async def test_an_emptied_file_that_is_filled_again_is_one_change(file: Path) ->
     await _expect_nothing(source)
 
 
-async def test_a_file_written_slowly_is_read_when_it_is_whole(file: Path) -> None:
+async def test_a_file_written_slowly_is_read_when_it_is_whole(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The writer is in this process: where that stands still for a moment, both do.
+    monkeypatch.setattr(source_module, "PATIENCE_SECONDS", 60.0)
     source = FileSource(file)
     await _next_version(source)
     text = _text("2")
@@ -145,7 +143,7 @@ async def test_a_wrong_file_is_reported_once_with_its_place_and_a_right_one_foll
     source = FileSource(file)
     await _next_version(source)
     file.write_bytes(b'{\n  "clusters": {"books": {"endpoint": []}}\n}')
-    with trio.fail_after(5), pytest.raises(ConfigErrors) as caught:
+    with trio.fail_after(60), pytest.raises(ConfigErrors) as caught:
         await source.next()
     assert caught.value.errors[0].origin == str(file)
     assert caught.value.errors[0].line == 2
@@ -156,7 +154,7 @@ async def test_a_wrong_file_is_reported_once_with_its_place_and_a_right_one_foll
 
 async def test_rules_across_the_document_are_held(file: Path) -> None:
     file.write_bytes(b'{"listeners": {"web": {"address": "127.0.0.1:0", "filter_chains": [{"route_table": "nowhere"}]}}}')
-    with trio.fail_after(5), pytest.raises(ConfigErrors, match="nowhere"):
+    with trio.fail_after(60), pytest.raises(ConfigErrors, match="nowhere"):
         await FileSource(file).next()
 
 
@@ -164,7 +162,7 @@ async def test_a_deleted_file_is_reported_and_comes_back_as_a_change(file: Path)
     source = FileSource(file)
     await _next_version(source)
     file.unlink()
-    with trio.fail_after(5), pytest.raises(ConfigErrors, match="No such file"):
+    with trio.fail_after(60), pytest.raises(ConfigErrors, match="No such file"):
         await source.next()
     await _expect_nothing(source)
     file.write_bytes(_text("2"))
@@ -183,7 +181,7 @@ async def test_a_file_deleted_and_made_again_at_once_is_a_change_and_no_complain
 async def test_a_named_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    with trio.fail_after(5), pytest.raises(ConfigErrors, match="no regular file"):
+    with trio.fail_after(60), pytest.raises(ConfigErrors, match="no regular file"):
         await FileSource(path).next()
 
 
@@ -191,7 +189,7 @@ async def test_too_large_a_file_is_refused_without_reading_all_of_it(tmp_path: P
     path = tmp_path / "large.json"
     with path.open("wb") as opened:
         opened.truncate(1 << 40)
-    with trio.fail_after(10), pytest.raises(ConfigErrors, match="at most"):
+    with trio.fail_after(60), pytest.raises(ConfigErrors, match="at most"):
         await FileSource(path).next()
 
 

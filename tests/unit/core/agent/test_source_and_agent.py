@@ -20,7 +20,7 @@ from hauberk_core.model.errors import ConfigError, ConfigErrors
 from hauberk_core.model.snapshot import AccessLog
 
 SCRIPTED_WORKER: Final = Path(__file__).parent / "scripted_worker.py"
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 
 
 class ScriptedSource(Source):

@@ -15,7 +15,7 @@ from hauberk_core.net.sockets import SocketStream
 from hauberk_core.net.transport import Stream
 
 # Far more than anything here takes on a busy machine; a test that waits this long has failed.
-PATIENCE_SECONDS: Final = 10.0
+PATIENCE_SECONDS: Final = 60.0
 
 RunUntil = Callable[[Callable[[], bool]], int]
 """Runs the loop until a condition holds; returns the number of polls that found something."""

@@ -43,7 +43,7 @@ class Server(socketserver.ThreadingTCPServer):
     def get_request(self) -> tuple[socket.socket, object]:
         sock, address = super().get_request()
         if self._context is not None:
-            sock.settimeout(20)
+            sock.settimeout(60)
             sock = self._context.wrap_socket(sock, server_side=True)
         return sock, address
 
@@ -86,7 +86,7 @@ def converse(proxy: Proxy, name: str) -> tuple[bytes, str]:
 
     def work() -> tuple[bytes, str]:
         with (
-            socket.create_connection(proxy.address, timeout=20) as sock,
+            socket.create_connection(proxy.address, timeout=60) as sock,
             client_context().wrap_socket(sock, server_hostname=name) as tls,
         ):
             tls.sendall(b"hello")
@@ -107,7 +107,7 @@ def test_what_ends_here_reaches_its_backend_in_the_clear(proxy: Proxy) -> None:
 @pytest.mark.parametrize("name", ["other.test", "nowhere.pass.test"])
 def test_a_name_that_leads_nowhere_is_refused_before_anything_is_answered(proxy: Proxy, name: str) -> None:
     def work() -> None:
-        with socket.create_connection(proxy.address, timeout=20) as sock:
+        with socket.create_connection(proxy.address, timeout=60) as sock:
             client_context().wrap_socket(sock, server_hostname=name)
 
     with pytest.raises(ConnectionResetError):
@@ -118,7 +118,7 @@ def test_a_name_that_leads_nowhere_is_refused_before_anything_is_answered(proxy:
 
 def test_whoever_does_not_begin_tls_is_reset(proxy: Proxy) -> None:
     def work() -> bytes:
-        with socket.create_connection(proxy.address, timeout=20) as sock:
+        with socket.create_connection(proxy.address, timeout=60) as sock:
             sock.sendall(b"GET / HTTP/1.1\r\nHost: end.test\r\n\r\n")
             return sock.recv(100)
 
@@ -136,7 +136,7 @@ def test_a_hello_may_come_in_crumbs(proxy: Proxy) -> None:
     hello = outgoing.read()
 
     def work() -> bytes:
-        with socket.create_connection(proxy.address, timeout=20) as sock:
+        with socket.create_connection(proxy.address, timeout=60) as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for start in range(0, len(hello), 7):
                 sock.sendall(hello[start : start + 7])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.unit.core.net.conftest import Connect, NotedFaults
 
 TcpPair = Callable[[], tuple[socket.socket, socket.socket]]
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 
 
 class Counting(Handler):

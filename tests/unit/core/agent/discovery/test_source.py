@@ -25,7 +25,7 @@ from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.config import Loaded
 from hauberk_core.model.errors import ConfigErrors
 
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 NODE: Final = json.dumps(node_document("reviews-v1")).encode()
 
 

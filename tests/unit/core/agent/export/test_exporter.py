@@ -17,9 +17,9 @@ from hauberk_core.model.span import CLIENT, SERVER, Span, SpanEvent, encode_span
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.span_meters import COLLECTOR, EXPORT, QUEUE, SpanMeters
 
-# Attempts follow each other without rest; a batch is worth ten seconds.
-QUICK = Patience(0.001, 0.002, 10.0)
-PATIENCE = 10.0
+# Attempts follow each other without rest; a batch is worth a minute.
+QUICK = Patience(0.001, 0.002, 60.0)
+PATIENCE = 60.0
 
 
 @pytest.fixture

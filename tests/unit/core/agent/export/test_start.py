@@ -44,7 +44,7 @@ async def test_the_resource_names_this_process(nursery: trio.Nursery, receiver: 
     exporter = make_exporter(settings(receiver.url, OTEL_RESOURCE_ATTRIBUTES="host.name=pod-7,zone=a"), meters)
     nursery.start_soon(exporter.run)
     exporter.take([encode_span(Span("1" * 32, "2" * 16, "", SERVER, "GET", 1, 2))])
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while not receiver.resources:  # noqa: ASYNC110
             await trio.sleep(0.005)
     [resource] = receiver.resources
