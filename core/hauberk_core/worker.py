@@ -336,8 +336,9 @@ class LibraryCodecs(OtherCodecs):
 class LoggedFaults(FaultLog):
     """Writes faults of our own code to the log, with their traces, at a bounded rate."""
 
-    def __init__(self) -> None:
-        self._clock: Final = Clock()
+    def __init__(self, clock: Clock | None = None) -> None:
+        """Prepare. Args: clock - by which the rate is; None: the machine's."""
+        self._clock: Final = clock or Clock()
         self._next = 0.0
         self._withheld = 0
 

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from hauberk_core.agent.logs import LOG
+from hauberk_core.sim.clock import VirtualClock
 from hauberk_core.worker import Arguments, LoggedFaults
 
 # What takes memory in every worker and belongs to the agent, the command, or to configurations that ask for it.
@@ -49,10 +50,15 @@ def test_a_worker_loads_nothing_heavy() -> None:
 
 def test_repeated_faults_are_counted_not_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LOG, "propagate", True)
-    faults = LoggedFaults()
+    clock = VirtualClock()
+    faults = LoggedFaults(clock)
     for _ in range(1000):
         faults.fault("a connection", RuntimeError("again"))
     assert caplog.text.count("RuntimeError: again") == 1
+    clock.move_to(clock.now() + 1.0)
+    faults.fault("a connection", RuntimeError("again"))
+    assert caplog.text.count("RuntimeError: again") == 2
+    assert "(999 more since the last one shown)" in caplog.text
 
 
 def test_what_nobody_can_catch_is_logged_at_the_same_rate(
@@ -63,7 +69,7 @@ def test_what_nobody_can_catch_is_logged_at_the_same_rate(
             raise RuntimeError("nobody catches this")
 
     monkeypatch.setattr(LOG, "propagate", True)
-    monkeypatch.setattr(sys, "unraisablehook", LoggedFaults().unraisable)
+    monkeypatch.setattr(sys, "unraisablehook", LoggedFaults(VirtualClock()).unraisable)
     for _ in range(100):
         Unlucky()
     assert caplog.text.count("RuntimeError: nobody catches this") == 1

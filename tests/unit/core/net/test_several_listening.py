@@ -12,7 +12,7 @@ from hauberk_core.net.several_listening import SeveralListening
 from hauberk_core.net.sockets import SocketListening
 from hauberk_core.net.transport import Stream
 
-SECONDS: Final = 10.0
+SECONDS: Final = 60.0
 
 
 def _readable(listening: SeveralListening) -> bool:

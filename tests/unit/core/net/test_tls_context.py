@@ -65,7 +65,7 @@ def _handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str | None)
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        near.settimeout(5)
+        near.settimeout(60)
         with client.wrap_socket(near, server_hostname=name) as connection:
             assert connection.recv(1) == b"!"
             certificate = connection.getpeercert() or {}

@@ -1,6 +1,7 @@
 """The HTTP client for filters, against a server on loopback: what it asks, what it keeps, what it does not put up with."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import pytest
 import trio
@@ -10,6 +11,7 @@ from hauberk_core.plugin.services import HttpFailed
 
 Behaviour = Callable[[trio.SocketStream], Awaitable[None]]
 
+PATIENCE = 60.0
 OK = b"HTTP/1.1 200 OK\r\nX-User: mina\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -61,7 +63,7 @@ async def client() -> AsyncIterator[TrioHttpClient]:
 
 
 async def test_a_question_and_its_answer(server: Server, client: TrioHttpClient) -> None:
-    answer = await client.fetch("POST", server.url + "/ask?a=1", [("X-Path", "/x")], b"body")
+    answer = await client.fetch("POST", server.url + "/ask?a=1", [("X-Path", "/x")], b"body", PATIENCE)
     assert (answer.status, answer.headers[0], answer.body) == (200, ("x-user", "mina"), b"ok")
     [request] = server.requests
     assert request.startswith(b"POST /ask?a=1 HTTP/1.1\r\nHost: 127.0.0.1:")
@@ -70,7 +72,7 @@ async def test_a_question_and_its_answer(server: Server, client: TrioHttpClient)
 
 async def test_connections_are_kept_and_stale_ones_replaced(server: Server, client: TrioHttpClient) -> None:
     for _ in range(3):
-        assert (await client.fetch("GET", server.url)).status == 200
+        assert (await client.fetch("GET", server.url, timeout=PATIENCE)).status == 200
     assert server.connections == 1
 
     async def close_behind(stream: trio.SocketStream) -> None:
@@ -79,9 +81,9 @@ async def test_connections_are_kept_and_stale_ones_replaced(server: Server, clie
 
     server.behave = close_behind
     for _ in range(3):
-        assert (await client.fetch("HEAD", server.url)).status == 200
+        assert (await client.fetch("HEAD", server.url, timeout=PATIENCE)).status == 200
     # What changes something is never sent twice, and so never on a connection that may be stale.
-    assert (await client.fetch("POST", server.url, body=b"x")).status == 200
+    assert (await client.fetch("POST", server.url, body=b"x", timeout=PATIENCE)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ async def test_what_is_no_whole_answer_is_a_failure(server: Server, octets: byte
 
     server.behave = behave
     with pytest.raises(HttpFailed, match=what):
-        await client.fetch("GET", server.url, timeout=10)
+        await client.fetch("GET", server.url, timeout=PATIENCE)
 
 
 async def test_a_service_that_does_not_answer(server: Server, client: TrioHttpClient) -> None:
@@ -118,13 +120,13 @@ async def test_a_service_that_is_not_there(client: TrioHttpClient) -> None:
     port = listeners[0].socket.getsockname()[1]
     await listeners[0].aclose()
     with pytest.raises(HttpFailed, match="connecting to 127"):
-        await client.fetch("GET", f"http://127.0.0.1:{port}/")
+        await client.fetch("GET", f"http://127.0.0.1:{port}/", timeout=PATIENCE)
 
 
 async def test_one_task_may_ask_several_at_once_within_the_bound(server: Server, client: TrioHttpClient) -> None:
     async with trio.open_nursery() as nursery:
         for _ in range(6):
-            nursery.start_soon(client.fetch, "GET", server.url)
+            nursery.start_soon(partial(client.fetch, "GET", server.url, timeout=PATIENCE))
     assert len(server.requests) == 6
     assert server.connections <= 2
 

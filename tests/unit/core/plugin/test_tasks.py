@@ -43,7 +43,7 @@ def loop() -> Loop:
 
 
 async def wait_gone(owner: Owner) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         await owner.gone.wait()
 
 

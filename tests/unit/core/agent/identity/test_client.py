@@ -17,6 +17,7 @@ from hauberk_control.ca.authority import Authority
 from hauberk_control.ca.service import Limits
 from hauberk_control.ca.tokens import Grant, JoinTokens
 from hauberk_core.agent.grpc_bridge import AsyncioThread, open_asyncio_thread
+from hauberk_core.agent.identity import keep
 from hauberk_core.agent.identity.client import CertificateDenied, CertificateUnavailable, GrpcCertificateClient
 from hauberk_core.agent.identity.keep import IdentitySettings, keep_identity
 from hauberk_core.agent.identity.key import make_key, write_key
@@ -70,13 +71,40 @@ class Renewals:
             await self._changed.wait()
 
 
-async def test_certificates_of_two_seconds_follow_each_other_without_a_gap(live: LiveAuthority, tmp_path: Path) -> None:
+class AheadClock:
+    """The clock of authority and agents: the machine's, and ahead of it by what a test says. TLS goes by the machine's own, and
+    bears as much as a certificate's beginning is dated back.
+    """
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def seconds(self) -> float:
+        return time.time() + self.ahead
+
+    def moment(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self.seconds(), dt.UTC)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> AheadClock:
+    # A clock that is set is noticed by looking at it.
+    monkeypatch.setattr(keep, "_LOOK_SECONDS", 0.02)
+    return AheadClock()
+
+
+async def test_certificates_follow_each_other_without_a_gap(thread: AsyncioThread, clock: AheadClock, tmp_path: Path) -> None:
     renewals = Renewals()
-    with trio.fail_after(20):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(keep_identity, settings_of(live, tmp_path / "state", seconds=2), client_of(live), renewals)
-            await renewals.reached(4)
-            nursery.cancel_scope.cancel()
+    async with live_authority(thread, tmp_path / "ca", now=clock.moment) as live:
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                settings = settings_of(live, tmp_path / "state", seconds=30)
+                nursery.start_soon(keep_identity, settings, client_of(live), renewals, None, clock.seconds)
+                for number in range(1, 5):
+                    await renewals.reached(number)
+                    # Beyond the half of a life, wherever chance puts the renewal.
+                    clock.ahead += 18.5 if number < 4 else 0.0
+                nursery.cancel_scope.cancel()
 
     for before, after in itertools.pairwise(renewals.seen):
         assert before.obtained < after.obtained < before.not_after
@@ -137,27 +165,29 @@ async def test_cancelling_a_call_leaves_nothing_behind(thread: AsyncioThread) ->
     assert scope.cancelled_caught
 
 
-async def test_fifty_agents_outlive_a_restart_of_control(thread: AsyncioThread, tmp_path: Path) -> None:
+async def test_fifty_agents_outlive_a_restart_of_control(thread: AsyncioThread, clock: AheadClock, tmp_path: Path) -> None:
     """All renew while control is away; when it is back, it signs for so many a second and no more, and all recover."""
-    seconds, count = 12, 50
+    seconds, count = 90, 50
     limits = Limits(per_second=40, at_once=20, per_second_each=40, at_once_each=20)
     tokens = JoinTokens(time.monotonic)
     agents = [Renewals() for _ in range(count)]
-    with trio.fail_after(60):
+    with trio.fail_after(120):
         async with trio.open_nursery() as nursery:
-            async with live_authority(thread, tmp_path / "ca", limits=limits, tokens=tokens) as live:
+            async with live_authority(thread, tmp_path / "ca", limits=limits, tokens=tokens, now=clock.moment) as live:
                 ports = tuple([int(address.rpartition(":")[2]) for address in (live.control, live.join)])
                 for number, agent in enumerate(agents):
                     identity = SpiffeId("cluster.local", "shop", f"reviews-{number}")
                     settings = settings_of(live, tmp_path / f"state-{number}", identity, seconds)
-                    nursery.start_soon(keep_identity, settings, client_of(live), agent)
+                    nursery.start_soon(keep_identity, settings, client_of(live), agent, None, clock.seconds)
                 for agent in agents:
                     await agent.reached(1)
             before = [len(agent.seen) for agent in agents]
-            # Whoever joined first was due long ago, and has time for some tries yet.
-            first = min(agent.seen[-1].not_after for agent in agents)
-            await trio.sleep(max(0.0, first - 4.5 - time.time()))
-            async with live_authority(thread, tmp_path / "ca", limits=limits, tokens=tokens, ports=(ports[0], ports[1])) as again:
+            # All are due, and have time for some tries yet.
+            clock.ahead = 55.0
+            await trio.sleep(1.0)
+            async with live_authority(
+                thread, tmp_path / "ca", limits=limits, tokens=tokens, now=clock.moment, ports=(ports[0], ports[1])
+            ) as again:
                 begin = trio.current_time()
                 for agent, had in zip(agents, before, strict=True):
                     await agent.reached(had + 1)
