@@ -221,7 +221,7 @@ def test_h2load(fast: LiveProxy, clients: int) -> None:
 
 
 def test_wrk(fast: LiveProxy) -> None:
-    command = [program("wrk"), "-t", "1", "-c", "64", "-d", "1s", f"http://127.0.0.1:{fast.port}/"]
+    command = [program("wrk"), "-t", "1", "-c", "64", "-d", "2s", "--timeout", "30s", f"http://127.0.0.1:{fast.port}/"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
     done = re.search(r"(\d+) requests in", shown)
     assert done is not None, shown

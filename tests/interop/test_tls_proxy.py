@@ -18,6 +18,7 @@ import pytest
 import trustme
 from local_proxy import AUTHORITY, PATIENCE_SECONDS, REQUEST, Chained, Proxy, ask, client_context, issue, location, read_head
 
+HOUR: Final = 3600.0
 STRANGER = trustme.CA()
 A = issue("a.test")
 B = issue("b.test")
@@ -102,7 +103,7 @@ def test_clients_without_a_believed_certificate_are_counted_and_get_nothing(prox
 
 
 def test_hundreds_of_handshakes_that_do_not_move_time_out(proxy: Proxy) -> None:
-    proxy.serve([Chained("to-a", A, handshake=0.2)])
+    proxy.serve([Chained("to-a", A, handshake=HOUR)])
     hello = ssl.MemoryBIO()
     with pytest.raises(ssl.SSLWantReadError):
         client_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="a.test").do_handshake()
@@ -116,6 +117,8 @@ def test_hundreds_of_handshakes_that_do_not_move_time_out(proxy: Proxy) -> None:
     proxy.until(lambda: proxy.core.active() > 0)
     # Somebody who means it is served meanwhile.
     assert proxy.during(lambda: ask(proxy.address, "a.test", client_context()))[0] == "to-a"
+    proxy.until(lambda: proxy.core.active() == 300)
+    proxy.clock.ahead += HOUR
     proxy.until(lambda: proxy.counted()[2] == 300)
     assert proxy.loop.descriptors() == 1
     for sock in idle:
@@ -123,7 +126,8 @@ def test_hundreds_of_handshakes_that_do_not_move_time_out(proxy: Proxy) -> None:
 
 
 def test_a_connection_that_idled_too_long_ends_in_order(proxy: Proxy) -> None:
-    proxy.serve([Chained("to-a", A, idle=0.1)])
+    proxy.serve([Chained("to-a", A, idle=HOUR)])
+    answered = threading.Event()
 
     def wait_for_the_end() -> bytes:
         with (
@@ -132,9 +136,14 @@ def test_a_connection_that_idled_too_long_ends_in_order(proxy: Proxy) -> None:
         ):
             tls.sendall(REQUEST)
             read_head(tls)
+            answered.set()
             return tls.recv(1)
 
-    assert proxy.during(wait_for_the_end) == b""
+    waiting = proxy.submit(wait_for_the_end)
+    proxy.until(answered.is_set)
+    proxy.clock.ahead += HOUR
+    proxy.until(waiting.done)
+    assert waiting.result() == b""
 
 
 # Certificates that change.

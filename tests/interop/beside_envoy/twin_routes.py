@@ -17,7 +17,8 @@ OTHER: Final = "other"
 """The same server under another name, so that there is something to choose."""
 HTTP2_SUFFIX: Final = "-http2"
 """Behind both, the names of those that speak HTTP/2."""
-TIMEOUT: Final = "1s"
+TIMEOUT: Final = "4s"
+"""Longer than a busy machine stands still."""
 REGULAR_EXPRESSION: Final = "/items/[a-z]+[0-9]*"
 
 

@@ -2,9 +2,13 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final, TypeVar
 
 import pytest
 from programs import free_port
@@ -13,9 +17,24 @@ from hauberk_core.agent.handover.inherited import Inherited
 from hauberk_core.agent.handover.names import ADMIN, LISTENER, DescriptorName, tail_of
 from hauberk_core.agent.sockets import BindError, ListenerSockets, bind_one
 
+PATIENCE: Final = 60.0
+Taken = TypeVar("Taken")
+
 
 def _bind(sockets: ListenerSockets, **addresses: str) -> None:
     sockets.prepare(addresses).keep()
+
+
+def _take(sockets: list[socket.socket], number: int, take: Callable[[socket.socket], Taken]) -> list[list[Taken]]:
+    """So many connections or datagrams of all sockets together, by socket: the last ones may be a moment on their way."""
+    taken: list[list[Taken]] = [[] for _ in sockets]
+    deadline = time.monotonic() + PATIENCE
+    while sum(map(len, taken)) < number:
+        assert time.monotonic() < deadline, taken
+        for sock, of_it in zip(sockets, taken, strict=True):
+            with contextlib.suppress(BlockingIOError):
+                of_it.append(take(sock))
+    return taken
 
 
 def test_every_worker_gets_connections() -> None:
@@ -24,18 +43,10 @@ def test_every_worker_gets_connections() -> None:
     bound = sockets.by_name()["web"]
     assert len(bound.sockets) == 3
     clients = [socket.create_connection(bound.address) for _ in range(60)]
-    counts: list[int] = []
-    for sock in bound.sockets:
-        accepted: list[socket.socket] = []
-        try:
-            while True:
-                accepted.append(sock.accept()[0])
-        except BlockingIOError:
-            counts.append(len(accepted))
-        for connection in accepted:
-            connection.close()
-    assert sum(counts) == 60
-    assert all(counts)
+    accepted = _take(bound.sockets, 60, lambda sock: sock.accept()[0])
+    assert all(accepted)
+    for connection in itertools.chain(*accepted):
+        connection.close()
     for client in clients:
         client.close()
     sockets.close()
@@ -193,13 +204,8 @@ def test_connections_that_wait_are_there_for_any_number_of_workers(before: int, 
     assert sorted(of_workers, key=id) == sorted(bound.sockets, key=id)
     assert all(bound.of_worker(worker) for worker in range(after))
     clients += [socket.create_connection(address) for _ in range(20)]
-    accepted: list[socket.socket] = []
-    for sock in bound.sockets:
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                accepted.append(sock.accept()[0])
-    assert len(accepted) == 40
-    for connection in [*clients, *accepted]:
+    accepted = _take(bound.sockets, 40, lambda sock: sock.accept()[0])
+    for connection in [*clients, *itertools.chain(*accepted)]:
         connection.close()
     new.close()
 
@@ -261,12 +267,7 @@ def test_tcp_and_udp_have_ports_of_their_own_each() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.connect(bound["dns"].address)
         client.send(b"?")
-        received: list[bytes] = []
-        while not received:
-            for sock in bound["dns"].sockets:
-                with contextlib.suppress(BlockingIOError):
-                    received.append(sock.recv(10))
-    assert received == [b"?"]
+        assert sorted(_take(bound["dns"].sockets, 1, lambda sock: sock.recv(10))) == [[], [b"?"]]
     second = ListenerSockets(2)
     with pytest.raises(BindError, match=rf"cannot listen on udp/127.0.0.1:{port}: another process does already; stop it .*-lunp"):
         second.prepare({"dns": f"udp/127.0.0.1:{port}"})
@@ -281,14 +282,7 @@ def test_workers_share_a_port_of_udp() -> None:
         for _ in range(60):
             client = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             client.sendto(b"?", bound.address)
-    counts: list[int] = []
-    for sock in bound.sockets:
-        counts.append(0)
-        with contextlib.suppress(BlockingIOError):
-            while sock.recv(10):
-                counts[-1] += 1
-    assert sum(counts) == 60
-    assert all(counts)
+    assert all(_take(bound.sockets, 60, lambda sock: sock.recv(10)))
     sockets.close()
 
 
@@ -304,7 +298,7 @@ def test_a_parked_socket_of_udp_is_taken_over_with_what_waits_in_it() -> None:
     after = ListenerSockets(1, inherited)
     after.prepare({"dns": "udp/127.0.0.1:0"}).keep()
     assert after.by_name()["dns"].address == bound.address
-    assert after.by_name()["dns"].sockets[0].recv(10) == b"waits"
+    assert _take(after.by_name()["dns"].sockets, 1, lambda sock: sock.recv(10)) == [[b"waits"]]
     after.close()
 
 
