@@ -86,7 +86,7 @@ def server_program(name: str) -> str:
 def psql(port: int, statement: str, given: str = "", tls: str = "prefer") -> "subprocess.CompletedProcess[str]":
     command = [program("psql"), "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "-h", "127.0.0.1", "-p", str(port)]
     command += ["-U", "books", "-d", "postgres", "-c", statement]
-    environment = os.environ | {"PGSSLMODE": tls, "PGCONNECT_TIMEOUT": "10"}
+    environment = os.environ | {"PGSSLMODE": tls, "PGCONNECT_TIMEOUT": "60"}
     return subprocess.run(
         command, input=given, capture_output=True, text=True, check=False, env=environment, timeout=PATIENCE * 2
     )
@@ -161,15 +161,19 @@ def test_a_client_goes_over_to_tls(mail: tuple[int, Path], trust: Path) -> None:
     assert _arrived(mailbox, "large").count("0123456789" * 7) == 10_000
 
 
-def test_greetings_are_not_held_up(mail: tuple[int, Path]) -> None:
-    """On a machine that is busy now some are slow; the best of many tells whether anything waits."""
-    port, _ = mail
+def test_greetings_are_not_held_up(mail: tuple[int, Path], sidecars: Sidecars) -> None:
+    """On a machine that is busy now some are slow; the best of many tells whether anything waits beside the machine itself."""
+    direct, through = sidecars[MAIL]
+    assert _best_greeting(through) < 0.1 + 10 * _best_greeting(direct)
+
+
+def _best_greeting(port: int) -> float:
     took: list[float] = []
     for _ in range(20):
         began = time.perf_counter()
         assert greeting(port).startswith(b"220 ")
         took.append(time.perf_counter() - began)
-    assert min(took) < 0.1
+    return min(took)
 
 
 def _letter(subject: str, text: str) -> email.message.EmailMessage:

@@ -20,7 +20,7 @@ from hauberk_core.agent.identity.key import make_key, write_key
 from hauberk_core.identity import SpiffeId
 from hauberk_core.net.pem import load_certificate
 
-_PATIENCE_SECONDS: Final = 20.0
+_PATIENCE_SECONDS: Final = 60.0
 
 
 class Shown(NamedTuple):

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import trio
+from programs import free_port
 
 from hauberk_core.plugin.http_client import TrioHttpClient
 from hauberk_core.plugin.services import HttpFailed
@@ -116,11 +117,8 @@ async def test_a_service_that_does_not_answer(server: Server, client: TrioHttpCl
 
 
 async def test_a_service_that_is_not_there(client: TrioHttpClient) -> None:
-    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = listeners[0].socket.getsockname()[1]
-    await listeners[0].aclose()
     with pytest.raises(HttpFailed, match="connecting to 127"):
-        await client.fetch("GET", f"http://127.0.0.1:{port}/", timeout=PATIENCE)
+        await client.fetch("GET", f"http://127.0.0.1:{free_port()}/", timeout=PATIENCE)
 
 
 async def test_one_task_may_ask_several_at_once_within_the_bound(server: Server, client: TrioHttpClient) -> None:

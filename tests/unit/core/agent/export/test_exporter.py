@@ -10,6 +10,7 @@ import pytest
 import trio
 import trustme
 from otlp_receiver import Answer, OtlpReceiver, otlp_receiver, partial_success
+from programs import free_port
 
 from hauberk_core.agent.export.exporter import Patience, SpanExporter
 from hauberk_core.agent.export.settings import read_settings
@@ -146,11 +147,8 @@ async def test_what_a_collector_refuses_of_a_batch_is_counted(
 
 
 async def test_a_collector_that_is_away_costs_a_bounded_queue(nursery: trio.Nursery, meters: SpanMeters) -> None:
-    with otlp_receiver() as gone:
-        url = gone.url
-    exporter = make_exporter(
-        url, meters, Patience(0.001, 0.002, 0.05), OTEL_BSP_MAX_QUEUE_SIZE="100", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="10"
-    )
+    environ = {"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10"}
+    exporter = make_exporter(f"http://127.0.0.1:{free_port()}", meters, Patience(0.001, 0.002, 0.05), **environ)
     exporter.take(make_spans(250))
     assert meters.dropped_total(QUEUE) == 150
     nursery.start_soon(exporter.run)
@@ -159,8 +157,7 @@ async def test_a_collector_that_is_away_costs_a_bounded_queue(nursery: trio.Nurs
 
 
 async def test_a_collector_that_comes_back_gets_what_waited(nursery: trio.Nursery, meters: SpanMeters) -> None:
-    with otlp_receiver() as gone:
-        port = gone.port
+    port = free_port()
     exporter = make_exporter(f"http://127.0.0.1:{port}", meters, Patience(0.01, 0.01, PATIENCE))
     nursery.start_soon(exporter.run)
     exporter.take(make_spans(2))

@@ -11,6 +11,7 @@ import grpc
 import pytest
 import trio
 from live_authority import REVIEWS, LiveAuthority, live_authority, plain_request
+from programs import free_port
 
 from hauberk_control.bridge import open_grpc_server
 from hauberk_control.ca.authority import Authority
@@ -127,8 +128,7 @@ async def test_a_refusal_is_told_apart_from_an_outage(live: LiveAuthority) -> No
         await client.join(plain_request(), 0, {}, "hbj_" + "A" * 12 + "." + "A" * 43, root)
     with pytest.raises(CertificateDenied, match="PERMISSION_DENIED"):
         await client.join(plain_request(), 0, {"Namespace": "bank"}, live.token(), root)
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
     nobody = GrpcCertificateClient(live.thread, f"127.0.0.1:{port}", f"127.0.0.1:{port}")
     with pytest.raises(CertificateUnavailable, match="UNAVAILABLE"):
         await nobody.join(plain_request(), 0, {}, live.token(), root)
