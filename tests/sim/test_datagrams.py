@@ -287,6 +287,23 @@ def test_a_host_that_crowds_all_places_makes_room_for_others(start: Start) -> No
         assert answer_all(simulation, endpoint) == 1
 
 
+@pytest.mark.parametrize("forged_for_it", [20, 5])
+def test_a_host_in_whose_name_others_ask_keeps_its_own_sessions(start: Start, forged_for_it: int) -> None:
+    simulation = start(make_snapshot(max_sessions=100))
+    endpoint = simulation.datagram_peer(ONE)
+    own = [simulation.datagram_peer(f"198.51.100.1:{4000 + number}") for number in range(15)]
+    for client in own * 2:
+        ask(simulation, client)
+        assert answer_all(simulation, endpoint) == 1
+    for number in range(forged_for_it):
+        ask(simulation, simulation.datagram_peer(f"198.51.100.1:{5000 + number}"))
+    for number in range(120):
+        ask(simulation, simulation.datagram_peer(f"198.51.100.{2 + number}:4000"))
+    ended = {record.downstream_remote for record in simulation.records}
+    assert ended
+    assert not ended & {client.address() for client in own}
+
+
 def test_a_crowd_gets_no_place_of_others(start: Start) -> None:
     simulation = start(make_snapshot(max_sessions=40))
     endpoint = simulation.datagram_peer(ONE)

@@ -30,6 +30,8 @@ DATAGRAMS_AT_CLOSE: Final = 4096
 # From so many sessions on, or this part of all places if that is more, a host is a crowd: dozens of hosts would have to conspire.
 CROWD_LEAST: Final = 16
 CROWD_PART: Final = 64
+# Where more than this part of the sessions are of clients that have not gone on, they are a flood, and no crowd is to blame.
+MOSTLY_FORGED: Final = 0.75
 # So many sessions are looked at for one that may end, for one datagram.
 LOOKED_AT: Final = 16
 # An answer that is under way when a listener closes still has so long; resolvers ask again after as much (resolv.conf(5)).
@@ -64,7 +66,7 @@ class DatagramListener(SessionOwner):
         self._one_sided: Final[dict[DatagramSession, bool]] = {}
         """Those that were answered, and whose client has not gone on since; the one that was answered first stands first."""
         self._of_hosts: Final[dict[str, dict[DatagramSession, bool]]] = {}
-        """By the client's host, the oldest first."""
+        """By the client's host: those first whose client has not gone on behind an answer, and of each kind the oldest first."""
         self._crowds: Final[dict[str, bool]] = {}
         """Hosts that have many."""
         self._open = False
@@ -166,8 +168,8 @@ class DatagramListener(SessionOwner):
             session = self._session_for(path)
             if isinstance(session, str):
                 return session
-            if session.answered:
-                self._one_sided.pop(session, None)
+            if session.answered and self._one_sided.pop(session, False):
+                self._put_last(session)
             went = self._send(session, data)
             if not session.ended:
                 self._loop.wheel.arm(session.timer, self._loop.now + self._config.idle_timeout.seconds)
@@ -234,6 +236,9 @@ class DatagramListener(SessionOwner):
                 self._one_sided, True, "whose client had not gone on"
             )
         for crowd in self._crowds:
+            if len(self._unanswered) + len(self._one_sided) > MOSTLY_FORGED * len(self._sessions):
+                # It is not this host that takes the places.
+                break
             for oldest in self._of_hosts[crowd]:
                 self.end(oldest, Reason.OVERFLOW, "another host got the place of this session, whose host had many")
                 return True
@@ -258,6 +263,12 @@ class DatagramListener(SessionOwner):
         sessions[session] = True
         if len(sessions) > max(CROWD_LEAST, self._config.max_sessions // CROWD_PART):
             self._crowds[host] = True
+
+    def _put_last(self, session: DatagramSession) -> None:
+        """Its client has gone on: others of the host, which may be forged in its name, make room before it."""
+        sessions = self._of_hosts.get(peer_host(session.path))
+        if sessions is not None and sessions.pop(session, False):
+            sessions[session] = True
 
     def _leave_host(self, session: DatagramSession) -> None:
         host = peer_host(session.path)
