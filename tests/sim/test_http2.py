@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from h2_browser import Browser
+from h2_wire import frame
 
 from hauberk_core.http.events import Data, End, GoingAway, Reset, Response
 from hauberk_core.http.h2.client import H2Client
-from hauberk_core.http.h2.codes import CANCEL, INTERNAL_ERROR
+from hauberk_core.http.h2.codes import CANCEL, INTERNAL_ERROR, PING_FRAME
 from hauberk_core.http.h2.control import STREAM_WINDOW
 from hauberk_core.http.h2.server import CONNECTION_WINDOW
 from hauberk_core.http.headers import Headers
@@ -359,5 +360,22 @@ def test_a_client_that_takes_nothing_of_a_complete_answer_is_given_up(build: "Bu
     endpoint.connection().send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
     client.talk()
     scenario.advance(100.0)
+    assert not client.peer.is_connected()
+    scenario.log()
+
+
+def test_pings_are_no_taking_of_a_complete_answer(build: "Build") -> None:
+    scenario = build(chain={"timeouts": HttpTimeouts(idle=Duration(10.0), stall=Duration(30.0))})
+    endpoint = scenario.serve()
+    client = Browser(scenario.browser())
+    client.reads = False
+    client.ask()
+    size = STREAM_WINDOW + 50_000
+    endpoint.connection().send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+    client.talk()
+    for _ in range(20):
+        if client.peer.is_connected():
+            client.peer.send(frame(PING_FRAME, 0, 0, bytes(8)))
+            scenario.advance(10.0)
     assert not client.peer.is_connected()
     scenario.log()

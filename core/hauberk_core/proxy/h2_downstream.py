@@ -46,7 +46,8 @@ class H2DownstreamConnection(ClientConnection):
         self._drawn = False
         """The line is drawn: no further stream is served."""
         self._ending = False
-        self._taken = 0
+        self._left = -1
+        """Octets that waited for the client when its taking was last looked at; -1: not since its last stream ended."""
         self._last_call: Timer | None = None
 
     # Connection.
@@ -99,11 +100,11 @@ class H2DownstreamConnection(ClientConnection):
             self._arm_streams()
         elif self.unsent() or self.machine.open_streams():
             # Answers that are complete here wait for the client, or for its windows.
-            taken = self.bytes_written
-            if taken == self._taken:
+            left = self.unsent() + self.machine.all_pending()
+            if 0 <= self._left <= left:
                 self.reset()
             else:
-                self._taken = taken
+                self._left = left
                 self._arm(GOODBYE_SECONDS if self._ending else self.chain.stall_timeout)
         else:
             self._end()
@@ -243,6 +244,7 @@ class H2DownstreamConnection(ClientConnection):
         self.chain.owner.pressure.streams -= 1
         if self.streams or self.closed:
             return
+        self._left = -1
         if self._drawn:
             self._end_when_taken()
         elif not self._draining:

@@ -304,6 +304,12 @@ class ControlMachine(MultiplexedMachine):
         known = self._streams.get(stream)
         return 0 if known is None else known.pending_octets
 
+    def all_pending(self) -> int:
+        octets = 0
+        for stream in self._streams.values():
+            octets += stream.pending_octets
+        return octets
+
     def reset(self, stream: int, code: int) -> None:
         known = self._streams.get(stream)
         if known is not None:

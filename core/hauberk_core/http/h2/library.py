@@ -239,6 +239,12 @@ class LibraryMachine(MultiplexedMachine):
         waiting = self._waiting.get(stream)
         return 0 if waiting is None else len(waiting.octets)
 
+    def all_pending(self) -> int:
+        octets = 0
+        for waiting in self._waiting.values():
+            octets += len(waiting.octets)
+        return octets
+
     def send_data(self, stream: int, data: bytes) -> None:
         if stream not in self._open:
             raise LocalProtocolError("there is no stream that this could be sent on")

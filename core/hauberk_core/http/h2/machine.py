@@ -51,6 +51,10 @@ class MultiplexedMachine:
         """Octets that wait for the peer's window; when they have mostly gone, `Writable` is reported."""
         raise NotImplementedError
 
+    def all_pending(self) -> int:
+        """The same of all streams together."""
+        raise NotImplementedError
+
     def send_data(self, stream: int, data: bytes) -> None:
         """Octets of a body. Raises: LocalProtocolError beyond the announced length."""
         raise NotImplementedError
