@@ -43,9 +43,6 @@ from hauberk_core.model.reason import Reason
 # Frames that one header block may come in. Who fills them needs five for the largest that is allowed.
 CONTINUATIONS: Final = 16
 
-# What a receiver uses up before it says so, at the least: half a frame.
-_WINDOW_UPDATE_OCTETS: Final = DEFAULT_FRAME_SIZE // 2
-
 _NOTHING: Final = -1
 _WRITABLE: Final = Writable()
 
@@ -388,9 +385,6 @@ class H2Connection(ControlMachine):
             known.send_left -= len(data)
             if known.send_left < 0:
                 raise LocalProtocolError("the body is longer than its Content-Length")
-        floods = self._floods
-        floods.windows.give(2 + len(data) // _WINDOW_UPDATE_OCTETS)
-        floods.pings.give(1)
         self._sender.data(known, data)
 
     def send_end(self, stream: int, trailers: Headers | None) -> None:

@@ -32,7 +32,7 @@ from hauberk_core.http.h2.codes import (
     WINDOW_UPDATE_FRAME,
     ConnectionFault,
 )
-from hauberk_core.http.h2.floods import Floods
+from hauberk_core.http.h2.floods import ACKNOWLEDGED_OCTETS, Floods
 from hauberk_core.http.h2.hpack_encoder import HpackEncoder
 from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.http.h2.sender import Sender
@@ -131,12 +131,23 @@ class ControlMachine(MultiplexedMachine):
             raise ConnectionFault(FRAME_SIZE_ERROR, "PING of " + str(len(payload)) + " octets")
         floods = self._floods
         if not flags & ACK:
+            self._allow_for_data()
             floods.take(floods.pings, "PING")
             self._sender.frame(PING_FRAME, ACK, 0, payload)
         elif self._pongs < self._pings:
             self._pongs += 1
         else:
             floods.take(floods.strays, "acknowledgements of nothing")
+
+    def _allow_for_data(self) -> None:
+        """Count in what the peer may say about the DATA that has gone out to it."""
+        sender = self._sender
+        if sender.data_frames:
+            floods = self._floods
+            floods.pings.give(sender.data_frames)
+            floods.windows.give(2 * sender.data_frames + sender.data_octets // ACKNOWLEDGED_OCTETS)
+            sender.data_frames = 0
+            sender.data_octets = 0
 
     def _read_goaway(self, stream: int, payload: bytes) -> Event:
         """RFC 9113 section 6.8."""
@@ -157,6 +168,7 @@ class ControlMachine(MultiplexedMachine):
         if len(payload) != 4:
             raise ConnectionFault(FRAME_SIZE_ERROR, "WINDOW_UPDATE of " + str(len(payload)) + " octets")
         floods = self._floods
+        self._allow_for_data()
         floods.take(floods.windows, "WINDOW_UPDATE")
         octets = int.from_bytes(payload, "big") & LARGEST_WINDOW
         if not number:

@@ -31,7 +31,19 @@ DRAINED_OCTETS: Final = 4 * DEFAULT_FRAME_SIZE
 class Sender:
     """The way out of one connection."""
 
-    __slots__ = ("_last", "_out", "_turns", "drained", "encoder", "ended", "frame_size", "stream_window", "window")
+    __slots__ = (
+        "_last",
+        "_out",
+        "_turns",
+        "data_frames",
+        "data_octets",
+        "drained",
+        "encoder",
+        "ended",
+        "frame_size",
+        "stream_window",
+        "window",
+    )
 
     def __init__(self) -> None:
         self.encoder: Final = HpackEncoder()
@@ -46,6 +58,10 @@ class Sender:
         """Streams whose end has gone out, to be noted."""
         self._turns: Final[dict[int, Stream]] = {}
         """Streams that wait for the connection's window, in the order of their turns."""
+        self.data_frames = 0
+        """Frames of DATA that have gone out since somebody set this to 0."""
+        self.data_octets = 0
+        """The octets in them."""
         self._out: list[bytes] = []
         self._last = 0
         """The stream whose head or data the last frame is."""
@@ -156,6 +172,8 @@ class Sender:
         size = len(data)
         stream.send_window -= size
         self.window -= size
+        self.data_frames += 1
+        self.data_octets += size
         self._out.append(_header(size, DATA_FRAME, 0, stream.id))
         self._out.append(data)
         self._last = stream.id

@@ -284,7 +284,8 @@ spec:
     def text(name: str, gateways: str, host: str = "reviews.default.svc.cluster.local") -> str:
         return rule.replace("NAME", name).replace("GATEWAYS", gateways).replace("HOST", host)
 
-    found = statuses(store_of(SERVICES, text("good", ""), text("part", "mesh, edge", "'*'"), text("wrong", "edge")))
+    part = text("part", "mesh, edge", "'*.default.svc.cluster.local'")
+    found = statuses(store_of(SERVICES, text("good", ""), part, text("wrong", "edge")))
 
     def accepted(name: str) -> tuple[str, str]:
         return told(found[ObjectKey("networking.istio.io", "VirtualService", "default", name)].conditions)["Accepted"]

@@ -104,6 +104,46 @@ def test_peers_that_take_bodies_may_measure_round_trips() -> None:
     assert peer.goodbye() is None
 
 
+def answered(octets: int) -> Peer:
+    """One who asked, and for whom so much of an answer's body is there."""
+    peer = Peer(H2Server("http", HttpLimits()))
+    peer.headers(1, GET)
+    answer = Response(200, "", 11, Headers())
+    answer.framing = CHUNKED
+    peer.machine.send_response(1, answer)
+    peer.machine.send_data(1, bytes(octets))
+    return peer
+
+
+def opening(octets: int) -> bytes:
+    """Both windows are opened by so much."""
+    update = octets.to_bytes(4, "big")
+    return frame(WINDOW_UPDATE_FRAME, 0, 0, update) + frame(WINDOW_UPDATE_FRAME, 0, 1, update)
+
+
+@pytest.mark.parametrize(
+    ("more_window", "pieces", "times"),
+    [(0, (1460,), 6000), (0, (56, 8192), 1500), (16 << 20, (1460,), 12000)],
+    ids=["segments", "tiny pieces between others", "large windows"],
+)
+def test_peers_that_take_bodies_may_say_so_in_small_pieces(more_window: int, pieces: tuple[int, ...], times: int) -> None:
+    """As HAProxy does: it opens both windows again for what it could pass on, if only of a few octets."""
+    peer = answered(sum(pieces) * times)
+    if more_window:
+        peer.send(opening(more_window))
+    for _ in range(times):
+        for piece in pieces:
+            peer.send(opening(piece))
+    assert peer.goodbye() is None
+
+
+def test_who_was_sent_much_may_not_say_so_for_ever() -> None:
+    peer = answered(60_000)
+    for _ in range(2000):
+        peer.send(frame(WINDOW_UPDATE_FRAME, 0, 0, _ONE))
+    assert peer.goodbye() == ENHANCE_YOUR_CALM
+
+
 def test_many_continuations() -> None:
     peer = Peer(H2Server("http", HttpLimits()))
     peer.send(frame(HEADERS_FRAME, 0, 1, b"\x82"))
