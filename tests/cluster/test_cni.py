@@ -1,6 +1,7 @@
 """Capture by the node, in a namespace that forbids pods to do it themselves: with its agent there, away, restarted, removed."""
 
 import contextlib
+import datetime as dt
 import json
 import os
 import subprocess
@@ -32,6 +33,8 @@ pytestmark = [
 ]
 
 PATIENCE: Final = 180.0
+# A kubelet renews its node's lease every ten seconds.
+LEASE_RENEWED: Final = 30.0
 REVISION: Final = "by-node"
 AGENT: Final = ("daemonset/hauberk-cni", "-n", "kube-system")
 LINK: Final = "hauberk-cni"
@@ -236,8 +239,7 @@ def test_a_pod_is_held_while_the_agent_is_away_also_when_the_node_comes_up_again
     with agent_away():
         assert linked(), "what starts now is to wait"
         # The pods of a node that boots start in any order, and the agent's may be the last.
-        for program in ("containerd", "kubelet"):
-            restart(program)
+        restart_node()
         room.start("held")
         wait_until(
             lambda: "hauberk-cni on this node" in room.events("held"), "an event that says whom the pod waits for", PATIENCE
@@ -247,12 +249,39 @@ def test_a_pod_is_held_while_the_agent_is_away_also_when_the_node_comes_up_again
         room.expect_captured(name)
 
 
-def restart(program: str) -> None:
-    """Of the node, where it is known how. What is started so is the node's, not this test's."""
+def restart_node() -> None:
+    """Its container runtime and its kubelet, where it is known how.
+
+    A kubelet ends if the runtime is not ready when it starts. An init system starts it again, and so does this.
+    """
     if RESTART in os.environ:
-        environment = {name: value for name, value in os.environ.items() if name != RUN_MARK}
-        command = [*os.environ[RESTART].split(), program]
-        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE, env=environment)
+        restart("containerd")
+        wait_until(starts_kubelet, "a kubelet that speaks with the API server", PATIENCE)
+
+
+def starts_kubelet() -> bool:
+    restart("kubelet")
+    started = dt.datetime.now(dt.UTC)
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: lease_renewed() > started, "the node's lease renewed", LEASE_RENEWED)
+        return True
+    return False
+
+
+def lease_renewed() -> dt.datetime:
+    """When the node's kubelet last said that it lives."""
+    found = kubectl.kubectl("get", "leases", "-n", "kube-node-lease", "-o", "json")
+    if found.code != 0:
+        return dt.datetime.min.replace(tzinfo=dt.UTC)
+    (lease,) = found.objects()[0]["items"]
+    return dt.datetime.fromisoformat(lease["spec"]["renewTime"])
+
+
+def restart(program: str) -> None:
+    """What is started so is the node's, not this test's."""
+    environment = {name: value for name, value in os.environ.items() if name != RUN_MARK}
+    command = [*os.environ[RESTART].split(), program]
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE, env=environment)
 
 
 def test_a_pod_that_started_without_the_link_waits_and_is_repaired(room: Room, before: dict[str, Any]) -> None:
