@@ -54,14 +54,14 @@ class Clients:
                 if connection.sock is None:
                     connection.connect()
                     answered = time.monotonic()
-            except (ConnectionRefusedError, ConnectionResetError) as error:
-                shaking_hands = connection.sock is not None
+            except OSError as error:
+                is_refused = connection.sock is None and isinstance(error, ConnectionRefusedError | ConnectionResetError)
                 connection.close()
                 with self._lock:
-                    if shaking_hands:
-                        self.failures.append(repr(error))
-                    else:
+                    if is_refused:
                         self.refused += 1
+                    else:
+                        self.failures.append(repr(error))
                 time.sleep(0.01)  # a client that is refused comes back later, not at once
                 continue
             sent = 0.0
