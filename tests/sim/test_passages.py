@@ -9,12 +9,15 @@ import pytest
 from h2_browser import Browser
 from http2_endpoint import Http2Endpoint
 
+from hauberk_core.http.events import GoingAway
+from hauberk_core.http.h2.client import H2Client
 from hauberk_core.model import (
     Cluster,
     Duration,
     Endpoint,
     FilterChain,
     HashBy,
+    HttpLimits,
     HttpTimeouts,
     Listener,
     Route,
@@ -403,6 +406,67 @@ def test_draining_gives_what_passes_its_time(begin: Begin) -> None:
     client.send(b"\x00")
     simulation.run()
     simulation.core.drain()
+    simulation.advance(3.0)
+    endpoint.connection().send(b"last words")
+    assert client.received() == b"last words"
+    simulation.advance(3.0)
+    assert client.saw_end()
+    assert simulation.core.active() == 0
+
+
+@pytest.mark.parametrize("said", [0, 2, 20])
+def test_a_request_that_crosses_a_drain_is_answered_though_nobody_knew_it_for_one(begin: Begin, said: int) -> None:
+    simulation = begin(make_snapshot())
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    client.send(GET[:said])
+    simulation.run()
+    simulation.core.drain()
+    simulation.advance(0.3)
+    client.send(GET[said:])
+    simulation.run()
+    endpoint.connections()[-1].send(OK)
+    answer = client.received()
+    assert b"Connection: close" in answer
+    assert answer.endswith(b"ok")
+    assert client.saw_end()
+    assert simulation.core.active() == 0
+
+
+def test_http_2_that_crosses_a_drain_is_served_and_told_to_go(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    endpoint = simulation.endpoint(BOOKS)
+    peer = call(simulation)
+    simulation.run()
+    simulation.core.drain()
+    client = Browser(peer, H2Client(HttpLimits()))
+    stream = client.ask(authority="books")
+    endpoint.connection().send(OK)
+    assert client.answer(stream)[0] == 200
+    simulation.advance(1.5)
+    client.talk()
+    assert isinstance(client.events[0][-1], GoingAway)
+    assert client.peer.saw_end()
+    assert simulation.core.active() == 0
+
+
+def test_who_says_nothing_during_a_drain_is_not_waited_for(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    client = call(simulation)
+    simulation.run()
+    simulation.core.drain()
+    simulation.advance(1.0)
+    assert client.saw_end()
+    assert simulation.core.active() == 0
+
+
+def test_octets_that_cross_a_drain_pass_for_its_time(begin: Begin) -> None:
+    simulation = begin(make_snapshot())
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    simulation.run()
+    simulation.core.drain()
+    client.send(b"\x00\x01")
     simulation.advance(3.0)
     endpoint.connection().send(b"last words")
     assert client.received() == b"last words"

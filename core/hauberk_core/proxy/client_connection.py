@@ -12,6 +12,8 @@ from hauberk_core.proxy.client_certificate import element_of
 
 # For a client between two requests while room is short: a busy one sends its next within a round trip.
 TIGHT_IDLE_SECONDS: Final = 1.0
+# For a client that is between two requests, or before its first, when its connection is to end: likewise.
+DRAIN_IDLE_SECONDS: Final = 0.5
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -70,6 +72,8 @@ class ClientConnection(Connection):
         self.destination_port: Final = destination_port
         self.refusal: str = ""
         """Why its requests are not served, where it is one too many."""
+        self.draining = False
+        """Whether it ends as soon as nothing is lost by it."""
         self._certificate: str | None = None
         self.is_counted = False
         """Whether the listener has heard that it stands."""

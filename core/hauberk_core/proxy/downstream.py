@@ -25,7 +25,7 @@ from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.net.wheel import NEVER
 from hauberk_core.proxy.chain import Chain
-from hauberk_core.proxy.client_connection import ClientConnection, ConnectionListener
+from hauberk_core.proxy.client_connection import DRAIN_IDLE_SECONDS, ClientConnection, ConnectionListener
 from hauberk_core.proxy.exchange import Exchange, body_is_short
 from hauberk_core.proxy.forwarding import PHRASES
 from hauberk_core.proxy.serving import ServingClient, explanation, report_refused
@@ -38,8 +38,6 @@ PIPELINE_BYTES: Final = 64 * 1024
 # would reset the connection, and the reset could overtake the answer (RFC 9112 section 9.6).
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 1024 * 1024
-# For a draining proxy's client that is between two requests: a busy one sends its next within a round trip.
-DRAIN_IDLE_SECONDS: Final = 0.5
 
 
 class DownstreamConnection(ClientConnection):
@@ -58,7 +56,6 @@ class DownstreamConnection(ClientConnection):
         super().__init__(loop, stream, chain, peer_host, listener, destination_host, destination_port)
         self.machine: ServerMachine = chain.new_machine()
         self.exchange: Exchange | None = None
-        self.draining = False
         self._client: DownstreamClient | None = DownstreamClient(self)
         self._undecided = True
         """Nothing has told yet which version of HTTP the client speaks."""

@@ -42,7 +42,6 @@ class H2DownstreamConnection(ClientConnection):
         self.read_size = READ_BULK_BYTES
         self._pumping = False
         self._flushing = False
-        self._draining = False
         self._drawn = False
         """The line is drawn: no further stream is served."""
         self._ending = False
@@ -247,7 +246,7 @@ class H2DownstreamConnection(ClientConnection):
         self._left = -1
         if self._drawn:
             self._end_when_taken()
-        elif not self._draining:
+        elif not self.draining:
             self._arm_idle()
 
     def arm_for(self, stream: H2StreamClient) -> None:
@@ -283,14 +282,14 @@ class H2DownstreamConnection(ClientConnection):
         return len(self.streams)
 
     def tighten(self) -> None:
-        if self.established and not self.streams and not self._draining:
+        if self.established and not self.streams and not self.draining:
             self._arm_idle()
 
     def drain(self) -> None:
         """Take no further requests, but those that are on their way (RFC 9113 section 6.8), and close behind the last answer."""
-        if self._draining or self.closed:
+        if self.draining or self.closed:
             return
-        self._draining = True
+        self.draining = True
         self.machine.go_away(True)
         self.flush_soon()
         timer = Timer(_LastCall(self))

@@ -230,7 +230,11 @@ class ListenerRuntime(ConnectionListener):
             connection.destination_port,
         )
         self.connections[successor] = True
+        # Known before it reads: what was read may be a whole request, or turn it into one of HTTP/2.
+        successor.draining = connection.draining
         successor.go_on(early, ended)
+        if successor.draining:
+            successor.drain()
 
     def speaks_http2(self, connection: ClientConnection, early: bytes) -> None:
         self.connections.pop(connection, None)
@@ -247,7 +251,7 @@ class ListenerRuntime(ConnectionListener):
         successor.refusal = connection.refusal
         self.connections[successor] = True
         successor.go_on(early, False)
-        if successor.refusal:
+        if successor.refusal or connection.draining:
             successor.drain()
 
     def give_up(self, error: Exception) -> None:

@@ -16,7 +16,7 @@ from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.net.wheel import NEVER, Timer, TimerOwner
 from hauberk_core.proxy.chain import Chain
-from hauberk_core.proxy.client_connection import ClientConnection, ConnectionListener
+from hauberk_core.proxy.client_connection import DRAIN_IDLE_SECONDS, ClientConnection, ConnectionListener
 from hauberk_core.proxy.passage import Passage
 
 # What comes through the network first, such as the beginning of TLS, takes longer than what a process
@@ -59,6 +59,8 @@ class TcpConnection(ClientConnection):
         self._moments = 0
         self._deadline: float = NEVER
         """When whatever it waits for must have come, be it a handshake, a line or an end."""
+        self._last_moment: float = NEVER
+        """When it ends, because it drains, unless it has turned out to be of another kind."""
         self._progress: float = loop.now
 
     # Connection.
@@ -84,6 +86,8 @@ class TcpConnection(ClientConnection):
         elif not self.chain.detects or (self._passage is not None and self._passage.endpoint_spoke):
             self._pass_on()
         else:
+            if self.draining:
+                self._last_moment = self.loop.now + DRAIN_IDLE_SECONDS
             self._arm()
             self._await_silence(1)
 
@@ -103,6 +107,7 @@ class TcpConnection(ClientConnection):
         elif kind != UNDECIDED:
             self._pass_on()
         elif not waited:
+            self._last_moment = NEVER
             self._deadline = self.loop.now + SNIFF_SECONDS
             self._arm()
 
@@ -129,7 +134,9 @@ class TcpConnection(ClientConnection):
 
     def timed_out(self) -> None:
         now = self.loop.now
-        if now < self._deadline:
+        if self._last_moment <= now:
+            self._end_drained()
+        elif now < self._deadline:
             if self._passes and self._is_idle(now):
                 self._end(None, "")
                 return
@@ -166,14 +173,19 @@ class TcpConnection(ClientConnection):
         pass
 
     def drain(self) -> None:
-        """What passes cannot be told to end: it gets the time that its listener allows."""
-        if not self._passes:
-            self.close()
+        """What passes cannot be told to end: it gets the time that its listener allows.
+
+        What is not known to pass may have a request on its way. It goes on until it shows what it is, and drains as that.
+        """
+        if self.draining:
             return
-        deadline = self.loop.now + self.chain.drain_timeout
-        if self.chain.drain_timeout > 0 and deadline < self._deadline:
-            self._deadline = deadline
-            self._arm()
+        self.draining = True
+        if self._passes:
+            self._last_moment = self._end_of_draining()
+        elif not self._early and (self.established or self.stream.may_be_plain()):
+            # Nothing has come of it: of a client that is about to speak it will, within a round trip.
+            self._last_moment = self.loop.now + DRAIN_IDLE_SECONDS
+        self._arm()
 
     # What the passage says.
 
@@ -261,6 +273,7 @@ class TcpConnection(ClientConnection):
         self._passes = True
         self._waits = self._passage is None or not self._passage.stands
         self._deadline = self.loop.now + self.chain.stall_timeout if self._waits and self.chain.stall_timeout > 0 else NEVER
+        self._last_moment = self._end_of_draining() if self.draining else NEVER
         self.read_size = READ_BULK_BYTES
         self.listener.connection_opened(self)
         passage = self._passage
@@ -315,6 +328,22 @@ class TcpConnection(ClientConnection):
         else:
             self.reset()
 
+    def _end_drained(self) -> None:
+        """The last moment of a connection that drains has come."""
+        if self._passes:
+            self._end(None, "")
+        elif self.established or self.stream.may_be_plain():
+            self.close_in_order()
+        else:
+            # It has begun TLS meanwhile, and a request may follow in the same flight as the handshake's end.
+            self._last_moment = NEVER
+            self._arm()
+
+    def _end_of_draining(self) -> float:
+        """When what passes ends at the latest, if it begins to drain now."""
+        seconds = self.chain.drain_timeout
+        return self.loop.now + seconds if seconds > 0 else NEVER
+
     def _is_idle(self, now: float) -> bool:
         idle = self.chain.tcp_idle_timeout
         return idle > 0 and self._progress + idle <= now
@@ -327,7 +356,7 @@ class TcpConnection(ClientConnection):
     def _arm(self) -> None:
         if self.closed:
             return
-        deadline = self._deadline
+        deadline = min(self._deadline, self._last_moment)
         idle = self.chain.tcp_idle_timeout
         if self._passes and idle > 0 and self._progress + idle < deadline:
             deadline = self._progress + idle
