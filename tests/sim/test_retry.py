@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from h2_browser import Browser
 from plugin_fixtures import half, host, use
 
 from hauberk_core.model import Endpoint
@@ -313,3 +314,24 @@ def test_guards_hear_of_each_attempt(build: "Build") -> None:
     fail(endpoint, scenario.ok)
     assert client.received().endswith(b"ok")
     assert guard.noted == [(False, 500), (True, 200)]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_retry_whose_answer_breaks_off_is_over(build: "Build", version: int) -> None:
+    scenario = retrying(build, cluster={"retry_budget": RetryBudget(percent=0, least=1)})
+    endpoint = scenario.serve()
+    for _ in range(2):
+        if version == 1:
+            scenario.get(scenario.browser())
+        else:
+            Browser(scenario.browser()).ask()
+        fail(endpoint)
+        scenario.advance(FIRST_PAUSE)
+        endpoint.connection().send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        scenario.run()
+        endpoint.connection().reset()
+        record = scenario.record()
+        assert (record.status, record.upstream_failure) == (200, "answered 500")
+    target = scenario.core.target("books")
+    assert target is not None
+    assert target.cluster.retry_budget.under_way() == 0

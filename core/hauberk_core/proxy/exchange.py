@@ -470,6 +470,8 @@ class Exchange(Requester):
         if self.response_started:
             self.record.reason = reason
             self.record.details = detail
+            if self.extras is not None:
+                self.extras.over()
             self._client.cut_response(self)
         else:
             self._client.answer_error(self, reason, detail)
