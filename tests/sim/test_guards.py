@@ -196,3 +196,38 @@ def test_a_shared_connection_that_a_guard_refuses_holds_nobody_up(build: "Build"
     (other,) = set(endpoints) - {used}
     endpoints[other].connection().answer(1)
     assert clients[2].received().startswith(b"HTTP/1.1 200 ")
+
+
+class Choosy(Watching):
+    """Refuses one request the first time that it is asked about it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def admit(self, endpoint: Endpoint, is_retry: bool, subject: Subject) -> Permit | Refusal:
+        if subject.describe().path == self.path:
+            self.path = ""
+            return Refusal("not this time")
+        return super().admit(endpoint, is_retry, subject)
+
+
+def test_a_connection_that_one_request_was_refused_serves_one_at_a_time(build: "Build") -> None:
+    guard = Choosy("/1")
+    scenario = guarded(build, guard, max_connections=1, endpoints=())
+    cluster = msgspec.structs.replace(scenario.snapshot.clusters["books"], endpoints=scenario.both)
+    scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters={"books": cluster}))
+    guard.refused = {scenario.other}
+    endpoint = scenario.serve()
+    clients = [scenario.browser() for _ in range(4)]
+    for number, client in enumerate(clients):
+        scenario.get(client, f"/{number}")
+        scenario.run()
+    asked: list[bytes] = []
+    while (requests := endpoint.connection().received()) != b"":
+        assert requests.count(b"\r\n\r\n") == 1, "each is answered before the next one comes"
+        asked.append(requests.split(b" ")[1])
+        endpoint.connection().send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + asked[-1])
+    assert sorted(asked) == [b"/0", b"/1", b"/2", b"/3"]
+    for number, client in enumerate(clients):
+        assert client.received().endswith(b"\r\n/%d" % number)

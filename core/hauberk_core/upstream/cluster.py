@@ -304,17 +304,21 @@ class UpstreamCluster(ConnectionOwner):
             requester = self._next_waiting()
             refusal = self._ask_guards(self._guards, requester, endpoint) if self._guards is not None else None
             if refusal is None:
+                if connection.is_idle:
+                    self._pools[endpoint.address].idle.remove(connection)
                 endpoint.active += 1
                 self.hand_over(connection.use(requester), requester)
                 return
-            if refusal.whole:
-                requester.refused(refusal.reason, refusal.detail)
-            elif not connection.is_idle:
-                # Another endpoint may still take it, for which this connection may have to make room.
-                self._keep(connection)
+            if not refusal.whole:
+                if not connection.is_idle:
+                    # Another endpoint may still take it, for which this connection may have to make room.
+                    self._keep(connection)
                 self.acquire_anew(requester)
             else:
-                self.acquire_anew(requester)
+                requester.refused(refusal.reason, refusal.detail)
+            if connection.closed or connection.requester is not None:
+                # It has made room, or whoever was just told to look elsewhere has it.
+                return
         if not connection.is_idle and not connection.closed:
             self._keep(connection)
 
