@@ -26,10 +26,11 @@ from hauberk_core.plugin.pool import PluginPool
 from hauberk_core.plugin.services import HttpClient
 from hauberk_core.plugin.waiting import AsyncCall, Waiting
 from hauberk_core.plugin.worker_services import WorkerServices
-from hauberk_core.proxy.core import ProxyCore, Resolver
+from hauberk_core.proxy.core import ProxyCore
 from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.table import compile_table
+from hauberk_core.upstream.resolver import Resolver
 
 _LISTENING: Final = 10
 _CLIENT: Final = 11

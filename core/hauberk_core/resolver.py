@@ -9,7 +9,7 @@ from typing import Final
 import trio
 
 from hauberk_core.net.loop import Loop
-from hauberk_core.proxy.core import NameWatcher, Resolver
+from hauberk_core.upstream.resolver import NameWatcher, Resolver
 
 # The system's resolver does not tell how long an answer holds; DNS of clusters lives 5 to 30 s, and a changed address shall be
 # noticed about as fast as that.

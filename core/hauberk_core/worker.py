@@ -24,25 +24,24 @@ from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.span_sender import SpanSender
 from hauberk_core.agent.watchdog import Watchdog
 from hauberk_core.agent.wire import Ack, Ask, Delta, Drain, Hello, Message, Nack, Told, WireError
+from hauberk_core.agent.worker_log import WorkerLog
 from hauberk_core.agent.worker_plugins import WorkerPlugins
 from hauberk_core.garbage import settle
 from hauberk_core.http.h2.machine import MultiplexedMachine
 from hauberk_core.http.machine import ClientMachine, ServerMachine
 from hauberk_core.model.listener import HttpLimits
-from hauberk_core.model.snapshot import AccessLog
 from hauberk_core.model.span import EXPORTED_AS
 from hauberk_core.net.clock import Clock
 from hauberk_core.net.loop import FaultLog, Loop
 from hauberk_core.net.poller import new_poller
 from hauberk_core.net.reactor import run_reactor
 from hauberk_core.net.sockets import SocketTransport
-from hauberk_core.observe.access_log import AccessLogWriter
 from hauberk_core.observe.cells import Cells
 from hauberk_core.observe.meters import ProxyMeters
 from hauberk_core.observe.shared_cells import SharedCells
 from hauberk_core.observe.span_meters import SpanMeters
 from hauberk_core.plugin.tasks import TaskWaiting
-from hauberk_core.proxy.core import ProxyCore, new_access_log
+from hauberk_core.proxy.core import ProxyCore
 from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.resolver import SystemResolver
 
@@ -52,8 +51,6 @@ SUCCESSION_SECONDS: Final = 60.0
 _HOUSEKEEPING_SECONDS: Final = 1.0
 # Connections end inside the loop, which knows no tasks: a draining worker looks, this often.
 _DRAIN_LOOK_SECONDS: Final = 0.02
-# For the last lines of a log that does not take them at once.
-_LAST_LINES_SECONDS: Final = 0.5
 # A fault that every request runs into must not fill the log: one with its trace in this time, the others are counted.
 _FAULT_SECONDS: Final = 1.0
 
@@ -160,9 +157,7 @@ class Worker:
         self._limits: Final = LimitKeeper(self._core, arguments.limits(), arguments.workers)
         self._watchdog: Final = Watchdog(self._loop, plugins.running, plugins.blocked)
         self._serves = False
-        self._log_config: AccessLog | None = None
-        self._log_descriptor = -1
-        self._log: AccessLogWriter | None = None
+        self._log: Final = WorkerLog(self._core, self._meters)
         self._drain_seconds = longest_drain([])
         self._drain: Final = trio.Event()
 
@@ -258,7 +253,7 @@ class Worker:
             self._assembly.drop(step)
             return Nack(delta.number, [f"{type(error).__name__}: {error}"])
         self._assembly.keep(step)
-        self._follow_access_log(step.update.access_log, step.access_log)
+        self._log.follow(step.update.access_log, step.access_log)
         self._drain_seconds = longest_drain([listener for listener, _ in step.update.listeners.values()])
         if not self._serves:
             self._serves = True
@@ -271,27 +266,11 @@ class Worker:
             return view_clusters(self._core.clusters())
         return b""
 
-    def _follow_access_log(self, config: AccessLog | None, descriptor: int) -> None:
-        if config is self._log_config and descriptor < 0:
-            return
-        before = self._log_descriptor
-        if descriptor >= 0 or config is None:
-            self._log_descriptor = descriptor
-        if self._log is not None:
-            self._log.flush()
-        self._log = new_access_log(config, self._log_descriptor)
-        self._log_config = config
-        self._core.set_access_log(self._log)
-        if before not in {-1, self._log_descriptor}:
-            os.close(before)
-
     async def _keep_house(self) -> None:
         while True:
             await trio.sleep(_HOUSEKEEPING_SECONDS)
             self._meters.requests_active(self._core.exchanges())
-            if self._log is not None:
-                self._log.flush()
-                self._meters.access_log_dropped(self._log.statistics().dropped)
+            self._log.flush()
 
     async def _finish(self) -> None:
         """Let what is in flight end, within the deadline, and write the last lines of the log."""
@@ -299,12 +278,7 @@ class Worker:
         with trio.move_on_after(self._drain_seconds):
             while self._core.active():  # noqa: ASYNC110 - see the constant
                 await trio.sleep(_DRAIN_LOOK_SECONDS)
-        if self._log is not None:
-            with trio.move_on_after(_LAST_LINES_SECONDS):
-                self._log.flush()
-                while self._log.statistics().pending_bytes:
-                    await trio.sleep(_DRAIN_LOOK_SECONDS)
-                    self._log.flush()
+        await self._log.finish()
         if self._spans is not None:
             await self._spans.finish()
 

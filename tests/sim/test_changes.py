@@ -152,6 +152,12 @@ def test_names_are_resolved_and_followed(build: "Build") -> None:
     assert scenario.resolver.watched() == set()
 
 
+def test_name_is_given_up_before_anybody_knew_its_address(build: "Build") -> None:
+    scenario = build(cluster={"endpoints": (Endpoint(address="old.test:9080"), Endpoint(address="old.test:9081"))})
+    scenario.apply(with_cluster(scenario.snapshot, "books", Cluster(endpoints=(Endpoint(address="new.test:9080"),))))
+    assert scenario.resolver.watched() == {"new.test"}
+
+
 def test_two_names_of_one_address_are_one_endpoint(build: "Build") -> None:
     scenario = build(cluster={"endpoints": (Endpoint(address="one.test:9080"), Endpoint(address="two.test:9080"))})
     endpoint = scenario.endpoint("192.0.2.30:9080")

@@ -28,11 +28,12 @@ from hauberk_core.net.transport import Security
 from hauberk_core.observe.cells import Cells, create_cells
 from hauberk_core.observe.meters import ProxyMeters
 from hauberk_core.plugin.waiting import Waiting
-from hauberk_core.proxy.core import NameWatcher, ProxyCore, Resolver
+from hauberk_core.proxy.core import ProxyCore
 from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.compiled import CompiledTable
 from hauberk_core.route.table import compile_table
+from hauberk_core.upstream.resolver import NameWatcher, Resolver
 
 PATIENCE_SECONDS: Final = 60.0
 Result = TypeVar("Result")

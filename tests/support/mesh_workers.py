@@ -50,8 +50,9 @@ from hauberk_core.plugin.pool import PluginPool
 from hauberk_core.plugin.services import HttpClient, Services
 from hauberk_core.plugin.waiting import Waiting
 from hauberk_core.plugin.worker_services import WorkerServices
-from hauberk_core.proxy.core import NameWatcher, ProxyCore, Resolver
+from hauberk_core.proxy.core import ProxyCore
 from hauberk_core.proxy.other_codecs import OtherCodecs
+from hauberk_core.upstream.resolver import NameWatcher, Resolver
 from hauberk_mtls import plugin as mtls
 
 PATIENCE_SECONDS: Final = 60.0

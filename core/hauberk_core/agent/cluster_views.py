@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:  # the agent, which only sums, has no proxy in memory
-    from hauberk_core.proxy.core import ClusterRuntime
+    from hauberk_core.upstream.cluster_runtime import ClusterRuntime
 
 CLUSTERS: Final = "clusters"
 """The topic of `wire.Ask` that `view_clusters` answers."""

@@ -28,7 +28,7 @@ from hauberk_core.plugin.part import PluginFaults
 from hauberk_core.plugin.pool import PluginPool
 from hauberk_core.plugin.services import HttpClient
 from hauberk_core.plugin.worker_services import WorkerServices
-from hauberk_core.proxy.core import NameWatcher, ProxyCore, Resolver
+from hauberk_core.proxy.core import ProxyCore
 from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.proxy.update import ProxyUpdate
 from hauberk_core.route.compiled import CompiledTable
@@ -40,6 +40,7 @@ from hauberk_core.sim.peer import Peer, ScriptedEndpoint
 from hauberk_core.sim.poller import VirtualPoller
 from hauberk_core.sim.stream import VirtualListening, VirtualTransport
 from hauberk_core.sim.waiting import ScriptedWaiting
+from hauberk_core.upstream.resolver import NameWatcher, Resolver
 
 PROXY_HOST: Final = "192.0.2.10"
 CLIENT_HOST: Final = "198.51.100.1"

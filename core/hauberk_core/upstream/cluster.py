@@ -12,6 +12,7 @@ from hauberk_core.model.reason import Reason
 from hauberk_core.net.loop import Loop
 from hauberk_core.net.proxy_header import proxy_header
 from hauberk_core.net.wheel import NEVER, Timer, TimerOwner
+from hauberk_core.observe.meters import ClusterMeters
 from hauberk_core.upstream.balance import Balancer
 from hauberk_core.upstream.call import Call, Requester
 from hauberk_core.upstream.connection import ConnectionOwner, UpstreamConnection
@@ -22,7 +23,6 @@ from hauberk_core.upstream.guards import Guards
 from hauberk_core.upstream.h2_connection import H2UpstreamConnection
 from hauberk_core.upstream.hashing import NOTHING_TO_HASH, hash_of
 from hauberk_core.upstream.levels import Levels
-from hauberk_core.upstream.meters import UpstreamMeters
 from hauberk_core.upstream.pool import Pool
 from hauberk_core.upstream.prober import ClusterProber
 from hauberk_core.upstream.retry_budget import RetryBudget
@@ -47,7 +47,7 @@ class UpstreamCluster(ConnectionOwner):
         connector: Connector,
         settings: ClusterSettings,
         balancer: Balancer,
-        meters: UpstreamMeters,
+        meters: ClusterMeters,
     ) -> None:
         self.name: Final = name
         self.loop: Final[Loop] = connector.loop
@@ -80,9 +80,6 @@ class UpstreamCluster(ConnectionOwner):
 
         Args: resolving - names are still being looked up: with no endpoint yet, requests wait instead of being refused.
         """
-        if self._retired:
-            # A name that was looked up for it has come too late.
-            return
         before = self._endpoints
         self._endpoints = endpoints
         self._resolving = resolving

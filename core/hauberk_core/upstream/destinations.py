@@ -6,24 +6,14 @@ Each has its own pool, because a kept connection may only carry requests for the
 from collections.abc import Iterable
 from typing import Final
 
-from mypy_extensions import mypyc_attr
-
 from hauberk_core.upstream.cluster import UpstreamCluster
+from hauberk_core.upstream.cluster_factory import ClusterFactory
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 
 # A workload that looks at every address of a network must not fill the memory; an honest one talks to some hundred at a time.
 MOST_DESTINATIONS: Final = 4096
 # Below so many nobody looks for those that are not used any more.
 _FIRST_SWEEP: Final = 64
-
-
-@mypyc_attr(allow_interpreted_subclasses=True)
-class ClusterFactory:
-    """Makes the clusters."""
-
-    def new_cluster(self) -> UpstreamCluster:
-        """A cluster as configured, without endpoints."""
-        raise NotImplementedError
 
 
 class OriginalDestinations:

@@ -1,6 +1,9 @@
 """A cluster's settings."""
 
+import math
 from typing import Final
+
+from hauberk_core.model.cluster import Cluster
 
 # What is spoken to endpoints.
 HTTP1: Final = 1
@@ -9,6 +12,8 @@ BY_ALPN: Final = 3
 """What the endpoint chooses in TLS (RFC 7301)."""
 AS_CLIENT: Final = 4
 """HTTP/2 for requests that came by it, HTTP/1.1 for others."""
+_PROTOCOLS: Final = {"http1": HTTP1, "http2": HTTP2, "alpn": BY_ALPN, "client": AS_CLIENT}
+_PROXY_PROTOCOL: Final = {"": 0, "v1": 1, "v2": 2}
 
 
 class ClusterSettings:
@@ -35,3 +40,25 @@ class ClusterSettings:
         """The version of the PROXY protocol by which each connection begins with whose it is; 0: none does."""
         self.keep_alive: tuple[int, int, int] | None = None
         """The kernel's probes: how many, seconds before the first and between two; 0: the system's."""
+
+
+def settings_of(config: Cluster) -> ClusterSettings:
+    """The settings that a cluster's configuration asks for."""
+    settings = ClusterSettings()
+    settings.connect_timeout = config.connect_timeout.seconds
+    settings.idle_timeout = config.idle_timeout.seconds
+    settings.max_connections = config.max_connections
+    settings.max_pending = config.max_pending
+    settings.connect_attempts = config.connect_attempts
+    settings.max_requests = config.max_requests_per_connection
+    in_the_clear = config.transport.security == "plain"
+    settings.protocol = HTTP1 if config.protocol == "alpn" and in_the_clear else _PROTOCOLS[config.protocol]
+    settings.max_streams = config.max_concurrent_streams
+    settings.ping_interval = config.ping_interval.seconds
+    settings.ping_timeout = config.ping_timeout.seconds
+    settings.max_seconds = config.max_connection_duration.seconds
+    settings.announces = _PROXY_PROTOCOL[config.proxy_protocol]
+    probes = config.tcp_keepalive
+    if probes is not None:
+        settings.keep_alive = (probes.probes, math.ceil(probes.time.seconds), math.ceil(probes.interval.seconds))
+    return settings

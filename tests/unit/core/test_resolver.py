@@ -7,8 +7,8 @@ import trio.testing
 from hauberk_core.net.clock import Clock
 from hauberk_core.net.loop import FaultLog, Loop
 from hauberk_core.net.poller import new_poller
-from hauberk_core.proxy.core import NameWatcher
 from hauberk_core.resolver import SystemResolver, look_up
+from hauberk_core.upstream.resolver import NameWatcher
 
 
 class NoFaults(FaultLog):

@@ -90,7 +90,7 @@ def test_nobody_is_taken_for_whom_a_certificate_names(proxy: Proxy, shown: str) 
         return tls
 
     with proxy.during(connect):
-        [listener] = proxy.core._listeners.values()
+        [listener] = proxy.core._listeners._listeners.values()
         [connection] = listener.connections
         assert connection.stream.peer_identity() == ""
         assert connection.stream.is_secure()
