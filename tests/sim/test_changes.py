@@ -259,6 +259,36 @@ def test_request_that_crosses_a_drain_is_answered(scenario: "Scenario") -> None:
     assert scenario.core.active() == 0
 
 
+def test_first_request_of_a_connection_may_be_lost_on_the_way_once_during_a_drain(scenario: "Scenario") -> None:
+    """It is sent again a second later; who says nothing at all is not waited for much longer."""
+    endpoint = scenario.serve()
+    client, silent = scenario.browser(), scenario.browser()
+    scenario.run()
+    scenario.core.drain()
+    scenario.advance(1.5)
+    answer = scenario.exchange(client, endpoint)
+    assert answer.endswith(b"ok")
+    assert client.saw_end()
+    scenario.advance(1.0)
+    assert silent.saw_end()
+    assert scenario.core.active() == 0
+
+
+def test_request_that_came_while_the_proxy_stood_still_is_answered(scenario: "Scenario") -> None:
+    """As on a machine that gives it no turn for longer than idle clients get: the request waits, and the deadline has passed."""
+    endpoint = scenario.serve()
+    client = scenario.browser()
+    scenario.exchange(client, endpoint)
+    scenario.core.drain()
+    scenario.get(client)
+    assert client.act()
+    scenario.clock.move_to(scenario.clock.now() + 5)
+    scenario.loop.run_timers()
+    endpoint.connection().send(scenario.ok)
+    assert client.received().endswith(b"ok")
+    assert client.saw_end()
+
+
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOBUFS])
 def test_accepting_pauses_when_the_machine_has_run_out(scenario: "Scenario", number: int) -> None:
     listening = scenario.listening("web")

@@ -455,7 +455,7 @@ def test_who_says_nothing_during_a_drain_is_not_waited_for(begin: Begin) -> None
     client = call(simulation)
     simulation.run()
     simulation.core.drain()
-    simulation.advance(1.0)
+    simulation.advance(2.5)
     assert client.saw_end()
     assert simulation.core.active() == 0
 

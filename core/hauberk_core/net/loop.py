@@ -6,6 +6,7 @@ Rules, each of which a test holds:
   to a new connection, and an event of the old one may still wait in the same batch.
 - No handler's exception leaves the loop: the handler is told to give up, everybody else goes on.
 - Work that comes back from a task (`call_soon`) runs like a batch of its own, never inside another handler's call.
+- No deadline passes before what is ready has been dispatched.
 - The loop knows nothing of trio; `reactor.py` drives it, and the simulator drives it as well.
 """
 
@@ -127,7 +128,9 @@ class Loop:
         return len(events)
 
     def run_timers(self) -> None:
-        """Report the deadlines that have passed."""
+        """Report the deadlines that have passed, after what is ready: a process that was given no turn for a while must not take
+        what has come meanwhile for something that never came."""
+        self._catch_up()
         self.now = self.clock.now()
         self._running = True
         while not self._advance_wheel():
@@ -157,6 +160,15 @@ class Loop:
             handler.give_up(error)
         except Exception as second:
             self._faults.fault("closing a connection after a fault", second)
+
+    def _catch_up(self) -> None:
+        """Dispatch until every descriptor has had its turn; one poll reports so many at most."""
+        left = len(self._handlers)
+        while left > 0:
+            events = self.run_ready()
+            if not events:
+                return
+            left -= events
 
     def _advance_wheel(self) -> bool:
         try:

@@ -12,8 +12,11 @@ from hauberk_core.proxy.client_certificate import element_of
 
 # For a client between two requests while room is short: a busy one sends its next within a round trip.
 TIGHT_IDLE_SECONDS: Final = 1.0
-# For a client that is between two requests, or before its first, when its connection is to end: likewise.
+# For a client that is between two requests when its connection is to end: likewise.
 DRAIN_IDLE_SECONDS: Final = 0.5
+# Before its first it has a request on the way, or it would not have connected. Lost on the way, that is sent again after a second
+# (RFC 6298 section 2.1).
+DRAIN_FIRST_SECONDS: Final = 2.0
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

@@ -25,7 +25,7 @@ from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.net.wheel import NEVER
 from hauberk_core.proxy.chain import Chain
-from hauberk_core.proxy.client_connection import DRAIN_IDLE_SECONDS, ClientConnection, ConnectionListener
+from hauberk_core.proxy.client_connection import DRAIN_FIRST_SECONDS, DRAIN_IDLE_SECONDS, ClientConnection, ConnectionListener
 from hauberk_core.proxy.exchange import Exchange, body_is_short
 from hauberk_core.proxy.forwarding import PHRASES
 from hauberk_core.proxy.serving import ServingClient, explanation, report_refused
@@ -360,7 +360,7 @@ class DownstreamConnection(ClientConnection):
         """
         self.draining = True
         if self.established and self.exchange is None and not self._head_began and self._lingering < 0:
-            self._arm(DRAIN_IDLE_SECONDS)
+            self._arm(DRAIN_IDLE_SECONDS if self._served or self.refusal else DRAIN_FIRST_SECONDS)
 
     # What the client side of an exchange does.
 

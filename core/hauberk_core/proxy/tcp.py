@@ -16,7 +16,7 @@ from hauberk_core.net.loop import Loop
 from hauberk_core.net.transport import Stream
 from hauberk_core.net.wheel import NEVER, Timer, TimerOwner
 from hauberk_core.proxy.chain import Chain
-from hauberk_core.proxy.client_connection import DRAIN_IDLE_SECONDS, ClientConnection, ConnectionListener
+from hauberk_core.proxy.client_connection import DRAIN_FIRST_SECONDS, ClientConnection, ConnectionListener
 from hauberk_core.proxy.passage import Passage
 
 # What comes through the network first, such as the beginning of TLS, takes longer than what a process
@@ -87,7 +87,7 @@ class TcpConnection(ClientConnection):
             self._pass_on()
         else:
             if self.draining:
-                self._last_moment = self.loop.now + DRAIN_IDLE_SECONDS
+                self._last_moment = self.loop.now + DRAIN_FIRST_SECONDS
             self._arm()
             self._await_silence(1)
 
@@ -183,8 +183,8 @@ class TcpConnection(ClientConnection):
         if self._passes:
             self._last_moment = self._end_of_draining()
         elif not self._early and (self.established or self.stream.may_be_plain()):
-            # Nothing has come of it: of a client that is about to speak it will, within a round trip.
-            self._last_moment = self.loop.now + DRAIN_IDLE_SECONDS
+            # Nothing has come of it: of a client that speaks first it will, and soon.
+            self._last_moment = self.loop.now + DRAIN_FIRST_SECONDS
         self._arm()
 
     # What the passage says.

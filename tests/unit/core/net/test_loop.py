@@ -216,6 +216,31 @@ def test_a_timer_that_raises_costs_the_others_nothing(poller: Poller, faults: "N
     assert ran == [1]
 
 
+def test_what_is_ready_comes_before_what_is_late(
+    poller: Poller, faults: "NotedFaults", manual_clock: "ManualClock", tcp_pair: TcpPair
+) -> None:
+    """However much is ready: one poll reports some hundred descriptors."""
+    loop = Loop(manual_clock, poller, faults)
+    order: list[str] = []
+
+    class Late(TimerOwner):
+        def timed_out(self, timer: Timer) -> None:
+            order.append("timer")
+
+    sockets = []
+    for _ in range(300):
+        ours, theirs = tcp_pair()
+        theirs.sendall(b"!")
+        loop.register(ours.fileno(), Noting(lambda: order.append("ready")), READ)
+        sockets.append(ours)
+    loop.wheel.arm(Timer(Late()), loop.now + 1)
+    manual_clock.time += 2
+    loop.run_timers()
+    assert order == ["ready"] * 300 + ["timer"]
+    for sock in sockets:
+        loop.forget(sock.fileno())
+
+
 # call_soon.
 
 

@@ -549,9 +549,10 @@ def test_what_had_come_when_we_ended_our_side_is_still_received(
     ends: Ends, run_until: "RunUntil", version: ssl.TLSVersion, records: int, size: int
 ) -> None:
     connection, theirs = ends.server(_server_context(version))
-    go_on = threading.Event()
+    is_paused, go_on = threading.Event(), threading.Event()
 
     def talk(tls: ssl.SSLSocket) -> bytes:
+        is_paused.wait()
         for _ in range(records):
             tls.sendall(b"o" * size)
         go_on.wait()
@@ -562,6 +563,7 @@ def test_what_had_come_when_we_ended_our_side_is_still_received(
     peer = Peer(theirs, talk)
     run_until(lambda: connection.opens == 1)
     connection.pause_reading()
+    is_paused.set()
     # A record's head, nonce and tag are at least 22 octets in either version.
     run_until(lambda: _waiting(connection.descriptor) >= records * (size + 22))
     connection.queue(b"that is all from us")
