@@ -347,8 +347,8 @@ def _check_pool(pool: ConnectionPool | None, path: Path, mistakes: list[Mistake]
     if tcp is not None:
         _check_time(tcp.connect_timeout, (*path, "tcp", "connectTimeout"), mistakes)
         if tcp.idle_timeout is not None:
-            message = "idleTimeout of tcp is for connections that are not HTTP, which the proxy does not carry yet: no effect"
-            hint = "for HTTP write it under connectionPool.http"
+            message = "connections that are not HTTP end after an hour without octets, whatever this says"
+            hint = "leave it out; for HTTP write it under connectionPool.http"
             mistakes.append(Mistake((*path, "tcp", "idleTimeout"), message, hint, "warning"))
     if http is not None and http.use_client_protocol and http.h2_upgrade_policy == "UPGRADE":
         message = "useClientProtocol counts, so that h2UpgradePolicy UPGRADE has no effect"

@@ -21,6 +21,7 @@ from hauberk_core.resources import (
     ListenerSet,
     Resource,
     Sidecar,
+    VirtualService,
     WorkloadEntry,
 )
 
@@ -62,6 +63,9 @@ UNDONE: Final[dict[type[Resource], tuple[Undone, ...]]] = {
         Undone(("spec", "egress"), "workloads see every service of the mesh", "leave it out"),
         Undone(("spec", "ingress"), "ports are captured as they are", "leave it out"),
         Undone(("spec", "inboundConnectionPool"), "no limits are kept on what comes in", _LATER),
+    ),
+    VirtualService: (
+        Undone(("spec", "http", "match", "statPrefix"), "metrics are labelled as in Istio and have no prefixes", "leave it out"),
     ),
     WorkloadEntry: (
         Undone(("spec", "network"), "every workload is reached at its own address, whatever its network", "leave it out"),

@@ -54,8 +54,8 @@ class FilterChain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     server_names: tuple[str, ...] = ()
     """SNI names, exact or `*.example.test`; empty: every connection that no other chain takes."""
     protocol: Literal["http", "tcp", "tls", "detect"] = "http"
-    """`tcp`: octets pass as they are; `tls`: likewise, being TLS that is not ended here; `detect`: HTTP/1.1 is routed, everything
-    else passes. An endpoint that speaks before the client does is passed on at once."""
+    """`tcp`: octets pass as they are; `tls`: likewise, being TLS that is not ended here; `detect`: HTTP is routed, everything
+    else passes, by all plugins for requests. An endpoint that speaks before the client does is passed on at once."""
     backends: tuple[WeightedCluster, ...] = ()
     """Where octets that are not HTTP go, by weight; without any such connections are reset."""
     transport: TransportConfig = TransportConfig()
