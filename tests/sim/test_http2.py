@@ -8,7 +8,7 @@ from h2_wire import frame
 
 from hauberk_core.http.events import Data, End, GoingAway, Reset, Response
 from hauberk_core.http.h2.client import H2Client
-from hauberk_core.http.h2.codes import CANCEL, INTERNAL_ERROR, PING_FRAME
+from hauberk_core.http.h2.codes import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, PING_FRAME
 from hauberk_core.http.h2.control import STREAM_WINDOW
 from hauberk_core.http.h2.server import CONNECTION_WINDOW
 from hauberk_core.http.headers import Headers
@@ -179,6 +179,27 @@ def test_answers_of_our_own(build: "Build") -> None:
     assert [type(event) for event in client.events[unfinished]][-1] in {End, Reset}
     assert client.answer(client.ask("CONNECT"))[3].startswith(("reset", "fault"))
     assert [status for status, _ in proxy.log()][:3] == [503, 503, 431]
+
+
+def test_a_body_beyond_the_limit_ends_its_stream_and_no_other(build: "Build") -> None:
+    proxy = build(chain={"limits": HttpLimits(body_bytes=1000)})
+    endpoint = proxy.serve()
+    client = Browser(proxy.browser())
+    other = client.ask()
+    unanswered = client.ask("POST", body=b"")
+    for _ in range(STREAM_WINDOW // 1000):
+        # All of it is on its way before the answer comes.
+        client.machine.send_data(unanswered, bytes(1000))
+    status, fields, *_ = client.answer(unanswered)
+    assert (status, fields["hauberk-reason"]) == (413, "body_too_large")
+    answered = client.ask("POST", body=b"x")
+    endpoint.connection().send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+    assert client.answer(answered)[2] == b"half"
+    client.machine.send_data(answered, bytes(1000))
+    assert client.answer(answered)[3] == f"reset {ENHANCE_YOUR_CALM}"
+    assert proxy.log() == [(413, "body_too_large"), (200, "body_too_large")]
+    endpoint.connections()[0].send(proxy.ok)
+    assert client.answer(other)[::3] == (200, "end")
 
 
 def test_a_request_that_takes_too_long(build: "Build") -> None:

@@ -272,7 +272,7 @@ class H2Connection(ControlMachine):
             # Of a stream that is over: its octets were counted and given back with it.
             return None
         self.stream = stream.id
-        if stream.body_limit >= 0:
+        if stream.body_limit >= 0 and not stream.overtaken:
             stream.body_limit -= len(piece)
             if stream.body_limit < 0:
                 return self._too_long(stream)
@@ -281,9 +281,15 @@ class H2Connection(ControlMachine):
         return Data(piece)
 
     def _too_long(self, stream: Stream) -> Event:
-        """A body without an announced length is longer than the limit: the proxy may answer, the rest is dropped."""
+        """A body without an announced length is longer than the limit: the proxy may answer, unless it has begun to, and the rest
+        is dropped."""
         self._data_of = None
-        stream.peer_ended = True
+        if stream.responded:
+            floods = self._floods
+            floods.take(floods.their_faults, "streams with mistakes")
+            self._reset(stream, ENHANCE_YOUR_CALM)
+        stream.overtaken = True
+        self.stream = stream.id
         violation = body_too_large(self._limits.body_bytes)
         return Fault(violation.reason, violation.detail)
 
