@@ -18,8 +18,8 @@ are there. The webhook of a cluster and `hauberk inject` read them alike. How to
 _DECISION: Final = """
 In this order; the first that says something decides:
 
-1. Never: pods with `hostNetwork`, pods for another system than Linux, pods that have Istio's sidecar already, and the namespaces
-   {never_in}.
+1. Never: pods with `hostNetwork`, what a kubelet shows of its static pods, pods for another system than Linux, pods that have
+   Istio's sidecar already, and the namespaces {never_in}.
 2. The pod's label {pod} is `false`: not injected.
 3. The namespace's label {namespace}: with `enabled` the revision `default` injects, with any other
    value nobody does.
@@ -38,6 +38,8 @@ traffic than its author thinks would be worse. Whoever makes a pod is warned (`W
 - annotations for a sidecar, ours and Istio's, that have no effect here, and members of `proxy-config` that have none;
 - capture that cannot be set up: the namespace's Pod Security forbids NET_ADMIN, and the mesh does not capture by the node;
 - containers that are not captured, because their user or group is the proxy's, 1337;
+- containers with a port that is the proxy's own;
+- a `dnsPolicy` by which the proxy does not find control;
 - a pod that asks for a sidecar by a label or annotation of its own and cannot have one: on the node's network, or for Windows;
 - a label `hauberk.dev/inject` or `sidecar.istio.io/inject` that is neither `true` nor `false`;
 - what the lack of native sidecars brings with it, on old clusters.

@@ -35,6 +35,9 @@ NAMESPACE_INJECTION: Final = Marks("hauberk.dev/injection", "istio-injection")
 REVISION: Final = Marks("hauberk.dev/rev", "istio.io/rev")
 POD_INJECT: Final = Marks("hauberk.dev/inject", "sidecar.istio.io/inject")
 
+# On what a kubelet shows of its static pods. These may refer to no token, so that the API server refuses an injected one.
+_MIRROR_ANNOTATION: Final = "kubernetes.io/config.mirror"
+
 _TRUE: Final = frozenset(("true", "yes", "y", "on"))
 _FALSE: Final = frozenset(("false", "no", "n", "off", ""))
 
@@ -83,6 +86,8 @@ def asked_in_vain(pod: PodView, namespace: Namespace, settings: InjectionSetting
 def _why_impossible(pod: PodView, namespace: Namespace, settings: InjectionSettings) -> str | None:
     if pod.spec.host_network:
         return "it uses the node's network (hostNetwork), where capture would take the whole node's traffic"
+    if _MIRROR_ANNOTATION in pod.annotations:
+        return "the kubelet runs it from a file on its node and only shows it here, where changes have no effect (a static pod)"
     if namespace.name in settings.never_in:
         return f"pods of the namespace {namespace.name} are never injected"
     if system_of(pod) != "linux":

@@ -46,6 +46,7 @@ class ContainerPort(_View, frozen=True, kw_only=True):
 
     container_port: int
     name: str | None = None
+    protocol: str | None = None
 
 
 class Container(_View, frozen=True, kw_only=True):
@@ -62,6 +63,12 @@ class Container(_View, frozen=True, kw_only=True):
     env: list[JsonObject] | None = None
 
 
+class DnsConfig(_View, frozen=True, kw_only=True):
+    """How a pod's names are looked up, beside what its policy says."""
+
+    searches: list[str] | None = None
+
+
 class Os(_View, frozen=True, kw_only=True):
     """The system that a pod is for."""
 
@@ -74,6 +81,8 @@ class PodSpec(_View, frozen=True, kw_only=True):
     containers: list[Container]
     init_containers: list[Container] | None = None
     host_network: bool | None = None
+    dns_policy: str | None = None
+    dns_config: DnsConfig | None = None
     os: Os | None = None
     node_selector: dict[str, str] | None = None
     restart_policy: str | None = None

@@ -87,6 +87,7 @@ def test_another_revision_leaves_alone_what_asks_for_the_default() -> None:
 
 def test_what_is_never_injected() -> None:
     assert "hostNetwork" in str(reason(ENABLED, hostNetwork=True))
+    assert "static pod" in str(reason(ENABLED, annotations={"kubernetes.io/config.mirror": "abc"}))
     assert "windows" in str(reason(ENABLED, os={"name": "windows"}))
     assert reason(ENABLED, os={"name": "linux"}) is None
     pod = view_pod({"metadata": {"labels": {"sidecar.istio.io/inject": "true"}}, "spec": {"containers": []}})

@@ -112,6 +112,23 @@ def test_a_wrong_image_of_the_namespace_is_told_and_ours_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
+    ("ports", "annotations", "told"),
+    [
+        ([{"containerPort": 15020}, {"containerPort": 8080}], {}, [15020]),
+        ([{"containerPort": 15006}, {"containerPort": 15000, "protocol": "TCP"}], {}, [15006, 15000]),
+        ([{"containerPort": 15001, "protocol": "UDP"}], {}, []),
+        # Without capture nothing is led to the proxy's two ports for it.
+        ([{"containerPort": 15006}], {"sidecar.istio.io/interceptionMode": "NONE"}, []),
+    ],
+)
+def test_ports_that_are_the_proxys_are_told(ports: list[Any], annotations: dict[str, str], told: list[int]) -> None:
+    pod = {"metadata": {"annotations": annotations}, "spec": {"containers": [{"name": "web", "ports": ports}]}}
+    result = inject(pod, SHOP, ProxySettings(image="p"), Cluster(native_sidecars=True))
+    assert isinstance(result, Injected)
+    assert result.warnings == [f"container web has the port {port}, on which the proxy listens: choose another" for port in told]
+
+
+@pytest.mark.parametrize(
     "pod",
     [
         {},
@@ -176,3 +193,23 @@ def test_an_image_that_is_chosen_here_is_fetched_as_the_settings_say() -> None:
 def test_a_container_with_the_name_of_ours() -> None:
     with pytest.raises(InjectionRefused, match="rename the container"):
         inject({"spec": {"containers": [{"name": "hauberk-init"}]}}, SHOP, ProxySettings(), Cluster())
+
+
+@pytest.mark.parametrize(
+    ("dns", "told"),
+    [
+        ({}, 0),
+        ({"dnsPolicy": "ClusterFirst"}, 0),
+        ({"dnsPolicy": "Default"}, 1),
+        ({"dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.96.0.10"]}}, 1),
+        ({"dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.96.0.10"], "searches": ["cluster.local"]}}, 0),
+    ],
+)
+def test_a_pod_whose_names_are_not_the_clusters_is_told(dns: dict[str, Any], told: int) -> None:
+    result = inject(
+        {"spec": {"containers": [{"name": "web"}], **dns}}, SHOP, ProxySettings(image="p"), Cluster(native_sidecars=True)
+    )
+    assert isinstance(result, Injected)
+    assert len([warning for warning in result.warnings if "dnsConfig.searches" in warning]) == told
+    # The API server may cut what is longer.
+    assert all(len(f"hauberk: {warning}") <= 256 for warning in result.warnings)
