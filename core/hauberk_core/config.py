@@ -35,8 +35,7 @@ def load_snapshot(data: bytes, origin: str, look_further: Callable[[Snapshot], l
         mistakes += look_further(snapshot)
     if not mistakes:
         return Loaded(snapshot, [])
-    # An error must not fall to the bound because warnings stand before it.
-    mistakes.sort(key=lambda mistake: mistake.severity)
+    mistakes = _errors_first(mistakes)
     located = _locate(mistakes[:MOST_ERRORS], data, origin)
     if mistakes[0].severity == "error":
         raise ConfigErrors(located)
@@ -49,13 +48,19 @@ def check_whole(snapshot: Snapshot, origin: str, before: Snapshot | None = None)
     Args: before - one that was right; route tables that are its very objects are not looked at again.
     Returns: warnings. Raises: ConfigErrors.
     """
+    mistakes = _errors_first(_all_mistakes(snapshot, before))
     found = [
         ConfigError(origin=origin, path=write_path(path), message=message, hint=hint, severity=severity)
-        for path, message, hint, severity in _all_mistakes(snapshot, before)[:MOST_ERRORS]
+        for path, message, hint, severity in mistakes[:MOST_ERRORS]
     ]
     if any(error.severity == "error" for error in found):
         raise ConfigErrors(found)
     return found
+
+
+def _errors_first(mistakes: list[Mistake]) -> list[Mistake]:
+    """So that no error falls to the bound because warnings stand before it."""
+    return sorted(mistakes, key=lambda mistake: mistake.severity)
 
 
 def _all_mistakes(snapshot: Snapshot, before: Snapshot | None = None) -> list[Mistake]:

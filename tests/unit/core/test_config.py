@@ -77,6 +77,16 @@ def test_an_error_is_told_however_many_warnings_stand_before_it() -> None:
     assert caught.value.errors[-1].path == "clusters.last.endpoints[0].address"
 
 
+def test_an_error_of_no_text_is_told_however_many_warnings_stand_before_it() -> None:
+    clusters = {f"c{number}": Cluster() for number in range(2 * MOST_ERRORS)}
+    match = Match(path=PathMatch(kind="regex", value="/(a"))
+    route = Route(name="r", matches=(match,), backends=(WeightedCluster(cluster="c0"),))
+    table = RouteTable(virtual_hosts=(VirtualHost(name="all", hosts=("*",), routes=(route,)),))
+    with pytest.raises(ConfigErrors) as caught:
+        check_whole(Snapshot(route_tables={"shop": table}, clusters=clusters), "control")
+    assert caught.value.errors[0].path.startswith("route_tables.shop")
+
+
 def test_a_mistake_that_checking_and_compiling_both_see_is_told_once() -> None:
     text = b'{"route_tables": {"t": {"virtual_hosts": [{"name": "v", "hosts": ["a.test", "a.test"]}]}}}'
     with pytest.raises(ConfigErrors) as caught:

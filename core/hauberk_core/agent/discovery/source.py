@@ -25,7 +25,6 @@ from hauberk_core.agent.source import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS
 from hauberk_core.agent.state import Check
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.config import Loaded, check_whole
-from hauberk_core.model.errors import ConfigError
 from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.wire_proto.configuration import IN_MEMORY, Decoder, Resources, decode_configuration
 from hauberk_core.wire_proto.discovery_pb2 import DeltaDiscoveryRequest, Node
@@ -241,18 +240,17 @@ class DiscoverySource(Source):
     async def _load(self, version: str, resources: Resources, identity: WorkloadIdentity) -> Loaded:
         self._identity_told = identity
         read = self._read
-        warnings: list[ConfigError] = []
         if read is None or read.resources is not resources:
             before = None if read is None else read.snapshot
             if self._decoder.fresh_octets(resources) <= _AT_ONCE:
-                fresh, warnings = _read(version, resources, self._decoder, before)
+                read = _read(version, resources, self._decoder, before)
             else:
-                fresh, warnings = await trio.to_thread.run_sync(_read, version, resources, self._decoder, before)
-            self._read = read = fresh
+                read = await trio.to_thread.run_sync(_read, version, resources, self._decoder, before)
+            self._read = read
         # Replaced, not changed: a reading of the ones before may be under way in a thread.
         self.certificates = {**read.pems, WORKLOAD: CertificatePem(identity.certificate_pem, identity.key_pem)}
         self.trust = {WORKLOAD: identity.trust_pem}
-        return Loaded(read.snapshot, warnings)
+        return Loaded(read.snapshot, [])
 
     async def _answer(self, request: DeltaDiscoveryRequest) -> None:
         # The stream that brought the candidate, or none: another one is opened only after the verdict.
@@ -354,10 +352,13 @@ class DiscoverySource(Source):
         LOG.log(logging.ERROR if refused else logging.WARNING, "%s; %s, and asking again", reason, doing)
 
 
-def _read(version: str, resources: Resources, decoder: Decoder, before: Snapshot | None) -> tuple[_Read, list[ConfigError]]:
+def _read(version: str, resources: Resources, decoder: Decoder, before: Snapshot | None) -> _Read:
+    """Decode and check. Warnings are for who writes a configuration by hand: what control sends is meant so, a Service without
+    endpoints too, and what is worth telling of it stands in the objects' status. Raises: ConfigErrors."""
     snapshot, pems = decode_configuration(resources, version, "control", decoder)
     snapshot = msgspec.structs.replace(snapshot, certificates={**snapshot.certificates, WORKLOAD: IN_MEMORY})
-    return _Read(resources, snapshot, pems), check_whole(snapshot, "control", before)
+    check_whole(snapshot, "control", before)
+    return _Read(resources, snapshot, pems)
 
 
 def _node_message(settings: DiscoverySettings) -> Node:

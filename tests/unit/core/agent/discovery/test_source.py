@@ -23,6 +23,7 @@ from hauberk_core.agent.logs import LOG
 from hauberk_core.agent.source import Source, SourceFailed
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.config import Loaded
+from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.errors import ConfigErrors
 
 PATIENCE: Final = 60.0
@@ -160,6 +161,17 @@ async def test_a_change_comes_and_is_acknowledged(world: MeshWorld, proxy: Proxy
         assert source.checks()[0].passed
         assert "connected" in source.checks()[0].detail
         assert "'to 9002'" in source.checks()[0].detail
+
+
+async def test_a_service_without_endpoints_is_no_news_to_a_proxy(world: MeshWorld, proxy: Proxy) -> None:
+    snapshot = snapshot_to(9002)
+    empty = msgspec.structs.replace(snapshot, clusters={**snapshot.clusters, "empty": Cluster()})
+    async with open_control(world) as control, proxy.source(control.address) as source:
+        await take(source)
+        world.publish(reviews_v1=Meant(empty))
+        loaded = await following(source)
+        assert "empty" in loaded.snapshot.clusters
+        assert loaded.warnings == []
 
 
 async def test_a_refusal_reaches_control_and_the_next_configuration_is_a_whole_one(world: MeshWorld, proxy: Proxy) -> None:
