@@ -42,5 +42,5 @@ def read_status(annotations: Mapping[str, str]) -> InjectionStatus | None:
         return None
     try:
         return msgspec.json.decode(text, type=InjectionStatus)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None

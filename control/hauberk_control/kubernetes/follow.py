@@ -12,6 +12,7 @@ import msgspec
 import trio
 
 from hauberk_control.kubernetes.errors import GONE, NOT_FOUND, ApiError, Unreachable
+from hauberk_control.kubernetes.shallow_json import shallow
 from hauberk_core.agent.backoff import STEADY_SECONDS, Backoff
 from hauberk_core.agent.logs import LOG
 
@@ -169,10 +170,16 @@ class Follower(Generic[Item]):
 
     def _decode_page(self, data: bytes) -> tuple[_Version, list[Item]]:
         try:
-            page = msgspec.json.decode(data, type=_Page)
-            return page.metadata, [self._sink.decode(bytes(item)) for item in page.items or ()]
-        except (msgspec.MsgspecError, ValueError) as error:
+            try:
+                return self._read_page(data)
+            except RecursionError:
+                return self._read_page(shallow(data))
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ApiError(0, f"GET {self._collection.path}: this is no list of objects: {error}") from error
+
+    def _read_page(self, data: bytes) -> tuple[_Version, list[Item]]:
+        page = msgspec.json.decode(data, type=_Page)
+        return page.metadata, [self._sink.decode(bytes(item)) for item in page.items or ()]
 
     async def _watch(self) -> bool:
         """Watch until the server ends it. Returns: whether it told anything."""
@@ -213,17 +220,29 @@ class Follower(Generic[Item]):
             if not line.strip():
                 continue
             try:
-                watched = msgspec.json.decode(line, type=_Watched)
-                seen = msgspec.json.decode(watched.object, type=_Seen)
-                if watched.type == "ERROR":
-                    message = f"watch of {self._collection.path}: {seen.code}: {seen.message}"
-                    return version, events, ApiError(seen.code, message)
-                if watched.type != "BOOKMARK":
-                    events.append(Event(watched.type == "DELETED", self._sink.decode(bytes(watched.object))))
-            except (msgspec.MsgspecError, ValueError) as error:
+                try:
+                    told, event = self._read_line(line)
+                except RecursionError:
+                    told, event = self._read_line(shallow(line))
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                 return version, events, ApiError(0, f"watch of {self._collection.path}: this is no event: {error}")
-            version = seen.metadata.resource_version or version
+            except ApiError as failure:
+                return version, events, failure
+            if event is not None:
+                events.append(event)
+            version = told or version
         return version, events, None
+
+    def _read_line(self, line: bytes) -> tuple[str, Event[Item] | None]:
+        """The version that a line tells, and the event, if it is one. Raises: ApiError: the watch ends here."""
+        watched = msgspec.json.decode(line, type=_Watched)
+        seen = msgspec.json.decode(watched.object, type=_Seen)
+        if watched.type == "ERROR":
+            raise ApiError(seen.code, f"watch of {self._collection.path}: {seen.code}: {seen.message}")
+        version = seen.metadata.resource_version
+        if watched.type == "BOOKMARK":
+            return version, None
+        return version, Event(watched.type == "DELETED", self._sink.decode(bytes(watched.object)))
 
     def _take(self, version: str, events: list[Event[Item]]) -> None:
         if events:

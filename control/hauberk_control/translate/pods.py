@@ -14,6 +14,8 @@ from hauberk_core.resources import Pod
 _INCLUDED_PORTS: Final = "traffic.sidecar.istio.io/includeInboundPorts"
 _ALL: Final = "*"
 _LARGEST_PORT: Final = 65535
+_MOST_PORTS: Final = 64
+"""Of a pod that lead past its proxy: every caller of the mesh has a chain for each. Others are called inside the mesh's TLS."""
 _EXCLUDED_PORTS: Final = "traffic.sidecar.istio.io/excludeInboundPorts"
 
 # What Kubernetes' controllers write into the labels of pods that they make.
@@ -55,7 +57,8 @@ def takes_mesh(pod: Pod, policies: Policies, port: int | None = None) -> bool:
 
 def uncaptured_ports(pod: Pod) -> set[int]:
     """Ports of a captured pod that lead past its proxy."""
-    return _ports(_captured_ports(pod).excluded) | set(NEVER_CAPTURED_PORTS)
+    excluded = sorted(_ports(_captured_ports(pod).excluded))
+    return {*excluded[:_MOST_PORTS], *NEVER_CAPTURED_PORTS}
 
 
 def _captured_ports(pod: Pod) -> CapturedPorts:
@@ -83,4 +86,4 @@ def workload_name(pod: Pod) -> str:
 def _ports(text: str) -> set[int]:
     """The numbers in a list; what is none has been told where the pod was made."""
     items = [item.strip() for item in text.split(",")]
-    return {int(item) for item in items if item.isascii() and item.isdigit() and 0 < int(item[:6]) <= _LARGEST_PORT}
+    return {int(item) for item in items if item.isascii() and item.isdigit() and len(item) < 6 and 0 < int(item) <= _LARGEST_PORT}

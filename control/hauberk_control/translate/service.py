@@ -100,8 +100,10 @@ def host_name(service: Service) -> str:
 def host_names(service: Service, namespace: str) -> tuple[str, ...]:
     """Every name under which workloads of a namespace may call a service."""
     name, own = service.metadata.name, service.metadata.namespace
-    names = (f"{name}.{own}", f"{name}.{own}.svc", f"{name}.{own}.svc.{DNS_DOMAIN}")
-    return (name, *names) if own == namespace else names
+    short = (name, f"{name}.{own}") if own == namespace else (f"{name}.{own}",)
+    # What ends in a number is no host's name (RFC 1123 section 2.1), but a namespace may be called `2024`.
+    named = [host for host in short if not host.rpartition(".")[2].isdecimal()]
+    return (*named, f"{name}.{own}.svc", f"{name}.{own}.svc.{DNS_DOMAIN}")
 
 
 def cluster_name(service: Service, port: ServicePort, subset: str = "") -> str:

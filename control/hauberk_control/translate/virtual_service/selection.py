@@ -59,6 +59,8 @@ class Selection:
         self._exact: Final[dict[str, list[_Candidate]]] = {}
         self._wildcards: Final[dict[str, list[_Candidate]]] = {}
         """By what follows the star."""
+        self._first: Final[dict[tuple[str, frozenset[str], RuleKind], VirtualService]] = {}
+        """Who has a host, for whom and with which rules."""
         for owner in sorted(store.of(VirtualService), key=lambda one: seniority(one.metadata)):
             if for_sidecars(owner.spec.gateways):
                 self._add(owner)
@@ -71,12 +73,12 @@ class Selection:
             if host.startswith("*"):
                 self._wildcards.setdefault(host[1:].removesuffix("."), []).append(_Candidate(owner, namespaces, len(host)))
                 continue
-            known = self._exact.setdefault(full_name(host, owner.metadata.namespace), [])
+            name = full_name(host, owner.metadata.namespace)
             for kind in _kinds(owner):
-                older = next((one for one in known if one.namespaces == namespaces and kind in _kinds(one.owner)), None)
-                if older is not None and older.owner is not owner:
-                    self.shadowed.append(Shadowed(owner, index, kind, older.owner))
-            known.append(_Candidate(owner, namespaces, _EXACT))
+                older = self._first.setdefault((name, namespaces, kind), owner)
+                if older is not owner:
+                    self.shadowed.append(Shadowed(owner, index, kind, older))
+            self._exact.setdefault(name, []).append(_Candidate(owner, namespaces, _EXACT))
 
     def find(self, host: str, caller: Caller, kind: RuleKind) -> VirtualService | None:
         """The one with rules of a kind for a service. Args: host - its full name."""

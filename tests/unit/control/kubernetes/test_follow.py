@@ -222,6 +222,19 @@ async def test_a_line_that_is_no_event_takes_nothing_away(line: bytes) -> None:
         assert sink.least == 2
 
 
+async def test_an_object_that_is_nested_without_end_keeps_no_other_from_being_read() -> None:
+    api = KubeApi()
+    put(api, "a")
+    deep = msgspec.Raw(b"[" * 9_000 + b"]" * 9_000)
+    api.put("v1", "services", "deep", "shop", spec=deep)
+    async with api.serving(), following(api) as sink:
+        await sink.wait_names("a", "deep")
+        await api.wait_watching(1)
+        api.put("v1", "services", "deeper", "shop", spec=deep)
+        put(api, "c")
+        await sink.wait_names("a", "deep", "deeper", "c")
+
+
 async def test_events_that_come_twice_change_nothing() -> None:
     api = KubeApi()
     put(api, "a")

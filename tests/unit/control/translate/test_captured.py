@@ -321,3 +321,32 @@ def test_a_backend_that_leads_nowhere_has_its_share_reset() -> None:
     taken = outbound(translation.snapshot, "10.96.0.20", 3306)
     assert [backend.cluster for backend in taken.backends] == ["outbound|3306||books.shop.svc.cluster.local", ""]
     assert any("its share of connections is reset" in problem.message for problem in translation.problems)
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "'traffic.sidecar.istio.io/excludeInboundPorts': '000001" + "0" * 5_000 + "'",
+        "'traffic.sidecar.istio.io/includeInboundPorts': '000001" + "0" * 5_000 + "'",
+        """'hauberk.dev/status': '{"captured": {"more": """ + "[" * 20_000 + "'",
+        """'hauberk.dev/status': '{"captured": """ + "9" * 5_000 + "}'",
+    ],
+)
+def test_nobody_else_suffers_from_what_a_pod_writes_about_itself(annotation: str) -> None:
+    hostile = pod("evil-1", "10.244.0.66", "evil", annotation, meshed=False)
+    snapshot = told(WEB, BOOKS, hostile.replace("{app: evil}", "{app: evil, security.istio.io/tlsMode: istio}"))
+    assert outbound(snapshot, "10.96.0.20", 80).route_table
+
+
+def test_a_pod_may_have_so_many_ports_beside_its_proxy_and_no_more() -> None:
+    excluded = ",".join([str(port) for port in range(1_000, 9_000)])
+    snapshot = told(WEB, pod("many-1", "10.244.0.66", "many", captured=f'{{"included": "*", "excluded": "{excluded}"}}'))
+    assert [one.cluster for one in outbound(snapshot, "10.244.0.66", 1_000).backends] == ["PassthroughCluster"]
+    assert [one.cluster for one in outbound(snapshot, "10.244.0.66", 8_999).backends] == ["pods|shop/many"]
+    assert len(snapshot.listeners["virtualOutbound"].filter_chains) < 100
+
+
+def test_a_namespace_may_be_called_by_a_number() -> None:
+    snapshot = told(WEB, BOOKS.replace("namespace: shop", "namespace: '2024'"))
+    name = "outbound|80||books.2024.svc.cluster.local"
+    assert ask(snapshot, "hosts", host="books.2024.svc").cluster.startswith(name)
