@@ -1,7 +1,8 @@
 """What a captured workload calls: by the address and port that its connections were going to.
 
 - a service's address: its routes, else its endpoints;
-- an endpoint of a headless service, or any other pod of the mesh: that very one, inside the mesh's TLS, as whoever it is;
+- an endpoint of a headless service, or any other pod of the mesh: that very one, inside the mesh's TLS, as whoever it is; an
+  address that is another namespace's service or pod stays theirs, and of two services that name one address the older has it;
 - everything else: requests by the host that they name, where it is a service's; all other, where they were going, if that is
   allowed.
 """
@@ -11,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from hauberk_control.translate.address_owners import same_address
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.captured_inbound import probe_chain
 from hauberk_control.translate.mesh_config import OUTBOUND_CERTIFICATES
@@ -18,6 +20,7 @@ from hauberk_control.translate.outbound_passages import outbound_to
 from hauberk_control.translate.outbound_policy import outbound_mode
 from hauberk_control.translate.outbound_routes import service_hosts, written_routes
 from hauberk_control.translate.pods import running_pods, takes_mesh, uncaptured_ports
+from hauberk_control.translate.precedence import seniority
 from hauberk_control.translate.protocol import Protocol, port_protocol
 from hauberk_control.translate.security import calling_transport
 from hauberk_control.translate.service import host_name, host_names, other_protocol
@@ -72,19 +75,22 @@ class _Outbound:
 def build_captured_outbound(build: Build) -> None:
     """Add the listener and all that it leads to."""
     outbound = _Outbound(build)
-    for service in build.view.store.of(Service):
-        if service.spec.type == "ExternalName":
-            continue
-        for port in service.spec.ports:
-            if port.protocol != "TCP":
-                continue
-            if service.spec.cluster_ip == _HEADLESS:
-                _add_headless(outbound, service, port)
-            else:
+    services = [service for service in build.view.store.of(Service) if service.spec.type != "ExternalName"]
+    headless = [service for service in services if service.spec.cluster_ip == _HEADLESS]
+    for service in services:
+        if service.spec.cluster_ip != _HEADLESS:
+            for port in _connected(service):
                 _add_service(outbound, service, port)
+    for service in sorted(headless, key=lambda one: seniority(one.metadata)):
+        for port in _connected(service):
+            _add_headless(outbound, service, port)
     _add_pods(outbound)
     _add_elsewhere(outbound)
     build.listeners[LISTENER] = Listener(address=f":{OUTBOUND_PORT}", captured=True, filter_chains=tuple(outbound.chains))
+
+
+def _connected(service: Service) -> list[ServicePort]:
+    return [port for port in service.spec.ports if port.protocol == "TCP"]
 
 
 def _add_service(outbound: _Outbound, service: Service, port: ServicePort) -> None:
@@ -100,7 +106,7 @@ def _add_service(outbound: _Outbound, service: Service, port: ServicePort) -> No
 
 def _add_headless(outbound: _Outbound, service: Service, port: ServicePort) -> None:
     """The endpoints of a service without an address of its own, each under its own address."""
-    build = outbound.build
+    build, own = outbound.build, service.metadata.namespace
     destination = build.destination(service, port)
     written = written_routes(build, service, port)
     for shared, _ in destination.shares:
@@ -111,8 +117,9 @@ def _add_headless(outbound: _Outbound, service: Service, port: ServicePort) -> N
         by_port: dict[int, list[str]] = {}
         for endpoint in cluster.endpoints:
             address = parse_address(endpoint.address)
-            if is_ip_address(address.host):
-                by_port.setdefault(address.port, []).append(address.host)
+            host = same_address(address.host)
+            if host is not None and build.view.address_owners.get(host, own) == own:
+                by_port.setdefault(address.port, []).append(host)
         for number, addresses in sorted(by_port.items()):
             hosts = outbound.free(addresses, number)
             if not hosts:

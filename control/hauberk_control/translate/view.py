@@ -1,11 +1,12 @@
 """A store as translation looks at it: who refers to whom, and what follows from it whichever proxy asks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
 from hauberk_control.store import ObjectKey, Place, Store, key_of
+from hauberk_control.translate.address_owners import address_owners
 from hauberk_control.translate.attachment import Attachment, attach
 from hauberk_control.translate.backend import Backend, Unresolved, resolve
 from hauberk_control.translate.backend_tls import BackendTlsPolicies
@@ -224,6 +225,11 @@ class View:
         version = http_version(port, "client")
         called = version == "http1" and (service.metadata.namespace, service.metadata.name, port.port) in self._called
         return "client" if called else version
+
+    @cached_property
+    def address_owners(self) -> Mapping[str, str]:
+        """Whose the addresses of the cluster are, by namespace."""
+        return address_owners(self.store)
 
     @cached_property
     def _called(self) -> frozenset[tuple[str, str, int]]:

@@ -350,3 +350,43 @@ def test_a_namespace_may_be_called_by_a_number() -> None:
     snapshot = told(WEB, BOOKS.replace("namespace: shop", "namespace: '2024'"))
     name = "outbound|80||books.2024.svc.cluster.local"
     assert ask(snapshot, "hosts", host="books.2024.svc").cluster.startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "port"), [("10.96.0.20", 80), ("10.244.0.20", 80), ("10.244.0.30", 5672), ("fd00::20", 80), ("FD00:0::20", 80)]
+)
+def test_nobody_takes_the_address_of_another_namespace(theirs: str, port: int) -> None:
+    taken_over = f"""
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: evil, namespace: aaa}}
+spec: {{clusterIP: None, selector: {{app: evil}}, ports: [{{name: http, port: {port}}}]}}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {{name: evil, namespace: aaa}}
+spec: {{address: "{theirs}", labels: {{app: evil}}}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: evil, namespace: aaa}}
+spec: {{hosts: [evil], http: [{{directResponse: {{status: 418}}}}]}}
+"""
+    books = BOOKS.replace("clusterIP: 10.96.0.20", "clusterIP: 10.96.0.20, clusterIPs: ['10.96.0.20', 'fd00::20']")
+    before = outbound(told(WEB, books, QUEUE), "fd00::20" if ":" in theirs else theirs, port)
+    after = outbound(told(WEB, books, QUEUE, taken_over), "fd00::20" if ":" in theirs else theirs, port)
+    assert (after.route_table, after.backends) == (before.route_table, before.backends)
+    elsewhere = told(WEB, books, QUEUE, taken_over.replace(theirs, "10.244.7.7"))
+    assert outbound(elsewhere, "10.244.7.7", port).route_table == f"original|{port}||evil.aaa.svc.cluster.local"
+
+
+def test_an_address_that_means_another_machine_elsewhere_is_none_to_be_called_by() -> None:
+    entry = """
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: scoped, namespace: shop}
+spec: {address: "fe80::1%eth0", labels: {app: queue}}
+"""
+    assert outbound(told(WEB, QUEUE, entry), "10.244.0.30", 5672).backends
