@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from h2_browser import Browser
-from plugin_fixtures import half, host, use
+from plugin_fixtures import filters_host, half, host, use
 
 from hauberk_core.model import Endpoint
 from hauberk_core.model.cluster import RetryBudget
 from hauberk_core.model.duration import Duration
 from hauberk_core.model.retry import Retry
 from hauberk_core.plugin.data import Endpoint as AtWork
-from hauberk_core.plugin.data import Guard, Outcome, Permit, Subject
+from hauberk_core.plugin.data import Exchange, Guard, Outcome, Pause, Permit, Subject, SyncFilter, Wish
 from hauberk_core.proxy.exchange import REPLAY_BYTES
 from hauberk_core.sim.peer import ScriptedEndpoint
 
@@ -335,3 +335,33 @@ def test_a_retry_whose_answer_breaks_off_is_over(build: "Build", version: int) -
     target = scenario.core.target("books")
     assert target is not None
     assert target.cluster.retry_budget.under_way() == 0
+
+
+class Slow(SyncFilter):
+    """Lets answers wait that are no success."""
+
+    def response(self, exchange: Exchange) -> Wish | None:
+        return Pause(5.0) if exchange.status >= 500 else None
+
+
+def test_an_answer_that_filters_have_seen_is_not_thrown_away(build: "Build") -> None:
+    scenario = retrying(
+        build,
+        cluster={"retry_budget": RetryBudget(percent=0, least=1)},
+        chain={"plugins": (use("slow"),)},
+        plugins=filters_host(slow=lambda config: Slow()),
+    )
+    endpoint = scenario.serve()
+    clients = [scenario.browser() for _ in range(2)]
+    for client in clients:
+        scenario.get(client)
+        scenario.run()
+    for peer in endpoint.connections():
+        assert peer.received()
+        peer.send(BROKEN)
+    scenario.advance(FIRST_PAUSE)
+    # The one retry that the budget allows is over before the other answer has passed the filter.
+    answer_one(endpoint, scenario.ok)
+    scenario.advance(5.0)
+    assert {client.received().partition(b"\r\n\r\n")[2] for client in clients} == {b"ok", b"oops"}
+    assert counted(scenario) == [1, 1, 0, 1]

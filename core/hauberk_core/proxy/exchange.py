@@ -395,6 +395,11 @@ class Exchange(Requester):
                 return
         if self.is_repeatable(status) and self.tries_again(call, response):
             return
+        self.pass_response(call, response)
+
+    def pass_response(self, call: Call, response: Response) -> None:
+        """Send the client the head of a final response, which no other attempt is to replace."""
+        status = response.status
         if self.record.grpc_type:
             self._note_call(status, response.headers)
         elif self.admission is not None:

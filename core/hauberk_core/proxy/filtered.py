@@ -20,13 +20,14 @@ from hauberk_core.plugin.exchange import Exchange as ExchangeView
 from hauberk_core.plugin.reply import Reply
 from hauberk_core.proxy.chain import Chain
 from hauberk_core.proxy.client import Client
-from hauberk_core.proxy.exchange import SWITCHING_PROTOCOLS, Exchange
+from hauberk_core.proxy.exchange import Exchange
 from hauberk_core.proxy.fallback import Fallback
 from hauberk_core.proxy.holding import HoldingRoom
 from hauberk_core.proxy.way import RequestWay, ResponseWay
 from hauberk_core.route.compiled import CompiledMatch, CompiledTable, CompiledVirtualHost
 from hauberk_core.route.decide import decide
 from hauberk_core.route.recorder import Recorder
+from hauberk_core.upstream.call import Call
 
 
 class FilteredExchange(Exchange):
@@ -224,23 +225,16 @@ class FilteredExchange(Exchange):
 
     # The response's way.
 
-    def response(self, response: Response) -> None:
+    def pass_response(self, call: Call, response: Response) -> None:
         filters = self._filters
-        status = response.status
-        call = self._call
-        if call is None or (status < 200 and status != SWITCHING_PROTOCOLS):
-            super().response(response)
-            return
         if not filters.response and not filters.response_body:
-            super().response(response)
-            return
-        if self.is_repeatable(status) and self.tries_again(call, response):
+            super().pass_response(call, response)
             return
         self._view.answered_with(response, call.endpoint)
         self._response = response
         if filters.is_simple:
             if self._pass_at_once(filters.response, False):
-                super().response(response)
+                super().pass_response(call, response)
             return
         way = ResponseWay(self)
         self._response_way = way
@@ -249,13 +243,15 @@ class FilteredExchange(Exchange):
     def response_passed(self) -> None:
         """The head has passed."""
         response = self._response
-        assert response is not None
+        call = self._call
         way = self._response_way
+        assert response is not None
+        assert call is not None
         assert way is not None
         if way.settle_body() and response.framing == COUNTED:
             response.framing = CHUNKED
         way.closed = False
-        super().response(response)
+        super().pass_response(call, response)
         way.go_on()
 
     def response_data(self, data: bytes) -> None:
