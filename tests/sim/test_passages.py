@@ -347,6 +347,20 @@ def test_a_connection_where_nothing_moves_is_closed(begin: Begin) -> None:
     assert simulation.core.active() == 0
 
 
+def test_a_connection_on_which_nobody_ever_speaks_is_closed(begin: Begin) -> None:
+    simulation = begin(make_snapshot(idle=30.0))
+    endpoint = simulation.endpoint(BOOKS)
+    client = call(simulation)
+    simulation.advance(20.0)
+    assert endpoint.connection().is_connected()
+    assert client.is_connected()
+    simulation.advance(20.0)
+    assert client.saw_end()
+    assert not endpoint.connection().is_connected()
+    assert simulation.core.active() == 0
+    assert log(simulation) == []
+
+
 def test_what_is_unknown_goes_where_it_was_going(begin: Begin) -> None:
     simulation = begin(make_snapshot())
     endpoint = simulation.endpoint(f"{STRANGER}:443")

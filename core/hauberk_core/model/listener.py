@@ -75,7 +75,8 @@ class FilterChain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     edge: Edge | None = None
     """Given where clients are strangers: how far they are believed about who they are."""
     tcp_idle_timeout: Duration = Duration(3600.0)
-    """Octets that pass as they are: a connection is closed on which nothing moves for so long; `0s`: never. Envoy's default."""
+    """Octets that pass as they are: a connection is closed on which nothing moves for so long, also while it has yet to show what
+    it speaks; `0s`: never. Envoy's default."""
     plugins: tuple[PluginConfig, ...] = ()
     """For every request of these connections; their filters see it before it is routed."""
 

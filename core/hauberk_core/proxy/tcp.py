@@ -137,10 +137,13 @@ class TcpConnection(ClientConnection):
         if self._last_moment <= now:
             self._end_drained()
         elif now < self._deadline:
-            if self._passes and self._is_idle(now):
+            if not self._is_idle(now):
+                self._arm()
+            elif self._passes:
                 self._end(None, "")
-                return
-            self._arm()
+            else:
+                # Neither it nor the endpoint that was dialled for it has said anything.
+                self.close()
         elif not self.established:
             self.listener.handshake_failed()
             self._end(None, "")
@@ -358,7 +361,7 @@ class TcpConnection(ClientConnection):
             return
         deadline = min(self._deadline, self._last_moment)
         idle = self.chain.tcp_idle_timeout
-        if self._passes and idle > 0 and self._progress + idle < deadline:
+        if idle > 0 and self._progress + idle < deadline:
             deadline = self._progress + idle
         if deadline < NEVER:
             self.loop.wheel.arm(self.timer, deadline)
