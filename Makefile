@@ -46,7 +46,7 @@ endef
 
 $(READY): pyproject.toml hatch_build.py $(REQUIREMENTS)
 	@$(find_python)
-	echo "setting up $(VENV) with $$("$$python" --version)"
+	echo "setting up $(VENV) with $$("$$python" --version): packages are fetched, which takes some minutes"
 	"$$python" -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(addprefix -r ,$(REQUIREMENTS))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -75,12 +75,23 @@ _SECTIONS: Final = {
 }
 
 
+def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from hauberk_cli.version import show_version
+
+        show_version()
+        context.exit()
+
+
 @click.group(
     cls=ExtensibleGroup,
     lazy_commands=_COMMANDS,
     sections=_SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done; 1 what was checked is wrong; 2 the command line is wrong; 3 could not start; 130 Ctrl-C.",
+)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="As `hauberk version`, and exit."
 )
 def cli() -> None:
     """hauberk: a service mesh and an ingress gateway.

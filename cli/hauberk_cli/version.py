@@ -36,10 +36,15 @@ def version(output: str) -> None:
       hauberk version
       hauberk version -o json
     """
+    show_version(as_json=output == JSON)
+
+
+def show_version(*, as_json: bool = False) -> None:
+    """Write it to standard output."""
     build: Literal["compiled", "plain"] = "compiled" if build_info.compiled() else "plain"
     python = f"{platform.python_implementation()} {platform.python_version()}"
     where = f"{platform.system()} {platform.machine()}"
-    if output == JSON:
+    if as_json:
         show_json(Installed(version=build_info.version(), build=build, python=python, platform=where))
     else:
         click.echo(f"hauberk {build_info.version()} ({build}), {python}, {where}")

@@ -55,8 +55,8 @@ class FakeControl:
     async def answer(self, request: Request) -> Answer:
         if self._refusal:
             return Refused(message=self._refusal)
-        if isinstance(request, AskStatus) and self._status is not None:
-            return self._status
+        if isinstance(request, AskStatus):
+            return self._status or Status(conditions=[], problems=[])
         if isinstance(request, AskProxies) and self._proxies is not None:
             return self._proxies
         if isinstance(request, AskObjects) and self._objects is not None:

@@ -16,6 +16,7 @@ from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.snapshot import Snapshot
 
 _COLOURS: Final = {"error": "red", "warning": "yellow"}
+_OF_A_MESH: Final = "a mesh's objects are checked where they are served: hauberk up DIR, then hauberk status"
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,9 +58,15 @@ def _check_file(file: Path) -> list[ConfigError]:
     try:
         with click.open_file(str(file), "rb") as stream:
             data = read_bounded(stream, LARGEST_DOCUMENT)
+    except IsADirectoryError:
+        message = "this is a folder, and files are checked, each the configuration of one proxy"
+        return [ConfigError(origin=origin, message=message, hint=f"name files; {_OF_A_MESH}")]
     except OSError as error:
         hint = "check the name, and whether you may read it"
         return [ConfigError(origin=origin, message=f"cannot be read: {error.strerror}", hint=hint)]
+    if file.suffix in (".yaml", ".yml"):
+        message = "this is YAML, and the configuration of a proxy, which is what is checked here, is JSON"
+        return [ConfigError(origin=origin, message=message, hint=f"write JSON; {_OF_A_MESH}")]
     try:
         return load_snapshot(data, origin, _plugin_mistakes).warnings
     except ConfigErrors as errors:

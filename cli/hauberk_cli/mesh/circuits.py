@@ -52,6 +52,8 @@ def show_circuits(mesh: Path | None, admins: Sequence[str], as_json: bool) -> in
     asked = [LocalProxy("proxy", admin, "", admin) for admin in admins] or list(local_proxies(mesh))
     with ThreadPoolExecutor(_AT_A_TIME) as threads:
         answers = [answer for answer in threads.map(_ask, asked) if answer is not None]
+    if not answers and admins:
+        raise CommandError(f"no proxy's admin server answers at {', '.join(admins)}", "hauberk proxy --help, for --admin")
     if not answers:
         raise CommandError("no proxy answers", "hauberk up DIR")
     if as_json:

@@ -4,6 +4,7 @@ Who may do that is the API server's business: it takes the right to `create` on 
 """
 
 import contextlib
+import re
 import subprocess
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final, NamedTuple, TypeVar
@@ -23,6 +24,8 @@ _RELAY: Final = ("python", "-m", "hauberk_control.local")
 _MOST_REPLICAS: Final = 16
 # Of what kubectl says when it fails.
 _LARGEST_MESSAGE: Final = 4096
+# As Kubernetes' programs write into their logs: a letter for how grave it is, month and day.
+_LOG_LINE: Final = re.compile(r"[IWEF]\d{4} ")
 
 
 class _Metadata(msgspec.Struct):
@@ -145,4 +148,6 @@ def _no_kubectl(error: OSError) -> ControlAway:
 
 
 def _words(output: bytes | bytearray) -> str:
-    return bytes(output[:_LARGEST_MESSAGE]).decode(errors="replace").strip()
+    """What a program said; without the lines of its log, where it said anything else."""
+    text = bytes(output[:_LARGEST_MESSAGE]).decode(errors="replace").strip()
+    return "\n".join([line for line in text.splitlines() if not _LOG_LINE.match(line)]) or text

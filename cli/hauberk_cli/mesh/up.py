@@ -56,6 +56,7 @@ async def _serve(folder: Path, options: list[str], gateways: GatewayRunner) -> N
         await nursery.start(control.keep)
         await control.wait_ready(partial(control_not_ready, folder), CONTROL_START_SECONDS)
         click.echo(f"control runs; its log: {control.log}")
+        click.echo("each Gateway in the folder gets a proxy, now and when it is added; mistakes: hauberk status")
         click.echo(f"join with: hauberk run --mesh {folder} --service NAME --port PORT -- CMD...")
         await gateways.run()
 

@@ -1,5 +1,7 @@
 """Waits until what is in the files is in force at the proxies, and tells what keeps it from that."""
 
+import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -29,6 +31,7 @@ from hauberk_control.local.messages import (
     Status,
 )
 from hauberk_core.model.duration import Duration
+from hauberk_core.model.suggest import nearest
 
 # Control answers in a few milliseconds; a script does not notice the pause.
 _LOOK_SECONDS: Final = 0.1
@@ -38,6 +41,8 @@ _FIRST_LOOK_SECONDS: Final = 2.0
 _FIRST_LOOK_AT_CLUSTER_SECONDS: Final = 30.0
 # Control may be busy translating; a question that takes longer is asked again.
 _ANSWER_SECONDS: Final = 10.0
+# Somebody at a terminal should not wonder longer than this.
+_TELL_SECONDS: Final = 2.0
 
 
 class Lag(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +67,8 @@ class Waited(msgspec.Struct, frozen=True, kw_only=True):
     """Those that have everything, as `hauberk proxies` calls them."""
     lagging: list[Lag]
     """What was missing at the end; empty if all is done."""
+    refused: list[str]
+    """`KIND/NAMESPACE/NAME` of objects that are refused, or a part of them, where all were waited for; see `hauberk status`."""
 
 
 class Wanted(NamedTuple):
@@ -82,6 +89,8 @@ class _Look(NamedTuple):
     proxies: list[str]
     hopeless: bool = False
     """Waiting longer changes nothing."""
+    refused: tuple[str, ...] = ()
+    """As in `Waited`."""
 
 
 def read_timeout(text: str) -> float:
@@ -113,6 +122,9 @@ def wait_for(mesh: WhichMesh, wanted: Wanted, seconds: float, as_json: bool) -> 
     if waited.done:
         names = ", ".join([printable(name) for name in waited.proxies]) or "no proxy is connected"
         click.echo(f"done after {waited.waited_seconds:.1f} s: {names}")
+        if waited.refused:
+            told = ", ".join([printable(name) for name in waited.refused])
+            click.secho(f"refused, all of it or a part: {told}; hauberk status tells why", fg="yellow", err=True)
         return OK
     for lag in waited.lagging:
         why = "\n".join([printable(line) for line in lag.why.splitlines()])
@@ -135,6 +147,7 @@ async def _wait(mesh: Path | InCluster, wanted: Wanted, seconds: float) -> Waite
         waited_seconds=round(trio.current_time() - begun, 3),
         proxies=looks.last.proxies,
         lagging=looks.last.lagging,
+        refused=list(looks.last.refused),
     )
 
 
@@ -145,6 +158,7 @@ class _Looks:
         self._mesh: Final = mesh
         self._wanted: Final = wanted
         self._until: Final = until
+        self._tell_at = trio.current_time() + _TELL_SECONDS
         self.last = self._away("it has not answered yet")
 
     async def run(self) -> None:
@@ -157,12 +171,21 @@ class _Looks:
                             self.last = await _ask(connection, self._mesh, self._wanted)
                         if self.last.hopeless or not self.last.lagging or self._is_over():
                             return
+                        self._tell()
                         await trio.sleep(_LOOK_SECONDS)
             except (ControlAway, ControlRefused, trio.TooSlowError) as error:
                 self.last = self._away(str(error) or "it does not answer")
                 if self._is_over():
                     return
+                self._tell()
                 await trio.sleep(_LOOK_SECONDS)
+
+    def _tell(self) -> None:
+        """Say once, to a terminal, what is waited for."""
+        if trio.current_time() >= self._tell_at and sys.stderr.isatty():
+            self._tell_at = math.inf
+            lag = self.last.lagging[0]
+            click.echo(f"waiting for {printable(lag.what)}: {printable(lag.why.partition(chr(10))[0])}", err=True)
 
     def _is_over(self) -> bool:
         return trio.current_time() >= self._until
@@ -200,7 +223,12 @@ async def _ask(connection: Connection, mesh: Path | InCluster, wanted: Wanted) -
     lagging = _lagging(progress, wanted.proxies)
     behind = {lag.what for lag in lagging}
     names = [name for name in map(full_name, progress.proxies) if name not in behind]
-    return _Look(lagging, [name for name in names if not wanted.proxies or is_named(name, wanted.proxies)])
+    refused: list[str] = []
+    if not lagging and wanted == Wanted():
+        conditions = (await connection.ask(AskStatus(), Status)).conditions
+        refused = [f"{row.kind}/{row.namespace}/{row.name}" for row in conditions if is_bad(row)]
+    served = [name for name in names if not wanted.proxies or is_named(name, wanted.proxies)]
+    return _Look(lagging, served, refused=tuple(dict.fromkeys(refused)))
 
 
 def _concerns(mesh: Path | InCluster, file: str, files: Sequence[Path]) -> bool:
@@ -254,6 +282,8 @@ def _object_faults(
         found = [row for row in objects if is_object(row, name)]
         if not found:
             why = "there is no such object" + (f", but {len(progress.problems)} mistakes in files" if progress.problems else "")
+            meant = nearest(name, [f"{row.kind}/{row.name}" for row in objects])
+            why += f"; did you mean {meant}?" if meant else ""
             lagging.append(Lag(what=name, why=why, next="hauberk status"))
         for row in found:
             # Its place is a file and perhaps a line; a mistake in that file may be in this object.

@@ -233,7 +233,9 @@ def open_client(kubeconfig: str = "") -> Client:
         else:
             config.load_kube_config(config_file=kubeconfig or None, client_configuration=settings)
     except (config.ConfigException, OSError, ValueError, KeyError, TypeError) as error:
-        raise NoCluster(f"no cluster is known here: {_shown(error)}; run in a pod, or name one by KUBECONFIG") from error
+        raise NoCluster(
+            f"no cluster is known here: {_shown(error).rstrip('.')}; run in a pod, or name one by KUBECONFIG"
+        ) from error
     # Streams are quiet for long; a peer that is gone is to be noticed.
     settings.keep_alive = True
     settings.connection_pool_maxsize = _MOST_STREAMS

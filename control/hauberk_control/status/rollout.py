@@ -6,6 +6,7 @@ from typing import Final
 from hauberk_control.discovery.status import ProxyStatus
 from hauberk_control.status.conditions import Condition, fails, holds, joined
 from hauberk_control.store import ObjectKey
+from hauberk_core.model.suggest import nearest
 from hauberk_core.resources import Gateway, PluginPolicy, VirtualService
 
 PROGRAMMED = "Programmed"
@@ -65,7 +66,9 @@ def _missing(key: ObjectKey, proxies: Iterable[ProxyStatus]) -> str:
     where = [f"is not installed at {_few(absent)}"] if absent else []
     where += [f"is of another version than {one.wanted} at {_few(other)}"] if other else []
     outcome = "are answered with 503 (failure: closed)" if one.failure == "closed" else "go on without it (failure: open)"
-    return f"the plugin {one.plugin!r} {', and '.join(where)}; its requests there {outcome}; {_INSTALL}"
+    meant = nearest(one.plugin, [name for proxy, _ in lacking for name in proxy.plugins]) if absent else None
+    advice = f"did you mean {meant!r}? else {_INSTALL}" if meant else _INSTALL
+    return f"the plugin {one.plugin!r} {', and '.join(where)}; its requests there {outcome}; {advice}"
 
 
 def _names(proxies: Sequence[ProxyStatus]) -> str:

@@ -74,7 +74,23 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 def test_a_folder_is_no_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "check", str(tmp_path)]) == 1
+    told = capsys.readouterr().out
+    assert "this is a folder" in told
+    assert "hauberk status" in told
+
+
+def test_a_missing_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check", str(tmp_path / "none.json")]) == 1
     assert "cannot be read" in capsys.readouterr().out
+
+
+def test_objects_of_a_mesh_are_not_taken_for_wrong_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    objects = tmp_path / "route.yaml"
+    objects.write_text("# of a mesh\nkind: HTTPRoute\n")
+    assert main(["config", "check", str(objects)]) == 1
+    told = capsys.readouterr().out
+    assert "this is YAML" in told
+    assert "hauberk status" in told
 
 
 def test_the_schema_is_printed_as_published(capsysbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -153,6 +153,8 @@ def test_version_in_words_and_as_json(capsys: pytest.CaptureFixture[str]) -> Non
     assert set(told) == {"version", "build", "python", "platform"}
     assert told["build"] in ("plain", "compiled")
     assert words == f"hauberk {told['version']} ({told['build']}), {told['python']}, {told['platform']}\n"
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == words
 
 
 def test_the_module_runs_as_the_command_does() -> None:

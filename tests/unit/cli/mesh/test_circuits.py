@@ -138,3 +138,9 @@ def test_a_proxy_that_has_ended_or_is_something_else_is_left_out(mesh: Path, cap
 def test_without_any_proxy_it_says_what_to_type(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["circuits", "--mesh", str(mesh)]) == NOT_STARTED
     assert "hauberk up" in capsys.readouterr().err
+
+
+def test_an_address_where_no_proxy_is_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    # Nothing listens on port 1, which no program is given.
+    assert main(["circuits", "--admin", "127.0.0.1:1"]) == NOT_STARTED
+    assert "no proxy's admin server answers at 127.0.0.1:1\n" in capsys.readouterr().err

@@ -104,6 +104,13 @@ def test_a_missing_object_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "httproute/shop/ratings: there is no such object" in capsys.readouterr().err
 
 
+def test_what_kubectl_says_is_told_without_its_log(pods: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kubectl = pods.parent / "bin" / "kubectl"
+    kubectl.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('E1124 02:40:54.07 1 memcache.go:265] failed\\nno server')\n")
+    assert main(["proxies", "--kubernetes"]) == NOT_STARTED
+    assert "error: kubectl says: no server\n" in capsys.readouterr().err
+
+
 def test_a_pod_that_cannot_be_asked_is_named(pods: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pods.write_text(json.dumps(["a"]))
     assert main(["proxies", "--kubernetes"]) == NOT_STARTED

@@ -162,7 +162,31 @@ def test_an_object_has_to_be_there_and_accepted(mesh: Path, name: str, capsys: p
 def test_an_object_that_is_not_there_is_waited_for(mesh: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(mesh, FakeControl(condition("True"), objects=Objects(objects=[REVIEWS]), progress=[DONE])):
         assert main(["wait", "--timeout", "0", name]) == CHECK_FAILED
-    assert capsys.readouterr().err.startswith(f"{name}: there is no such object\n")
+    assert capsys.readouterr().err.startswith(f"{name}: there is no such object")
+
+
+def test_at_a_terminal_it_says_once_what_it_waits_for(
+    mesh: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr(wait_module, "_TELL_SECONDS", 0.0)
+    with serving(mesh, FakeControl(progress=[progress(GATEWAY, BEHIND)] * 3 + [DONE])):
+        assert main(["wait", *PATIENT]) == OK
+    assert capsys.readouterr().err == "waiting for default/reviews: behind for 12 s, serves version v1\n"
+
+
+def test_what_is_refused_is_named_and_does_not_keep_it(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(mesh, FakeControl(condition("False"), progress=[DONE])):
+        assert main(["wait", *PATIENT]) == OK
+        assert "HTTPRoute/default/reviews; hauberk status tells why\n" in capsys.readouterr().err
+        assert main(["wait", *PATIENT, "--proxy", "front"]) == OK
+        assert capsys.readouterr().err == ""
+
+
+def test_a_name_that_is_misspelt_is_guessed(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(mesh, FakeControl(condition("True"), objects=Objects(objects=[REVIEWS]), progress=[DONE])):
+        assert main(["wait", "--timeout", "0", "httproute/revews"]) == CHECK_FAILED
+    assert capsys.readouterr().err.startswith("httproute/revews: there is no such object; did you mean HTTPRoute/reviews?\n")
 
 
 def test_proxies_that_are_named_count_alone_and_must_be_there(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,7 +204,7 @@ def test_the_outcome_as_json(mesh: Path, capsys: pytest.CaptureFixture[str], las
         assert main(["wait", "--timeout", "0", "-o", "json"]) == code
     shown = capsys.readouterr()
     told = json.loads(shown.out)
-    assert set(told) == {"done", "waited_seconds", "proxies", "lagging"}
+    assert set(told) == {"done", "waited_seconds", "proxies", "lagging", "refused"}
     assert told["done"] is (code == OK)
     assert [lag["what"] for lag in told["lagging"]] == ([] if code == OK else ["default/reviews"])
     assert shown.err == ""

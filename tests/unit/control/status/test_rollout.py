@@ -147,6 +147,13 @@ def test_a_policy_says_who_lacks_its_plugin_and_what_follows() -> None:
     assert "; its requests there go on without it (failure: open); " in told[2]
 
 
+def test_a_plugin_that_is_misspelt_is_guessed() -> None:
+    own = store("closed")
+    installed = {"waff": "1", "other": "1"}
+    lacking = status_of(with_plugins(gateway_node(), **installed), own, plugins=installed)
+    assert "; did you mean 'waff'? else install it there" in programmed(own, lacking)[GUARD][2]
+
+
 def test_a_policy_says_who_has_its_plugin_in_another_version() -> None:
     own = store_of(WEB, POLICIES.replace("failure: FAILURE", "version: '>=2,<3'"), REVIEWS)
     others = [status_of(with_plugins(gateway_node(), waf=version), own) for version in ("1.0", "3.1", "2.5")]
