@@ -117,7 +117,7 @@ def test_another_setting_keeps_the_table_and_another_key_does_not(build: "Build"
         shelf.scenario.apply(msgspec.structs.replace(snapshot, clusters={"books": cluster}))
         target = shelf.scenario.core.target("books")
         assert target is not None
-        return target.cluster.balancer
+        return target.cluster.choice.balancer
 
     first = balancer()
     assert balancer(connect_attempts=5) is first

@@ -57,7 +57,7 @@ def test_levels_come_and_go_with_the_configuration(build: "Build") -> None:
     assert target is not None
     cluster = msgspec.structs.replace(scenario.snapshot.clusters["books"], endpoints=scenario.both)
     scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters={"books": cluster}))
-    assert {target.cluster.balancer.pick(target.cluster.endpoints()).address for _ in range(40)} == {
+    assert {target.cluster.choice.balancer.pick(target.cluster.endpoints()).address for _ in range(40)} == {
         scenario.books,
         scenario.other,
     }

@@ -17,7 +17,7 @@ def shares(scenario: "Scenario", requests: int = 400) -> float:
     target = scenario.core.target("books")
     assert target is not None
     cluster = target.cluster
-    counts = Counter([cluster.balancer.pick(cluster.endpoints()).address for _ in range(requests)])
+    counts = Counter([cluster.choice.balancer.pick(cluster.endpoints()).address for _ in range(requests)])
     return counts[scenario.other] / requests
 
 

@@ -197,7 +197,7 @@ class DatagramListener(SessionOwner):
         if target is None:
             return datagram_meters.NO_BACKEND
         host = peer_host(path)
-        endpoint = target.cluster.choose(host)
+        endpoint = target.cluster.choice.pick_for_client(host)
         if endpoint is None:
             return datagram_meters.NO_ENDPOINT
         key = (path, endpoint.address if by_datagram else "")

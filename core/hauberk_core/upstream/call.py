@@ -168,6 +168,13 @@ class Requester(Subject):
         """Attempts of which there may be as many as the cluster's `connect_attempts`: one that ended in order is no failure."""
         return self.attempts - (self.goodbyes if self.goodbyes < MOST_GOODBYES else MOST_GOODBYES)
 
+    def withdraw_admission(self) -> None:
+        """Nothing is attempted by what guards have permitted."""
+        admission = self.admission
+        if admission is not None:
+            self.admission = None
+            admission.unused()
+
     def came_by_http2(self) -> bool:
         """Whether the request came by HTTP/2, for clusters that speak to their endpoints as clients speak to us."""
         return False

@@ -71,8 +71,9 @@ class ClusterRuntime(NameWatcher):
         if warmup is not None:
             self._slow_start = SlowStart(warmup.duration.seconds, warmup.minimum_percent, warmup.aggression)
         self._balancers = ConfiguredBalancers(config, self._random)
+        choice = self.cluster.choice
         weights = {endpoint.weight for endpoint in config.endpoints}
-        self.cluster.set_balancer(self._balancers.for_weights(weights, len(config.endpoints), self.cluster.balancer))
+        choice.set_balancer(self._balancers.for_weights(weights, len(config.endpoints), choice.balancer))
         self._addresses = [parse_address(endpoint.address) for endpoint in config.endpoints]
         self._watch({address.host for address in self._addresses if not is_ip_address(address.host)})
         self._set_endpoints()
@@ -145,7 +146,7 @@ class ClusterRuntime(NameWatcher):
         if len(priorities) < 2 and not config.locality_shares and not self.cluster.is_steered():
             if self._levels is not None:
                 self._levels = None
-                self.cluster.set_levels(None)
+                self.cluster.choice.set_levels(None)
             return
         if self._levels is None:
             self._levels = Levels(self._balancers, self._random)
@@ -153,7 +154,7 @@ class ClusterRuntime(NameWatcher):
             return
         self._preferred = self._balancers
         self._levels.configure(self._balancers, config.locality_shares, config.panic_percent)
-        self.cluster.set_levels(self._levels)
+        self.cluster.choice.set_levels(self._levels)
 
     def _grow(self, slow_start: SlowStart, endpoints: list[UpstreamEndpoint]) -> None:
         """Give endpoints the shares that they have now, and look again while some are growing."""
@@ -163,11 +164,11 @@ class ClusterRuntime(NameWatcher):
         if growing:
             loop.wheel.arm(self._growth, now + slow_start.step_seconds())
         weights = {endpoint.weight for endpoint in endpoints}
-        weighted = isinstance(self.cluster.balancer, WeightedRoundRobin | WeightedLeastRequest)
+        weighted = isinstance(self.cluster.choice.balancer, WeightedRoundRobin | WeightedLeastRequest)
         # What a balancer remembers is of the scale that the weights had.
         if growing != self._growing or (len(weights) > 1) != weighted:
             self._growing = growing
-            self.cluster.set_balancer(self._balancers.for_weights(weights, len(endpoints), self.cluster.balancer))
+            self.cluster.choice.set_balancer(self._balancers.for_weights(weights, len(endpoints), self.cluster.choice.balancer))
 
     def grow(self) -> None:
         """Shares of new endpoints may have grown."""

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from hauberk_core.upstream.call import Requester
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
 from hauberk_core.upstream.guard import Admission, Guard, Permit, Refusal, Subject
 from hauberk_core.upstream.probing import Prober
@@ -34,6 +35,14 @@ class Guards:
                 return answer
             permits.append(answer)
         return Admission(permits, now, subject)
+
+    def permit(self, requester: Requester, endpoint: UpstreamEndpoint, now: float) -> Refusal | None:
+        """Have an attempt at `endpoint` permitted. Returns: the first refusal, or None, and the requester has its admission."""
+        answer = self.admit(endpoint, requester.tried is not None, requester, now)
+        if isinstance(answer, Refusal):
+            return answer
+        requester.admission = answer
+        return None
 
     def attach(self, prober: Prober) -> None:
         """By this they may reach endpoints themselves."""

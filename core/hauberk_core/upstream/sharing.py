@@ -69,7 +69,7 @@ class Sharing(SharedOwner):
     def _acquire(self, requester: Requester, pool: Pool) -> Call | None:
         cluster = self._cluster
         connection = pool.roomiest(requester.fresh)
-        if connection is None and requester.fresh and self._places(pool) <= 0 and not cluster.may_open():
+        if connection is None and requester.fresh and self._places(pool) <= 0 and not cluster.quota.makes_room():
             # Better one that was kept than to wait for others, which may last, to make room for a new one.
             connection = pool.roomiest(False)
         if connection is not None:
@@ -77,11 +77,11 @@ class Sharing(SharedOwner):
             return connection.call(requester, True)
         if self._places(pool) > 0:
             # What only waits for its endpoint's first word has a connection.
-            if self._places_ahead(pool) > len(pool.joined) or cluster.may_wait(requester):
+            if self._places_ahead(pool) > len(pool.joined) or cluster.queue.may_wait(requester):
                 requester.attempts += 1
                 self._join(requester, pool)
-        elif not cluster.may_open():
-            cluster.wait(requester)
+        elif not cluster.quota.makes_room():
+            cluster.queue.wait(requester)
         else:
             self._open(requester, pool)
         return None
@@ -175,13 +175,13 @@ class Sharing(SharedOwner):
         pool.joined.append(requester)
         pool.endpoint.active += 1
         self._joined += 1
-        self._cluster.wait_began()
+        self._cluster.queue.wait_began()
 
     def _left(self, requester: Requester, pool: Pool) -> None:
         requester.joined = None
         pool.endpoint.active -= 1
         self._joined -= 1
-        self._cluster.wait_ended()
+        self._cluster.queue.wait_ended()
 
     def _begin(self, connection: UpstreamConnection, pool: Pool) -> None:
         """HTTP/2 is spoken on it: serve the first of those who wait, and more once its endpoint has said how many it takes."""
@@ -225,7 +225,11 @@ class Sharing(SharedOwner):
     def call_over(self, connection: H2UpstreamConnection) -> None:
         if connection.is_stopped():
             return
-        if connection.endpoint.retired or connection.is_spent() or (not connection.calls_open and self._cluster.is_surplus()):
+        if (
+            connection.endpoint.retired
+            or connection.is_spent()
+            or (not connection.calls_open and self._cluster.quota.is_surplus())
+        ):
             connection.stop()
             return
         self.has_room(connection)
@@ -252,7 +256,7 @@ class Sharing(SharedOwner):
         self.has_room(connection)
 
     def has_room(self, connection: H2UpstreamConnection) -> None:
-        if not self._cluster.queued():
+        if not self._cluster.queue.requests:
             return
         if connection not in self._roomy:
             self._roomy.append(connection)
@@ -271,10 +275,10 @@ class Sharing(SharedOwner):
         cluster = self._cluster
         pool = cluster.pool_of(connection.endpoint)
         # Who is refused here and waits for room elsewhere is at the end of the queue, where this turn must not find him.
-        left = cluster.queued()
-        while pool is not None and left > 0 and cluster.queued() and connection.room():
+        left = cluster.queue.length()
+        while pool is not None and left > 0 and cluster.queue.requests and connection.room():
             left -= 1
-            requester = cluster.next_for(pool, self, connection)
+            requester = cluster.queue.next_for(pool, self, connection)
             if requester is None:
                 if not connection.calls_open:
                     # Those who wait want a connection of their own, or one to another endpoint: closing this one makes room.
@@ -302,10 +306,10 @@ class Sharing(SharedOwner):
         self._cluster.one_gone()
 
     def freed(self) -> None:
-        self._cluster.serve_waiting()
+        self._cluster.queue.serve()
 
     def _keep(self, connection: H2UpstreamConnection) -> None:
         """Hold a connection that nobody uses for the next request."""
         cluster = self._cluster
         connection.rest(cluster.rest_until(connection.since))
-        cluster.look_again()
+        cluster.quota.look_again()
