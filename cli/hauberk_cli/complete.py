@@ -79,7 +79,8 @@ def service_ports(context: click.Context, _parameter: click.Parameter, incomplet
 
 def plugin_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Installed plugins; none of them is imported for it."""
-    from hauberk_core.plugin.installed import CONTROL, DATA, find_entry_points
+    from hauberk_core.entry_points import find_entry_points
+    from hauberk_core.plugin.installed import CONTROL, DATA
 
     names = {entry.name: "" for group in (DATA, CONTROL) for entry in find_entry_points(group)}
     return _items(sorted(names.items()), incomplete)

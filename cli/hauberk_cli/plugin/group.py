@@ -1,12 +1,12 @@
 """The root of the command: its own commands, and those that plugins bring."""
 
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any, Final
 
 import click
 
 from hauberk_cli.lazy_group import LazyCommand, LazyGroup
+from hauberk_core.entry_points import find_entry_points
 from hauberk_core.plugin.installed import CONTROL
 
 _OWN_PACKAGE: Final = "hauberk"
@@ -36,7 +36,7 @@ class ExtensibleGroup(LazyGroup):
         if self._looked:
             return
         self._looked = True
-        if not any(entry.dist is None or entry.dist.name != _OWN_PACKAGE for entry in metadata.entry_points(group=CONTROL)):
+        if not any(entry.dist.name != _OWN_PACKAGE for entry in find_entry_points(CONTROL)):
             # The commands of our own plugins are listed with ours, so that help need not wait for what hosts plugins.
             return
         from hauberk_core.plugin.control_plugins import plugin_commands

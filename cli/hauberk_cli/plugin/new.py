@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 import click
 
 from hauberk_cli.errors import CommandError
-from hauberk_core.plugin.installed import CONTROL, DATA, find_entry_points
+from hauberk_core.entry_points import find_entry_points
+from hauberk_core.plugin.installed import CONTROL, DATA
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST_NAME: Final = 40

@@ -16,7 +16,8 @@ from hauberk_core.agent.identity.proof import ParentTokens
 from hauberk_core.agent.identity.workload import WorkloadIdentity
 from hauberk_core.agent.logs import LOG, configure_logging
 from hauberk_core.agent.options import AgentOptions
-from hauberk_core.plugin.installed import DATA, find_entry_points, switched_off
+from hauberk_core.entry_points import find_entry_points
+from hauberk_core.plugin.installed import DATA, switched_off
 
 
 def run_role(module: str, run_in_pod: Callable[[], int]) -> int:
@@ -111,8 +112,4 @@ def installed_plugins(environment: Mapping[str, str] = os.environ) -> dict[str, 
     off = switched_off(environment)
     if "*" in off:
         return {}
-    return {
-        entry.name: entry.dist.version if entry.dist is not None else ""
-        for entry in find_entry_points(DATA)
-        if entry.name not in off
-    }
+    return {entry.name: entry.dist.version for entry in find_entry_points(DATA) if entry.name not in off}

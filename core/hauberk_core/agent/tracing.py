@@ -6,10 +6,11 @@ from typing import Final
 import msgspec
 
 from hauberk_core.agent.export.settings import ExportSettings
+from hauberk_core.entry_points import find_entry_points
 from hauberk_core.model.listener import FilterChain, Listener
 from hauberk_core.model.plugin import JsonObject, PluginConfig
 from hauberk_core.model.snapshot import Snapshot
-from hauberk_core.plugin.installed import DATA, OFF_VARIABLE, find_entry_points, switched_off
+from hauberk_core.plugin.installed import DATA, OFF_VARIABLE, switched_off
 
 # The plugin's name.
 TRACING: Final = "tracing"

@@ -12,10 +12,11 @@ import msgspec
 import pluggy
 from msgspec.structs import replace
 
+from hauberk_core.entry_points import find_entry_points
 from hauberk_core.model.errors import quote
 from hauberk_core.model.suggest import suggest
 from hauberk_core.plugin.errors import PluginMissing
-from hauberk_core.plugin.installed import OFF_VARIABLE, find_entry_points, switched_off
+from hauberk_core.plugin.installed import OFF_VARIABLE, switched_off
 
 
 class Entry(Protocol):

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Final
 
 DATA: Final = "hauberk.data"
@@ -16,8 +15,3 @@ OFF_VARIABLE: Final = "HAUBERK_PLUGINS_OFF"
 def switched_off(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
     """The names that the environment switches off."""
     return frozenset([name.strip() for name in environment.get(OFF_VARIABLE, "").split(",") if name.strip()])
-
-
-def find_entry_points(group: str) -> list[metadata.EntryPoint]:
-    """What is installed under `group`, in a fixed order. Reads files."""
-    return sorted(metadata.entry_points(group=group), key=lambda entry: (entry.name, entry.value))

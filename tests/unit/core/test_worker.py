@@ -15,12 +15,15 @@ HEAVY = (
     "asyncio",
     "click",
     "cryptography",
+    "csv",
     "difflib",
     "email",
     "h11",
     "hauberk_core.model.shape",
+    "importlib.metadata",
     "prometheus_client",
     "re2",
+    "zipfile",
 )
 
 
@@ -46,6 +49,17 @@ def test_a_worker_loads_nothing_heavy() -> None:
     loaded = set(ended.stdout.split())
     assert "trio" in loaded
     assert sorted(loaded.intersection(HEAVY)) == []
+
+
+def test_a_worker_that_has_looked_for_plugins_has_loaded_them_and_nothing_heavy() -> None:
+    script = (
+        "import sys, hauberk_core.worker, hauberk_core.plugin.host; "
+        "print(*hauberk_core.plugin.host.data_host().names()); print(*sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    names, modules = [set(line.split()) for line in ended.stdout.splitlines()]
+    assert {"mtls", "tracing"} <= names
+    assert sorted(modules.intersection(HEAVY)) == []
 
 
 def test_repeated_faults_are_counted_not_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any
 
 import click
@@ -24,7 +23,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, dict[str, Any]], 
 
     def pretend(group: str, halves: dict[str, Any]) -> None:
         entries = [GivenEntry(name, given) for name, given in halves.items()]
-        monkeypatch.setattr(metadata, "entry_points", lambda **asked: entries if asked["group"] == group else [])
+        for module in ("hauberk_cli.plugin.group", "hauberk_core.plugin.host"):
+            monkeypatch.setattr(f"{module}.find_entry_points", lambda asked: entries if asked == group else [])
 
     return pretend
 
@@ -49,10 +49,10 @@ def test_a_plugin_s_command_is_found_shown_and_run(
 
 
 def test_our_own_commands_look_for_no_plugin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def refuse(**asked: str) -> Any:
+    def refuse(group: str) -> Any:
         raise AssertionError("nobody asked for a plugin")
 
-    monkeypatch.setattr(metadata, "entry_points", refuse)
+    monkeypatch.setattr("hauberk_cli.plugin.group.find_entry_points", refuse)
     ExtensibleGroup("hauberk", lazy_commands=OWN).main(["version"], standalone_mode=False)
     assert capsys.readouterr().out.startswith("hauberk ")
 
