@@ -28,9 +28,25 @@ class GatewayPort(NamedTuple):
         return f"{self.app_protocol or self.transport.lower()}-{self.number}"
 
 
-def pod_port(port: int) -> int:
-    """Where a gateway's pod listens for a port of its Gateway: there, unless only root may, or the proxy itself uses it."""
-    return port + _MOVED_BY if port < _FIRST_UNPRIVILEGED or port in _TAKEN else port
+def pod_ports(ports: Iterable[int]) -> dict[int, int]:
+    """Where a gateway's pod listens for each port of its Gateway: there, unless only root may, or the proxy itself uses it.
+
+    Such a port is moved to where it is whatever other ports there are; another one that stands in its way is moved instead.
+    """
+    numbers = sorted(set(ports))
+    found = {port: port + _MOVED_BY for port in numbers if port < _FIRST_UNPRIVILEGED or port in _TAKEN}
+    others = [port for port in numbers if port not in found]
+    used = {*_TAKEN, *found.values(), *others}
+    in_the_way = frozenset(found.values())
+    for port in others:
+        listens_on = port
+        if port in in_the_way:
+            listens_on += _MOVED_BY
+            while listens_on in used:
+                listens_on += 1
+            used.add(listens_on)
+        found[port] = listens_on
+    return found
 
 
 def gateway_ports(listeners: Iterable[GatewayListener]) -> tuple[GatewayPort, ...]:

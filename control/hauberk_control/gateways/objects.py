@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from hauberk_control.gateways.listening import GatewayPort, pod_port
+from hauberk_control.gateways.listening import GatewayPort, pod_ports
 from hauberk_control.gateways.names import MANAGED_BY, MANAGED_LABEL, REVISION_LABEL, deployed_name, selector_labels
 from hauberk_control.inject.annotations import PROXY_IMAGE
 from hauberk_control.proxy_pod import (
@@ -56,12 +56,13 @@ def service_account(making: Making) -> Manifest:
 def service(making: Making) -> Manifest:
     """Where clients reach the gateway."""
     ports: list[Manifest] = []
+    listening = _listening(making)
     for port in making.ports:
         entry: Manifest = {
             "name": port.name,
             "port": port.number,
             "protocol": port.transport,
-            "targetPort": pod_port(port.number),
+            "targetPort": listening[port.number],
         }
         if port.app_protocol:
             entry["appProtocol"] = port.app_protocol
@@ -152,11 +153,12 @@ def _pod_spec(making: Making) -> Manifest:
 def _container(making: Making) -> Manifest:
     settings = making.settings
     resources = settings.gateways.resources or settings.resources
-    listening: list[Manifest] = []
+    listening = _listening(making)
+    ports: list[Manifest] = []
     for port in making.ports:
-        listening.append(_container_port(f"p{port.number}-{port.transport.lower()}", pod_port(port.number), port.transport))
-    listening.append(_container_port("metrics", pod.METRICS_PORT))
-    listening.append(_container_port("ready", pod.READY_PORT))
+        ports.append(_container_port(f"p{port.number}-{port.transport.lower()}", listening[port.number], port.transport))
+    ports.append(_container_port("metrics", pod.METRICS_PORT))
+    ports.append(_container_port("ready", pod.READY_PORT))
     own: Manifest = {"name": pod.GATEWAY, "value": making.gateway.metadata.name}
     return {
         "name": pod.PROXY_CONTAINER,
@@ -164,7 +166,7 @@ def _container(making: Making) -> Manifest:
         "imagePullPolicy": settings.image_pull_policy,
         "command": ["python", "-m", "hauberk_gateway"],
         "env": [*environment(settings, making.name), own],
-        "ports": listening,
+        "ports": ports,
         "readinessProbe": readiness_probe(),
         "resources": resources.manifest(),
         "securityContext": security_context(),
@@ -176,6 +178,10 @@ def _container(making: Making) -> Manifest:
 def _image(making: Making) -> str:
     of_namespace = [making.namespace_annotations.get(name) for name in PROXY_IMAGE.names]
     return _annotated(making, PROXY_IMAGE.names) or next(filter(None, of_namespace), making.settings.image)
+
+
+def _listening(making: Making) -> dict[int, int]:
+    return pod_ports([port.number for port in making.ports])
 
 
 def _container_port(name: str, number: int, transport: str = "TCP") -> Manifest:

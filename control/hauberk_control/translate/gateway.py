@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from hauberk_control.gateways.listening import pod_port
+from hauberk_control.gateways.listening import pod_ports
 from hauberk_control.translate.build import Build
 from hauberk_control.translate.edge import Trust, trust_of
 from hauberk_control.translate.finding import findings
@@ -64,9 +64,10 @@ def build_gateway(build: Build) -> None:
         build.findings.extend(findings(gateway, wrong))
         trusts.update(dict.fromkeys([state.name for state in states], trust))
     leads = view.manual_gateways.pod_ports(node)
+    own_ports = pod_ports([state.spec.port for state in served])
     taken: dict[tuple[int, str], int] = {}
     for port, protocol in sorted({port_of(state.spec) for state in served if state.serves}):
-        actual = leads.get((port, protocol), pod_port(port)) if node.pod else node.ports.get(port, port)
+        actual = leads.get((port, protocol), own_ports[port]) if node.pod else node.ports.get(port, port)
         first = taken.setdefault((actual, protocol), port)
         if first != port:
             message = f"port {port} would be {actual} on this machine, which is port {first}'s already"

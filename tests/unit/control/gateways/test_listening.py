@@ -2,7 +2,7 @@
 
 import pytest
 
-from hauberk_control.gateways.listening import gateway_ports, pod_port
+from hauberk_control.gateways.listening import gateway_ports, pod_ports
 from hauberk_core.resources.gateway_api.gateway import GatewayListener
 
 
@@ -14,7 +14,21 @@ def _listener(name: str, port: int, protocol: str) -> GatewayListener:
     ("port", "listens_on"), [(80, 10080), (443, 10443), (1023, 11023), (1024, 1024), (8080, 8080), (15021, 25021), (15001, 25001)]
 )
 def test_a_pod_listens_where_anybody_may(port: int, listens_on: int) -> None:
-    assert pod_port(port) == listens_on
+    assert pod_ports([port]) == {port: listens_on}
+
+
+@pytest.mark.parametrize(
+    ("ports", "listens_on"),
+    [
+        ([80, 8080], {80: 10080, 8080: 8080}),
+        ([80, 10080], {80: 10080, 10080: 20080}),
+        ([10080, 20080, 80], {80: 10080, 10080: 20081, 20080: 20080}),
+        ([15020, 25020], {15020: 25020, 25020: 35020}),
+        ([10080], {10080: 10080}),
+    ],
+)
+def test_a_port_that_stands_in_a_moved_ones_way_is_moved_itself(ports: list[int], listens_on: dict[int, int]) -> None:
+    assert pod_ports(ports) == listens_on
 
 
 def test_each_port_is_told_once() -> None:

@@ -413,3 +413,13 @@ def test_a_pod_listens_where_its_service_leads_and_knows_what_clients_call_it() 
         "port-80": (":10080", 80),
         "port-8080": (":8080", 0),
     }
+
+
+def test_a_port_where_a_pod_listens_for_another_is_listened_for_elsewhere() -> None:
+    two = listener("  - {name: a, port: 80, protocol: HTTP}\n  - {name: b, port: 10080, protocol: HTTP}\n")
+    node = msgspec.structs.replace(gateway_node(ports={}), pod="web-hauberk-1", address="")
+    found = told(two, ROUTE, REVIEWS, node=node).snapshot.listeners
+    assert {name: (one.address, one.public_port) for name, one in found.items()} == {
+        "port-80": (":10080", 80),
+        "port-10080": (":20080", 10080),
+    }
