@@ -8,7 +8,7 @@ from typing import Final
 
 import kubectl
 import pytest
-from cluster_client import ask
+from cluster_client import LOOK_UP_AGAIN, ask
 from cluster_pods import STRICT
 from cluster_shop import DEPLOYMENTS, gateway_address, image
 from kubectl import Done
@@ -18,10 +18,10 @@ pytestmark = [pytest.mark.cluster, pytest.mark.skipif(bool(kubectl.missing()), r
 
 PATIENCE: Final = 180.0
 ISTIO_SAMPLES: Final = "HAUBERK_ISTIO_SAMPLES"
-FETCH: Final = """
-import sys, urllib.request
+FETCH: Final = f"""
+{LOOK_UP_AGAIN}
 for _ in range(int(sys.argv[1])):
-    print(urllib.request.urlopen(sys.argv[2], timeout=60).read().decode())
+    print(open_url(sys.argv[2]).read().decode())
 """
 
 

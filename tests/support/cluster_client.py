@@ -4,11 +4,26 @@ from typing import Final
 
 import kubectl
 
+LOOK_UP_AGAIN: Final = """
+import socket, sys, time, urllib.error, urllib.request
+def open_url(url):
+    for _ in range(60):
+        try:
+            return urllib.request.urlopen(url, timeout=60)
+        except urllib.error.URLError as error:
+            if getattr(error.reason, "errno", None) != socket.EAI_AGAIN:
+                raise
+            time.sleep(1)
+    raise TimeoutError(f"the cluster's DNS is away: {url}")
+"""
+"""A program's `open_url`, which asks once, however long the cluster's own DNS is away: on a loaded node it is not ready for moments,
+and a name that nobody tells is no request."""
+
 # Prints the status of the answer, or what became of the connection.
-_ASK: Final = """
-import sys, urllib.error, urllib.request
+_ASK: Final = f"""
+{LOOK_UP_AGAIN}
 try:
-    print(urllib.request.urlopen(sys.argv[1], timeout=60).status)
+    print(open_url(sys.argv[1]).status)
 except urllib.error.HTTPError as error:
     print(error.code)
 except OSError as error:

@@ -11,6 +11,7 @@ import socket
 import socketserver
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
@@ -73,6 +74,7 @@ def ask(what: dict[str, object]) -> object:
     """One thing: `get` a path at `host` and `port` under a name, or speak `lines` there, after a `banner` or without."""
     address = (str(what["host"]), int(str(what["port"])))
     try:
+        _wait_for_name(address)
         if "get" in what:
             host = f"[{address[0]}]" if ":" in address[0] else address[0]
             return _get(address, str(what["get"]), str(what.get("name", host)))
@@ -84,6 +86,19 @@ def ask(what: dict[str, object]) -> object:
         if error.errno in {errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN}:
             return "reset"
         return errno.errorcode.get(error.errno or 0, type(error).__name__)
+
+
+def _wait_for_name(address: tuple[str, int]) -> None:
+    """Return once the cluster's DNS tells of a name, or knows of none: on a loaded node it is away for moments."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            socket.getaddrinfo(*address)
+            return
+        except socket.gaierror as error:
+            if error.errno != socket.EAI_AGAIN or time.monotonic() > end:
+                raise
+        time.sleep(0.5)
 
 
 def _get(address: tuple[str, int], path: str, name: str) -> object:
