@@ -16,8 +16,8 @@ def open_url(url):
             time.sleep(1)
     raise TimeoutError(f"the cluster's DNS is away: {url}")
 """
-"""A program's `open_url`, which asks once, however long the cluster's own DNS is away: on a loaded node it is not ready for moments,
-and a name that nobody tells is no request."""
+"""A program's `open_url`, which asks once, however long the cluster's own DNS is away: on a loaded node that is not ready for
+moments, and a name that nobody tells is no request."""
 
 # Prints the status of the answer, or what became of the connection.
 _ASK: Final = f"""
