@@ -153,6 +153,10 @@ def _conflicts(listeners: Sequence[GatewayListener]) -> list[Trouble | None]:
 
 def _conflict_around(one: GatewayListener, around: Surroundings) -> Trouble | None:
     """What keeps a listener from its port, of a Gateway that pods of somebody's own serve."""
+    if around.refused and not around.services:
+        namespace, name = around.refused[0]
+        message = f"the namespace {quote(namespace)} does not let Gateways of other namespaces be served by its Service {name}"
+        return Trouble("Accepted", "RefNotPermitted", message, f"add a ReferenceGrant in {namespace}")
     if around.services and not any(_has_port(service, one) for service in around.services):
         names = " and ".join([f"{service.metadata.namespace}/{service.metadata.name}" for service in around.services])
         message = f"the Service {names}, which leads to this Gateway, has no port {one.port}"

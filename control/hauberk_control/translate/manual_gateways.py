@@ -4,6 +4,9 @@ Such a Gateway has the host name of a Service among its addresses, and is served
 name one Service: then its pods serve them all, together with the Gateway that the pods' own label names. The Service leads each
 port to where its pods listen.
 
+A Gateway of another namespace needs a ReferenceGrant of the Service's: its routes serve beside those that are there already, so
+that otherwise whoever may make objects somewhere could answer for anybody's host names.
+
 Listeners of HTTP share a port, also with the same host name: their routes serve side by side, as in Istio. Otherwise the older
 Gateway goes first, as it does everywhere in Gateway API.
 """
@@ -16,6 +19,7 @@ from hauberk_control.gateways.names import deployed_name
 from hauberk_control.store import ObjectKey, Store, key_of
 from hauberk_control.translate.node import Node
 from hauberk_control.translate.precedence import seniority
+from hauberk_control.translate.reference import Grants
 from hauberk_core.pod import unnamed_gateway
 from hauberk_core.resources import Gateway, Pod, Service
 from hauberk_core.resources.kubernetes.service import ServicePort
@@ -30,14 +34,17 @@ class Surroundings(NamedTuple):
     """Others that the same pods serve, and that go before it."""
     services: tuple[Service, ...] | None = None
     """Whose ports it can have; None: its Service is made for it."""
+    refused: tuple[tuple[str, str], ...] = ()
+    """Services that it names, by namespace and name, of namespaces that do not let it."""
 
 
 class ManualGateways:
     """Those of one store."""
 
-    def __init__(self, store: Store, is_ours: Callable[[str], bool]) -> None:
+    def __init__(self, store: Store, grants: Grants, is_ours: Callable[[str], bool]) -> None:
         """Args: is_ours - whether Gateways of a class are served here."""
         self._store: Final = store
+        self._grants: Final = grants
         self._services: Final[dict[ObjectKey, tuple[_ServiceName, ...]]] = {}
         self._by_service: Final[dict[_ServiceName, list[Gateway]]] = {}
         ours = [one for one in store.of(Gateway) if is_ours(one.spec.gateway_class_name)]
@@ -45,7 +52,7 @@ class ManualGateways:
             names = wanted_addresses(gateway).services
             if names:
                 self._services[key_of(gateway)] = names
-                for name in dict.fromkeys(names):
+                for name in self._allowed(gateway, names):
                     self._by_service.setdefault(name, []).append(gateway)
         for gateway in ours:
             made = (gateway.metadata.namespace, deployed_name(gateway.metadata.name, gateway.spec.gateway_class_name))
@@ -59,10 +66,12 @@ class ManualGateways:
         if names is None:
             return Surroundings()
         before: dict[ObjectKey, Gateway] = {}
-        for name in names:
+        allowed = self._allowed(gateway, names)
+        for name in allowed:
             several = self._by_service[name]
             before |= {key_of(one): one for one in several[: several.index(gateway)]}
-        return Surroundings(tuple(before.values()), tuple(self._found(names)))
+        refused = tuple([name for name in names if name not in allowed])
+        return Surroundings(tuple(before.values()), tuple(self._found(allowed)), refused)
 
     def served_by(self, node: Node) -> tuple[Gateway, ...]:
         """All Gateways that a gateway's proxy serves, the older first, the one that it is called by before all others."""
@@ -86,6 +95,12 @@ class ManualGateways:
                 if target:
                     found.setdefault((port.port, port.protocol), target)
         return found
+
+    def _allowed(self, gateway: Gateway, names: Sequence[_ServiceName]) -> tuple[_ServiceName, ...]:
+        """Those of some Services whose pods may serve a Gateway."""
+        source = (gateway.GROUP, gateway.KIND, gateway.metadata.namespace)
+        allow = self._grants.allow
+        return tuple([one for one in dict.fromkeys(names) if allow(source, (Service.GROUP, Service.KIND, one[0]), one[1])])
 
     def _selecting(self, node: Node) -> Iterable[Service]:
         if not node.pod:

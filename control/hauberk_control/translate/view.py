@@ -144,7 +144,7 @@ class View:
         self._rejected: Final[dict[ObjectKey, frozenset[tuple[ObjectKey, str]]]] = {}
         self.namespaces: Final = {one.metadata.name: one.metadata.labels for one in store.of(Namespace)}
         self.listener_sets: Final = ListenerSets(store, self.namespaces)
-        self.manual_gateways: Final = ManualGateways(store, lambda name: on_cluster and self.class_is_ours(name))
+        self.manual_gateways: Final = ManualGateways(store, self.grants, lambda name: on_cluster and self.class_is_ours(name))
         self._default_gateways: Final = DefaultGateways(store)
         for route in [route for kind in ROUTE_KINDS for route in store.of(kind)]:
             for parent in self.parents(route):

@@ -20,7 +20,18 @@ from hauberk_core.config import check_whole
 from hauberk_core.model import Reason, Snapshot
 from hauberk_core.model.edge import Edge
 
-DOOR = """
+GRANT = """
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {name: guests, namespace: edge}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: default}]
+  to: [{group: "", kind: Service}]
+"""
+DOOR = (
+    GRANT
+    + """
 ---
 apiVersion: v1
 kind: Service
@@ -34,6 +45,7 @@ spec:
   - {name: https, port: 443, targetPort: tls}
 status: {loadBalancer: {ingress: [{ip: 192.0.2.7}]}}
 """
+)
 POD = """
 ---
 apiVersion: v1
@@ -250,3 +262,21 @@ def test_one_set_of_connections_shows_one_certificate() -> None:
     differing = translated(DOOR, POD, shown, gateway("one", more=backend), gateway("two"))
     assert len(differing.certificates) == 0
     assert "different certificates" in str(differing.problems)
+
+
+def test_pods_of_another_namespace_serve_only_gateways_that_it_lets() -> None:
+    door = DOOR.replace(GRANT, "")
+    own = gateway("own", created="2025-01-01T00:00:00Z").replace("namespace: default", "namespace: edge")
+    served = route("own", "a.test", "reviews").replace("{name: own-reviews}", "{name: own-reviews, namespace: edge}")
+    guest = (
+        gateway("guest"),
+        route("guest", "a.test", "ratings").replace("rules: [{", "rules: [{matches: [{path: {value: /login}}], "),
+    )
+
+    def reached(*texts: str) -> object:
+        return ask(snapshot(door, POD, BACKENDS, own, served, *texts), "port-80", "/login", "a.test").route
+
+    assert reached(*guest) == reached() == "edge/own-reviews#00"
+    assert reached(*guest, GRANT) == "default/guest-ratings#00"
+    refused = status("guest", door, POD, BACKENDS, own, *guest)
+    assert listeners_of(refused)["http"]["Accepted"] == ("False", "RefNotPermitted")
