@@ -42,6 +42,8 @@ _MOST: Final = 1_000_000
 _MOST_REQUESTS: Final = 1 << 29
 _MOST_PROBES: Final = 127
 _WHOLE_PERCENT: Final = 100
+_LONGEST_FILE_NAME: Final = 4096
+"""What a system opens at most."""
 
 ProxyVersion = Literal["", "v1", "v2"]
 _PROXY_PROTOCOL: Final[dict[str, ProxyVersion]] = {"V1": "v1", "V2": "v2"}
@@ -402,6 +404,9 @@ def _check_tls(tls: ClientTls, path: Path, mistakes: list[Mistake]) -> None:
         hint = "use ISTIO_MUTUAL in the mesh, or SIMPLE with sni and caCertificates outside"
         message = f"{message}: requests to this host are answered with 503"
         mistakes.append(Mistake((*path, field), message, hint, "warning"))
+    if "\0" in (tls.ca_certificates or "") or len(tls.ca_certificates or "") > _LONGEST_FILE_NAME:
+        message = "this cannot be the path of a file"
+        mistakes.append(Mistake((*path, "caCertificates"), message, "write where proxies have the authorities, in PEM"))
     if tls.sni and (tls.sni.startswith("*") or syntax.host_pattern(tls.sni) is not None):
         mistakes.append(
             Mistake((*path, "sni"), f"{quote(tls.sni)} is no server name", "write the name in the server's certificate")

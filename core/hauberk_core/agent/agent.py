@@ -29,7 +29,7 @@ from hauberk_core.agent.minded import wait_unminded
 from hauberk_core.agent.options import AgentOptions, Companion
 from hauberk_core.agent.pages import make_pages
 from hauberk_core.agent.process import UpdateRefused
-from hauberk_core.agent.secrets import NO_SECRETS, read_secrets, secret_files
+from hauberk_core.agent.secrets import NO_SECRETS, read_secrets, secret_files, without_unbelievable
 from hauberk_core.agent.sockets import BindError, ListenerSockets, places
 from hauberk_core.agent.source import Source, SourceFailed
 from hauberk_core.agent.state import AgentState, Check
@@ -187,6 +187,8 @@ class Agent:
         self._wanted = Snapshot()
         """The latest configuration that could be read, in force or not."""
         self._secret_stamps: Stamps = {}
+        self._cut_off: frozenset[str] = frozenset()
+        """Why clusters are not reached whose authorities cannot be read."""
         """Of its certificates' files, when they were read last."""
         self._secret_watch: Final = FileWatch()
         self._number = 0
@@ -418,6 +420,13 @@ class Agent:
             files = secret_files(snapshot, source.folder, source.certificates, source.trust)
             self._secret_watch.follow(files)
             self._secret_stamps = take_stamps(files)
+            if files and source.by_others:
+                cut_off = partial(without_unbelievable, snapshot, source.folder, source.trust)
+                snapshot, reasons = await trio.to_thread.run_sync(cut_off)
+                for reason in reasons:
+                    if reason not in self._cut_off:
+                        LOG.warning("%s", reason)
+                self._cut_off = frozenset(reasons)
             known = NO_SECRETS if before is None else before.secrets
             read = partial(read_secrets, snapshot, source.folder, source.certificates, source.trust, known)
             # A thread takes longer to wake than what is in memory takes to look at.

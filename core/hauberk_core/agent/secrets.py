@@ -3,7 +3,9 @@
 What is read stays in memory, in the agent and in the workers that present it; it is never logged, dumped or written anywhere.
 """
 
+import os
 import ssl
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +15,7 @@ import msgspec
 
 from hauberk_core.agent.wire import CERTIFICATE, TRUST, CertificatePem
 from hauberk_core.bounded_read import read_bounded
+from hauberk_core.model.cluster import Cluster
 from hauberk_core.model.errors import ConfigError, ConfigErrors, quote, write_path
 from hauberk_core.model.snapshot import Snapshot
 from hauberk_core.model.transport import TransportConfig
@@ -108,6 +111,35 @@ def secret_files(
     return list(files)
 
 
+def without_unbelievable(snapshot: Snapshot, folder: Path, trust: Mapping[str, bytes]) -> tuple[Snapshot, tuple[str, ...]]:
+    """Cut off the clusters whose authorities cannot be read here: nothing is sent to what nobody can verify.
+
+    For configurations that others write than those who run the proxy: a file that one service's owner names must not keep the
+    proxy from everything else. Blocks.
+
+    Args: folder, trust - as for `read_secrets`. Returns: the snapshot, the one given if nothing is cut off; and why, for people.
+    """
+    faults: dict[str, str] = {}
+    for file in dict.fromkeys([cluster.transport.trust_file for cluster in snapshot.clusters.values()]):
+        if file and file not in trust:
+            try:
+                _check_trust(_read(folder / file), file)
+            except _WrongFileError as error:
+                faults[file] = error.message
+    if not faults:
+        return snapshot, ()
+    clusters = {
+        name: Cluster(reach="nothing", labels=cluster.labels) if cluster.transport.trust_file in faults else cluster
+        for name, cluster in snapshot.clusters.items()
+    }
+    reasons = [
+        f"{name} is answered with 503: {faults[cluster.transport.trust_file]}"
+        for name, cluster in snapshot.clusters.items()
+        if cluster.transport.trust_file in faults
+    ]
+    return msgspec.structs.replace(snapshot, clusters=clusters), tuple(reasons)
+
+
 def _own_identities(snapshot: Snapshot) -> list[str]:
     """Names that the mesh's transports present and that are no files of the snapshot: what the proxy got from the mesh."""
     names: dict[str, None] = {}
@@ -139,7 +171,11 @@ class _WrongFileError(Exception):
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        # Not blocking, because opening a named pipe would wait for its writer, and reading one would take what is others'.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _WrongFileError(f"{path} is no regular file", "name a PEM file that the proxy may read")
             data = read_bounded(file, LARGEST_PEM)
     except OSError as error:
         raise _WrongFileError(f"{path} cannot be read: {error.strerror}", "name a PEM file that the proxy may read") from error

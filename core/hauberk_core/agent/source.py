@@ -47,6 +47,8 @@ class Source:
     """Trust bundles held in memory, PEM, under the names that the snapshot has for their files."""
     patient: ClassVar[bool] = False
     """Whether an agent whose very first configuration is refused waits for another one, rather than giving up."""
+    by_others: ClassVar[bool] = False
+    """Whether others write the configuration than those who run the proxy: of files that it names some may then not be there."""
 
     async def run(self) -> None:
         """Do what must be done beside, for as long as the agent runs; returning early is no end of anything.

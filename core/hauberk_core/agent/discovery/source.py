@@ -74,6 +74,7 @@ class DiscoverySource(Source):
     """
 
     patient = True
+    by_others = True
 
     def __init__(
         self,

@@ -1,5 +1,6 @@
 """Reading certificates, keys and trust bundles, and refusing wrong ones with their place."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -7,7 +8,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from hauberk_core.agent.secrets import LARGEST_PEM, Secrets, read_secrets, secret_files
+from hauberk_core.agent.secrets import LARGEST_PEM, Secrets, read_secrets, secret_files, without_unbelievable
 from hauberk_core.agent.wire import CertificatePem
 from hauberk_core.model import Certificate, Cluster, FilterChain, Listener, Snapshot, TransportConfig
 from hauberk_core.model.errors import ConfigErrors
@@ -158,3 +159,21 @@ def test_what_was_read_before_is_not_checked_again(folder: Path) -> None:
     (folder / "ca.pem").write_text("no bundle any more")
     with pytest.raises(ConfigErrors, match="holds no certificate"):
         read_secrets(_snapshot(), folder, {}, before=marked)
+
+
+def test_clusters_whose_authorities_cannot_be_read_are_cut_off_and_nothing_else(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    (folder / "other.pem").write_text("nothing")
+    told = {
+        name: Cluster(labels={"a": name}, transport=TransportConfig(security="tls", trust_file=file))
+        for name, file in {"right": "ca.pem", "gone": "gone.pem", "wrong": "other.pem", "pipe": "pipe", "held": "mesh"}.items()
+    }
+    snapshot = Snapshot(clusters={"plain": Cluster(), **told})
+    kept, reasons = without_unbelievable(snapshot, folder, {"mesh": b""})
+    assert {name for name, cluster in kept.clusters.items() if cluster == snapshot.clusters[name]} == {"plain", "right", "held"}
+    assert [kept.clusters[name] for name in ("gone", "wrong", "pipe")] == [
+        Cluster(reach="nothing", labels={"a": name}) for name in ("gone", "wrong", "pipe")
+    ]
+    assert [reason.split()[0] for reason in reasons] == ["gone", "wrong", "pipe"]
+    right = msgspec.structs.replace(snapshot, clusters={"right": snapshot.clusters["right"]})
+    assert without_unbelievable(right, folder, {}) == (right, ())

@@ -15,7 +15,7 @@ from hauberk_core.agent.options import AgentOptions
 from hauberk_core.agent.source import Source, SourceFailed
 from hauberk_core.agent.state import Check
 from hauberk_core.config import Loaded
-from hauberk_core.model import Snapshot
+from hauberk_core.model import Cluster, Snapshot, TransportConfig
 from hauberk_core.model.errors import ConfigError, ConfigErrors
 from hauberk_core.model.snapshot import AccessLog
 
@@ -62,6 +62,12 @@ class PatientSource(ScriptedSource):
     patient = True
 
 
+class SourceOfOthers(ScriptedSource):
+    """Gives what others wrote, who do not know this machine's files."""
+
+    by_others = True
+
+
 def options(folder: Path, behaviour: str = "serve") -> AgentOptions:
     return AgentOptions(admin="", worker_command=(sys.executable, str(SCRIPTED_WORKER), str(folder), behaviour))
 
@@ -104,6 +110,22 @@ async def test_a_patient_source_gives_another(tmp_path: Path, nursery: trio.Nurs
     assert await verdict(source) == "accepted"
     assert agent.state.refusals == {}
     assert agent.state.ready()
+
+
+async def test_a_file_that_others_name_and_that_is_not_there_refuses_nothing_but_their_cluster(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    elsewhere = Cluster(transport=TransportConfig(security="tls", trust_file=str(tmp_path / "gone.pem")))
+    snapshot = snapshot_to(9000, "told")
+    snapshot = msgspec.structs.replace(snapshot, clusters={**snapshot.clusters, "elsewhere": elsewhere})
+    own = ScriptedSource()
+    own.give(snapshot)
+    with trio.fail_after(PATIENCE), pytest.raises(AgentFailed, match=r"gone\.pem"):
+        await Agent(own, options(tmp_path)).run()
+    others = SourceOfOthers()
+    others.give(snapshot)
+    nursery.start_soon(Agent(others, options(tmp_path)).run)
+    assert await verdict(others) == "accepted"
 
 
 async def test_workers_that_do_not_start_with_it_are_a_refusal(tmp_path: Path) -> None:
