@@ -10,7 +10,6 @@ from hauberk_control.translate.finding import Finding, findings
 from hauberk_control.translate.load_balancer import Balancing, balancing, check_load_balancer
 from hauberk_control.translate.nearness import check_locality
 from hauberk_control.translate.precedence import seniority
-from hauberk_control.translate.security import ROOT_NAMESPACES
 from hauberk_core.identity import SpiffeError, parse_uri
 from hauberk_core.model import syntax
 from hauberk_core.model.cluster import Cluster, RetryBudget, TcpKeepalive
@@ -29,6 +28,7 @@ from hauberk_core.resources.istio.destination_rule import (
 )
 from hauberk_core.resources.istio.destination_rule import RetryBudget as RetryBudgetSection
 from hauberk_core.resources.istio.destination_rule import TcpKeepalive as TcpKeepaliveSection
+from hauberk_core.resources.istio.mesh_config import ROOT_NAMESPACES
 
 DNS_DOMAIN: Final = "cluster.local"
 """What Kubernetes' names of services end in."""

@@ -7,12 +7,13 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from hauberk_control.translate.mesh_config import MeshSettings, Topology, topology_of
+from hauberk_control.translate.mesh_config import MeshSettings, told_certificate, topology_of
 from hauberk_control.translate.proxy_protocol import read_ranges
 from hauberk_core.model.edge import CertificateForwarding, Edge
 from hauberk_core.model.errors import quote
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.resources import Gateway
+from hauberk_core.resources.istio.mesh_config import Topology
 
 TRUSTED_HOPS: Final = "hauberk.dev/trusted-hops"
 TRUSTED_PROXIES: Final = "hauberk.dev/trusted-proxies"
@@ -48,7 +49,7 @@ def trust_of(gateway: Gateway, mesh: MeshSettings) -> tuple[Trust, list[Mistake]
     mistakes: list[Mistake] = []
     topology = _topology(annotations, mistakes)
     edge = _edge(gateway, annotations, _hops(annotations, topology, mesh, mistakes), mistakes)
-    return Trust(edge, topology.client_certificate() or mesh.client_certificate), mistakes
+    return Trust(edge, told_certificate(topology) or mesh.client_certificate), mistakes
 
 
 def _edge(gateway: Gateway, annotations: dict[str, str], hops: int, mistakes: list[Mistake]) -> Edge:

@@ -1,25 +1,23 @@
-"""Istio's MeshConfig, as far as it is about what proxies believe: the ConfigMap `istio` of the root namespace, entry `mesh`.
+"""What Istio's MeshConfig makes of listeners."""
 
-What is wrong there is told, and has no effect: paths are normalised as Istio does by default, and no proxy is believed.
-"""
-
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from hauberk_control.store import Store
-from hauberk_control.translate.finding import Finding, findings
-from hauberk_control.translate.security import ROOT_NAMESPACES
 from hauberk_core.model.edge import CertificateForwarding, PathNormalization
 from hauberk_core.model.listener import Listener
-from hauberk_core.model.mistake import Mistake
 from hauberk_core.resources import ConfigMap
 from hauberk_core.resources.embedded_yaml import read_members
-from hauberk_core.resources.part import Excerpt
+from hauberk_core.resources.istio.mesh_config import (
+    ENTRY,
+    MESH_CONFIG_MAP,
+    ROOT_NAMESPACES,
+    ProxyDefaults,
+    Topology,
+    read_mesh_config,
+)
 
-MESH_CONFIG_MAP: Final = "istio"
-ENTRY: Final = "mesh"
-_EXAMPLE: Final = "pathNormalization: {normalization: MERGE_SLASHES}"
 _MODES: Final[dict[str, PathNormalization]] = {
     "DEFAULT": "base",
     "NONE": "none",
@@ -40,38 +38,6 @@ _CERTIFICATES: Final[dict[str, CertificateForwarding]] = {
 }
 
 
-class Normalization(Excerpt, frozen=True, kw_only=True):
-    """MeshConfig's `pathNormalization`."""
-
-    normalization: Literal["DEFAULT", "NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"] = "DEFAULT"
-
-
-class Topology(Excerpt, frozen=True, kw_only=True):
-    """ProxyConfig's `gatewayTopology`."""
-
-    num_trusted_proxies: Annotated[int, msgspec.Meta(ge=0, le=32)] | None = None
-    forward_client_cert_details: Literal[
-        "UNDEFINED", "SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"
-    ] = "UNDEFINED"
-
-    def client_certificate(self) -> CertificateForwarding | None:
-        """What becomes of the field at Gateways; None: it is not said."""
-        return _CERTIFICATES.get(self.forward_client_cert_details)
-
-
-class ProxyDefaults(Excerpt, frozen=True, kw_only=True):
-    """A ProxyConfig."""
-
-    gateway_topology: Topology = Topology()
-
-
-class MeshConfig(Excerpt, frozen=True, kw_only=True):
-    """The members that have an effect."""
-
-    path_normalization: Normalization = Normalization()
-    default_config: ProxyDefaults = ProxyDefaults()
-
-
 class MeshSettings(NamedTuple):
     """What the mesh's configuration says."""
 
@@ -80,7 +46,6 @@ class MeshSettings(NamedTuple):
     """Proxies in front of every Gateway that says nothing else."""
     client_certificate: CertificateForwarding = "sanitize_set"
     """What becomes of X-Forwarded-Client-Cert at Gateways that say nothing else; this is Istio's default."""
-    findings: tuple[Finding, ...] = ()
 
     def applied(self, listener: Listener) -> Listener:
         """A listener whose chains with requests normalise their paths."""
@@ -99,20 +64,19 @@ def mesh_settings(store: Store) -> MeshSettings:
     for namespace in ROOT_NAMESPACES:
         found = store.get(ConfigMap, namespace, MESH_CONFIG_MAP)
         if found is not None:
-            text = found.data.get(ENTRY, "")
-            try:
-                config = msgspec.convert(read_members(text, "mesh config", _EXAMPLE), MeshConfig)
-            except ValueError as error:
-                message, _, hint = str(error).partition("; ")
-                hint = hint or "see Istio's reference of MeshConfig for the form of this member"
-                return MeshSettings(findings=findings(found, [Mistake(("data", ENTRY), message, hint)]))
+            config = read_mesh_config(found.data.get(ENTRY, ""))
             topology = config.default_config.gateway_topology
             return MeshSettings(
                 _MODES[config.path_normalization.normalization],
                 topology.num_trusted_proxies or 0,
-                topology.client_certificate() or "sanitize_set",
+                told_certificate(topology) or "sanitize_set",
             )
     return MeshSettings()
+
+
+def told_certificate(topology: Topology) -> CertificateForwarding | None:
+    """What becomes of X-Forwarded-Client-Cert at Gateways; None: it is not said."""
+    return _CERTIFICATES.get(topology.forward_client_cert_details)
 
 
 def topology_of(text: str) -> Topology:

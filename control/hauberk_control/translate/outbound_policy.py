@@ -8,8 +8,8 @@ from typing import Literal
 
 from hauberk_control.store import ObjectKey, Store, key_of
 from hauberk_control.translate.precedence import seniority
-from hauberk_control.translate.security import ROOT_NAMESPACES
 from hauberk_core.resources import Sidecar
+from hauberk_core.resources.istio.mesh_config import ROOT_NAMESPACES
 
 Mode = Literal["ALLOW_ANY", "REGISTRY_ONLY"]
 

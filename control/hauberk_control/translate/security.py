@@ -12,9 +12,8 @@ from hauberk_control.translate.precedence import seniority
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.resources import PeerAuthentication
+from hauberk_core.resources.istio.mesh_config import ROOT_NAMESPACES
 
-ROOT_NAMESPACES: Final = ("hauberk-system", "istio-system")
-"""A policy here without selector is for the whole mesh, one with a selector for workloads of every namespace."""
 IDENTITY: Final = "workload"
 """What a snapshot calls the proxy's own certificate and the authorities of its mesh; its agent holds both in memory."""
 

@@ -117,7 +117,6 @@ def _translate(view: View, node: Node, encoder: Encoder) -> Translation:
         build_gateway(build)
     else:
         build_sidecar(build)
-    build.findings.extend(view.mesh.findings)
     listeners = {name: view.mesh.applied(listener) for name, listener in sorted(build.listeners.items())}
     route_tables = dict(sorted(build.route_tables.items()))
     clusters = dict(sorted(build.clusters.items()))

@@ -1,12 +1,17 @@
 """Whom a Gateway believes about its clients, and how paths are normalised in a mesh."""
 
+import msgspec
 import pytest
 from resource_scenarios import gateway_node, service, sidecar_node, store_of, workload
 
+from hauberk_control.kubernetes.follow import Event
+from hauberk_control.sources.known import KnownObjects
 from hauberk_control.translate.translate import Translation, translate
 from hauberk_core.config import check_whole
 from hauberk_core.model import FilterChain
 from hauberk_core.model.edge import Edge
+from hauberk_core.resources import ConfigMap
+from hauberk_core.resources.read import read_file
 
 SHOP = service("shop", 80) + workload("shop-v1", 20001, app="shop")
 
@@ -122,11 +127,26 @@ def test_the_mesh_says_how_many_proxies_stand_before_gateways() -> None:
 
 
 @pytest.mark.parametrize("text", ["pathNormalization: {normalization: ALL}", "- a", "a: [", "defaultConfig: 1"])
-def test_a_wrong_mesh_configuration_is_told_and_has_no_effect(text: str) -> None:
-    translation = told(gateway(), mesh(text))
-    [problem] = translation.problems
-    assert problem.path == "data.mesh"
-    assert (chain_of(translation).path_normalization, chain_of(translation).edge) == ("base", Edge())
+def test_a_wrong_mesh_configuration_leaves_the_last_right_one_in_force(text: str) -> None:
+    read = read_file(mesh(text).encode(), "mesh.yaml")
+    assert [(error.path, error.severity) for error in read.errors] == [("data.mesh", "error")]
+    assert read.objects == ()
+
+    in_cluster = KnownObjects(ConfigMap, "v1", keep_status=False)
+    for version, entry in enumerate(["pathNormalization: {normalization: MERGE_SLASHES}", text]):
+        metadata = {"name": "istio", "namespace": "istio-system", "resourceVersion": str(version)}
+        data = msgspec.json.encode({"metadata": metadata, "data": {"mesh": entry}})
+        in_cluster.apply([Event(False, in_cluster.decode(data))])
+    [known] = in_cluster.all()
+    assert known.refused
+    assert known.errors[0].path == "data.mesh"
+    assert known.object is not None
+    store = store_of(SHOP, gateway()).with_changes({known.key: known.object})
+    assert chain_of(translate(store, gateway_node(ports={}))).path_normalization == "merge_slashes"
+
+
+def test_other_texts_of_that_name_are_nobodys_configuration() -> None:
+    assert read_file(mesh("a: [", "shop").encode(), "mesh.yaml").errors == ()
 
 
 @pytest.mark.parametrize(
