@@ -1,5 +1,6 @@
 """Which processes stand behind a port of a service, and what is known of each."""
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -51,7 +52,9 @@ class Members(NamedTuple):
 class Endpoints:
     """The endpoints of a store's services."""
 
-    def __init__(self, store: Store, policies: Policies, localities: Localities) -> None:
+    def __init__(self, store: Store, policies: Policies, localities: Localities, *, on_cluster: bool = False) -> None:
+        """Args: on_cluster - whether workloads and proxies are on machines, or in pods, of their own."""
+        self._on_cluster: Final = on_cluster
         self._policies: Final = policies
         self._localities: Final = localities
         self._entries: Final[dict[tuple[str, str, str], list[WorkloadEntry]]] = {}
@@ -109,6 +112,11 @@ class Endpoints:
             return
         address = _address(entry.spec.address, number, entry, ("spec", "address"), found)
         if address is None:
+            return
+        if self._on_cluster and _is_the_callers_own(entry.spec.address):
+            message = f"{quote(entry.spec.address)} is whoever calls: a proxy in a pod of its own would call itself"
+            hint = "write the address by which others reach the workload"
+            found.extend(findings(entry, [Mistake(("spec", "address"), message, hint)]))
             return
         labels = entry.spec.labels
         # Istio's rule for workloads that do not say it themselves.
@@ -176,6 +184,18 @@ def _entry_port(entry: WorkloadEntry, port: ServicePort) -> int | None:
         if name is not None and str(name) in entry.spec.ports:
             return entry.spec.ports[str(name)]
     return None if isinstance(port.target_port, str) else port.target_port or port.port
+
+
+def _is_the_callers_own(host: str) -> bool:
+    """Whether an address or a name means another machine for everyone who uses it, as Kubernetes forbids it for EndpointSlices:
+    so a gateway would show the world what its own pod serves to nobody else."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return f".{host.lower().removesuffix('.')}".endswith(".localhost")
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback or address.is_unspecified or address.is_link_local or address.is_multicast
 
 
 def _address(host: str, port: int, resource: Resource, path: tuple[str | int, ...], found: list[Finding]) -> str | None:

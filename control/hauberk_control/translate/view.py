@@ -133,7 +133,7 @@ class View:
         self.bound_routes: Final = memories.bound_routes
         self.bound_routes.look_at(store)
         self.localities: Final = Localities(store)
-        self._endpoints: Final = Endpoints(store, self.policies, self.localities)
+        self._endpoints: Final = Endpoints(store, self.policies, self.localities, on_cluster=on_cluster)
         self._reached: Final[dict[tuple[str, str, int, str], tuple[tuple[Reached, ...], tuple[Finding, ...]]]] = {}
         self._listeners: Final[dict[ObjectKey, tuple[ListenerState, ...]]] = {}
         self._owned_listeners: Final[dict[tuple[ObjectKey, tuple[str, str, str]], tuple[tuple[ListenerState, ...], _Shown]]] = {}

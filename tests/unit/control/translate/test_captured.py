@@ -3,10 +3,10 @@
 from typing import Final
 
 import pytest
-from resource_scenarios import ask, store_of
+from resource_scenarios import ask, store_of, workload
 
 from hauberk_control.translate.node import Node
-from hauberk_control.translate.translate import translate
+from hauberk_control.translate.translate import Translator, translate
 from hauberk_core.config import check_whole
 from hauberk_core.model import FilterChain, Snapshot
 from hauberk_core.net.destinations import DestinationMap
@@ -390,3 +390,17 @@ metadata: {name: scoped, namespace: shop}
 spec: {address: "fe80::1%eth0", labels: {app: queue}}
 """
     assert outbound(told(WEB, QUEUE, entry), "10.244.0.30", 5672).backends
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "0.0.0.0", "169.254.169.254", "localhost", "A.localhost."]
+)
+def test_no_workload_of_a_cluster_is_whoever_calls(address: str) -> None:
+    entry = workload("vm", 15000, namespace="shop", app="books", port_name="http", address=f"'{address}'")
+    store = store_of(WEB, BOOKS, entry)
+    name = "outbound|80||books.shop.svc.cluster.local|plain"
+    beside = Translator(on_cluster=True).translate(store, NODE)
+    assert [one.address for one in beside.snapshot.clusters[name].endpoints] == ["10.244.0.21:9080"]
+    assert [problem.path for problem in beside.problems if problem.severity == "error"] == ["spec.address"]
+    alone = Translator().translate(store, NODE)
+    assert len(alone.snapshot.clusters[name].endpoints) == 2
