@@ -17,7 +17,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from hauberk_core.net.clock import Clock
-from hauberk_core.net.poller import Poller
+from hauberk_core.net.poller import MOST_EVENTS, Poller
 from hauberk_core.net.watched import Watched
 from hauberk_core.net.wheel import Wheel
 
@@ -162,13 +162,10 @@ class Loop:
             self._faults.fault("closing a connection after a fault", second)
 
     def _catch_up(self) -> None:
-        """Dispatch until every descriptor has had its turn; one poll reports so many at most."""
+        """Dispatch until each descriptor that is ready has had a turn: where a poll was full, others come with the next."""
         left = len(self._handlers)
-        while left > 0:
-            events = self.run_ready()
-            if not events:
-                return
-            left -= events
+        while self.run_ready() >= MOST_EVENTS and left > MOST_EVENTS:
+            left -= MOST_EVENTS
 
     def _advance_wheel(self) -> bool:
         try:

@@ -11,6 +11,9 @@ READ: Final = 1
 WRITE: Final = 4
 ERROR: Final = 8
 HANGUP: Final = 16
+# Of one poll where there may be any number of descriptors: enough to empty what 1,000 busy connections have in one call, little
+# enough that one batch stays below some milliseconds.
+MOST_EVENTS: Final = 256
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -34,7 +37,7 @@ class Poller:
         raise NotImplementedError
 
     def poll(self) -> list[tuple[int, int]]:
-        """What is ready now, as (descriptor, events); never waits."""
+        """What is ready now, as (descriptor, events), all of it or at least MOST_EVENTS; never waits."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -44,9 +47,6 @@ class Poller:
 
 class EpollPoller(Poller):
     """Linux."""
-
-    # Enough to empty what 1,000 busy connections have in one call, little enough that one batch stays below some milliseconds.
-    _BATCH: Final = 256
 
     def __init__(self) -> None:
         self._epoll: Final = select.epoll()
@@ -69,7 +69,7 @@ class EpollPoller(Poller):
                 raise
 
     def poll(self) -> list[tuple[int, int]]:
-        return self._epoll.poll(0, self._BATCH)
+        return self._epoll.poll(0, MOST_EVENTS)
 
     def close(self) -> None:
         self._epoll.close()
