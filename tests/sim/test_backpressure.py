@@ -1,14 +1,18 @@
 """What a slow side holds back: the other side, and no more memory than the marks allow."""
 
+import sys
 from typing import TYPE_CHECKING
 
+import hpack
 import pytest
+from h2_wire import POST, frame, settings
 
+from hauberk_core.http.h2.codes import DATA_FRAME, DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, END_HEADERS, HEADERS_FRAME, PREFACE
 from hauberk_core.net.connection import HIGH_MARK, READ_BULK_BYTES
 from hauberk_core.sim.network import WINDOW_BYTES, Fate
 
 if TYPE_CHECKING:
-    from tests.sim.conftest import Scenario
+    from tests.sim.conftest import Build, Scenario
 
 BODY = bytes(range(256)) * 16_384
 # What the network holds on either side of the proxy, and what the proxy itself may hold.
@@ -76,6 +80,28 @@ def test_body_that_comes_before_a_connection_is_held_within_bounds(any_proxy: "S
     endpoint.connection().send(any_proxy.ok)
     assert client.received().endswith(b"ok")
     assert any_proxy.record().bytes_received == len(BODY)
+
+
+@pytest.mark.parametrize("protocol", ["http1", "http2"])
+def test_octets_that_come_two_by_two_take_no_more_room_than_others(build: "Build", protocol: str) -> None:
+    scenario = build(cluster={"protocol": protocol})
+    if protocol == "http1":
+        # They wait for a connection, or for the endpoint's windows.
+        scenario.network.doom(scenario.books, Fate.BLACK_HOLE)
+    else:
+        scenario.serve()
+    client = scenario.browser()
+    client.send(PREFACE + settings() + frame(HEADERS_FRAME, END_HEADERS, 1, hpack.Encoder().encode(list(POST))))
+    # As much as an endpoint's window takes to begin with.
+    client.send(frame(DATA_FRAME, 0, 1, bytes(DEFAULT_FRAME_SIZE)) * (DEFAULT_WINDOW // DEFAULT_FRAME_SIZE + 1))
+    scenario.run()
+    before = sys.getallocatedblocks()
+    for _ in range(8):
+        client.send(frame(DATA_FRAME, 0, 1, b"ab") * 1024)
+        scenario.run()
+    assert sys.getallocatedblocks() - before < 1024, "of 8,192 frames"
+    client.reset()
+    scenario.advance(10)
 
 
 def test_slow_client_that_goes_on_taking_is_not_cut_off(scenario: "Scenario") -> None:

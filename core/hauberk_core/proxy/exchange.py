@@ -10,6 +10,7 @@ from hauberk_core.http.events import COUNTED, NO_BODY, TUNNEL, Request, Response
 from hauberk_core.http.grpc.status import NOT_KNOWN, http_of_status, read_status, status_of_http, status_of_reason
 from hauberk_core.http.h2.message import VERSION as HTTP2_VERSION
 from hauberk_core.http.headers import Headers
+from hauberk_core.http.pieces import add_piece
 from hauberk_core.model.cluster import HashBy
 from hauberk_core.model.decision import Decision
 from hauberk_core.model.reason import Reason
@@ -120,7 +121,7 @@ class Exchange(Requester):
             if self._replay is not None:
                 self._keep_for_replay(data)
         elif not self.response_complete:
-            self._held.append(data)
+            add_piece(self._held, data)
 
     def request_end(self, trailers: Headers | None) -> None:
         """The request is complete."""
@@ -221,7 +222,7 @@ class Exchange(Requester):
         if self._replay_octets > REPLAY_BYTES:
             self._replay = None
         else:
-            replay.append(data)
+            add_piece(replay, data)
 
     def is_repeatable(self, status: int) -> bool:
         """Whether an answer of this status is one that `tries_again` looks at."""

@@ -8,6 +8,7 @@ from hauberk_core.http.h2.codes import CANCEL, CONNECT_ERROR, INTERNAL_ERROR, NO
 from hauberk_core.http.h2.sender import DRAINED_OCTETS
 from hauberk_core.http.h2.switch import ACCEPT, KEY, WEBSOCKET, accept_of, new_key
 from hauberk_core.http.headers import Headers
+from hauberk_core.http.pieces import add_piece
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.wheel import NEVER
 from hauberk_core.proxy.exchange import Exchange
@@ -90,8 +91,10 @@ class H2StreamClient(ServingClient):
         exchange = self.exchange
         if exchange is not None and exchange.is_tunnel and not self._early:
             exchange.tunnel_data(data)
+        elif data:
+            add_piece(self._early, data)
         else:
-            self._early.append(data)
+            self._early.append(b"")
 
     def switch_fault(self, exchange: Exchange, response: Response) -> str:
         request = exchange.request

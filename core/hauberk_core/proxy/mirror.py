@@ -8,6 +8,7 @@ from typing import Final
 from hauberk_core.http.events import Request, Response
 from hauberk_core.http.h2.message import VERSION as HTTP2_VERSION
 from hauberk_core.http.headers import Headers
+from hauberk_core.http.pieces import add_piece
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.connection import READ_BULK_BYTES
 from hauberk_core.net.loop import Loop
@@ -85,7 +86,7 @@ class MirroredRequest(Requester):
             if self._waiting > WAITING_OCTETS:
                 self.give_up()
             else:
-                self._held.append(data)
+                add_piece(self._held, data)
             return
         self._body_began = True
         call.send_data(data)

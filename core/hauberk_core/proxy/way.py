@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hauberk_core.http.events import COUNTED
 from hauberk_core.http.headers import Headers
+from hauberk_core.http.pieces import add_piece
 from hauberk_core.model.reason import Reason
 from hauberk_core.net.wheel import Timer, TimerOwner
 from hauberk_core.plugin.chain import Filters, Step
@@ -18,10 +19,6 @@ from hauberk_core.plugin.wish import Pause, Whole, Wish
 
 if TYPE_CHECKING:
     from hauberk_core.proxy.filtered import FilteredExchange
-
-
-# Pieces below this are put together while a body is collected.
-SMALL_PIECE: Final = 4096
 
 
 class Way(CallOwner):
@@ -132,12 +129,7 @@ class Way(CallOwner):
         if self._stopped:
             return
         if self.is_stopped():
-            kept = self.kept
-            if self._collecting and kept and len(kept[-1]) < SMALL_PIECE:
-                # A peer that sends octets one by one must not have an object for each.
-                kept[-1] += data
-            else:
-                kept.append(data)
+            add_piece(self.kept, data)
             if self._collecting and not self._collect(len(data)):
                 self._pass_uncollected()
         else:

@@ -23,6 +23,7 @@ from hauberk_core.http.h2.codes import (
 from hauberk_core.http.h2.hpack_encoder import HpackEncoder
 from hauberk_core.http.h2.stream import Stream
 from hauberk_core.http.headers import Headers
+from hauberk_core.http.pieces import SMALL_PIECE
 
 # What waits on a stream has mostly gone when it is at most this: a few frames, so that the source goes on before the wire idles.
 DRAINED_OCTETS: Final = 4 * DEFAULT_FRAME_SIZE
@@ -97,7 +98,11 @@ class Sender:
         if not stream.pending and size <= self.frame_size and size <= stream.send_window and size <= self.window:
             self._write(stream, data)
             return
-        stream.pending.append(data)
+        pending = stream.pending
+        if pending and len(pending[-1]) < SMALL_PIECE:
+            pending[-1] += data
+        else:
+            pending.append(data)
         stream.pending_octets += size
         self._go_on(stream)
 
