@@ -14,6 +14,7 @@ from hauberk_core.resources.gateway_api.session_persistence import SessionPersis
 from hauberk_core.resources.meta import LocalObjectReference
 from hauberk_core.resources.names import Subdomain
 from hauberk_core.resources.part import Part, only_field_of_type, repeated
+from hauberk_core.resources.pattern import wrong_pattern
 
 _FILTER_FIELDS: Final = {
     "RequestHeaderModifier": "requestHeaderModifier",
@@ -34,11 +35,11 @@ class GrpcMethodMatch(Part, frozen=True, kw_only=True):
         if not self.service and not self.method:
             return [Mistake((), "a method match without service and method", "add one of the two")]
         found: list[Mistake] = []
-        if self.type == "Exact":
-            for name, value, rule in (("service", self.service, grpc_service), ("method", self.method, grpc_method)):
-                fault = rule(value) if value else None
-                if fault is not None:
-                    found.append(Mistake((name,), *fault))
+        for name, value, rule in (("service", self.service, grpc_service), ("method", self.method, grpc_method)):
+            if value and self.type == "RegularExpression":
+                found += wrong_pattern(name, value)
+            elif value and (fault := rule(value)) is not None:
+                found.append(Mistake((name,), *fault))
         return found
 
 

@@ -7,6 +7,7 @@ import msgspec
 from hauberk_core.model.mistake import Mistake
 from hauberk_core.model.syntax import Fault, changeable_header_name, header_name, header_value
 from hauberk_core.resources.part import Part, follows, repeated
+from hauberk_core.resources.pattern import wrong_pattern
 
 
 def modified_header_name(text: str) -> Fault | None:
@@ -22,6 +23,9 @@ class HttpHeaderMatch(Part, frozen=True, kw_only=True):
     name: Annotated[str, follows(header_name)]
     value: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
     type: Literal["Exact", "RegularExpression"] = "Exact"
+
+    def mistakes(self) -> list[Mistake]:
+        return wrong_pattern("value", self.value) if self.type == "RegularExpression" else []
 
 
 class HttpHeader(Part, frozen=True, kw_only=True):

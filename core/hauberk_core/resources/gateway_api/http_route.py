@@ -16,6 +16,7 @@ from hauberk_core.resources.gateway_api.session_persistence import SessionPersis
 from hauberk_core.resources.meta import LocalObjectReference
 from hauberk_core.resources.names import Subdomain
 from hauberk_core.resources.part import Part, PortNumber, follows, only_field_of_type, repeated
+from hauberk_core.resources.pattern import wrong_pattern
 
 HttpMethod = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]
 _CorsMethod = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "*"]
@@ -52,7 +53,9 @@ class HttpPathMatch(Part, frozen=True, kw_only=True):
     value: Annotated[str, msgspec.Meta(max_length=1024)] = "/"
 
     def mistakes(self) -> list[Mistake]:
-        fault = None if self.type == "RegularExpression" else matched_path(self.value)
+        if self.type == "RegularExpression":
+            return wrong_pattern("value", self.value)
+        fault = matched_path(self.value)
         if fault is not None and "?" in self.value:
             fault = fault[0], "match query parameters with queryParams"
         return [Mistake(("value",), *fault)] if fault else []
@@ -64,6 +67,9 @@ class HttpQueryParamMatch(Part, frozen=True, kw_only=True):
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
     value: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
     type: Literal["Exact", "RegularExpression"] = "Exact"
+
+    def mistakes(self) -> list[Mistake]:
+        return wrong_pattern("value", self.value) if self.type == "RegularExpression" else []
 
 
 class HttpRouteMatch(Part, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from hauberk_core.resources.duration import IstioDuration
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.names import Labels
 from hauberk_core.resources.part import Count, Part, PortNumber, follows, repeated
+from hauberk_core.resources.pattern import wrong_pattern
 
 MESH: Final = "mesh"
 """The gateway that stands for all sidecars; where an object names none, it is for these."""
@@ -57,7 +58,8 @@ class StringMatch(Part, frozen=True, kw_only=True):
 
     def mistakes(self) -> list[Mistake]:
         given = [name for name in ("exact", "prefix", "regex") if getattr(self, name) is not None]
-        return [Mistake((name,), f"both {given[0]} and {name}", "keep one of the two") for name in given[1:]]
+        found = [Mistake((name,), f"both {given[0]} and {name}", "keep one of the two") for name in given[1:]]
+        return found + wrong_pattern("regex", self.regex) if self.regex is not None else found
 
 
 class HttpMatch(Part, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from resource_scenarios import ask, gateway_node, service, sidecar_node, store_o
 
 from hauberk_control.translate.translate import Translation, translate
 from hauberk_core.model import Reason
+from hauberk_core.resources.read import read_file
 
 DOMAIN = "default.svc.cluster.local"
 GATEWAY = """
@@ -99,8 +100,9 @@ def test_a_filter_that_is_not_done_and_a_backend_that_is_not_there_are_told() ->
 
 def test_an_expression_that_re2_refuses_is_told_with_its_place() -> None:
     wrong = "{matches: [{method: {type: RegularExpression, method: '(?=x)'}}], " + TO_REVIEWS + "}"
-    (problem,) = at_gateway(route(wrong, f"{{{TO_REVIEWS}}}")).problems
-    assert (problem.path, problem.severity) == ("spec.rules[0].matches[0].method", "error")
+    read = read_file(route(wrong, f"{{{TO_REVIEWS}}}").encode(), "mesh.yaml")
+    assert [(error.path, error.severity) for error in read.errors] == [("spec.rules[0].matches[0].method.method", "error")]
+    assert read.objects == ()
 
 
 @pytest.mark.parametrize(

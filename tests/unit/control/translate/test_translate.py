@@ -77,10 +77,10 @@ WRONG = (
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
-metadata: {name: expression}
+metadata: {name: two-lines}
 spec:
   parentRefs: [{name: web}]
-  rules: [{matches: [{path: {type: RegularExpression, value: "(/a"}}], backendRefs: [{name: reviews, port: 9080}]}]
+  rules: [{matches: [{headers: [{name: a, value: "a\\nb"}]}], backendRefs: [{name: reviews, port: 9080}]}]
 """,
     """
 ---
@@ -89,7 +89,7 @@ kind: HTTPRoute
 metadata: {name: in-the-mesh}
 spec:
   parentRefs: [{name: reviews, kind: Service, group: ""}]
-  rules: [{matches: [{headers: [{name: a, type: RegularExpression, value: "(?<a)"}]}]}]
+  rules: [{matches: [{headers: [{name: a, value: "a\\nb"}]}]}]
 """,
     route("age").replace("name: age", "name: age, creationTimestamp: yesterday"),
     """
