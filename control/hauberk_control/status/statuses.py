@@ -27,13 +27,14 @@ from hauberk_core.resources import (
     PeerAuthentication,
     PluginPolicy,
     Service,
+    Sidecar,
     VirtualService,
     WorkloadEntry,
 )
 from hauberk_core.resources.meta import Resource
 from hauberk_core.resources.registry import RESOURCES
 
-_POLICIES: Final = (PeerAuthentication, DestinationRule, PluginPolicy, VirtualService)
+_POLICIES: Final = (PeerAuthentication, DestinationRule, PluginPolicy, Sidecar, VirtualService)
 """What concerns traffic that other objects describe."""
 
 

@@ -254,6 +254,12 @@ spec: {host: reviews, POLICY}
             workload("odd", 20002, app="named", port_name="other"),
             rule.replace("NAME", "good").replace("POLICY", "exportTo: ['*']"),
             rule.replace("NAME", "part").replace("POLICY", "trafficPolicy: {tunnel: {targetHost: a, targetPort: 1}}"),
+            rule.replace("NAME", "whole")
+            .replace("DestinationRule", "Sidecar")
+            .replace("host: reviews, POLICY", "outboundTrafficPolicy: {}"),
+            rule.replace("NAME", "scoped")
+            .replace("DestinationRule", "Sidecar")
+            .replace("host: reviews, POLICY", "egress: [{hosts: ['./*']}]"),
             rule.replace("NAME", "wrong").replace("POLICY", "trafficPolicy: {tls: {mode: SIMPLE, sni: '*.a'}}"),
         )
     )
@@ -264,6 +270,8 @@ spec: {host: reviews, POLICY}
     istio = "networking.istio.io"
     assert accepted(istio, "DestinationRule", "good") == ("True", "Accepted")
     assert accepted(istio, "DestinationRule", "part") == ("True", "AcceptedInPart")
+    assert accepted(istio, "Sidecar", "whole") == ("True", "Accepted")
+    assert accepted(istio, "Sidecar", "scoped") == ("True", "AcceptedInPart")
     assert accepted(istio, "DestinationRule", "wrong") == ("False", "Invalid")
     assert accepted(istio, "WorkloadEntry", "odd") == ("False", "Invalid")
     assert accepted("", "Service", "reviews") == ("True", "Accepted")
