@@ -195,7 +195,8 @@ class H2Connection(ControlMachine):
     def _fail(self, fault: ConnectionFault) -> Event:
         self._dead = True
         self.stream = 0
-        self._say_goodbye(self._highest, fault.code, fault.detail)
+        # What was said to be unserved may have been asked for elsewhere by now (RFC 9113 section 6.8).
+        self._say_goodbye(min(self._highest, self._last_served), fault.code, fault.detail)
         return Fault(self._blame, fault.detail)
 
     # DATA.

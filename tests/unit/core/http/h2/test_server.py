@@ -337,6 +337,17 @@ def test_going_away_in_two_steps() -> None:
     assert peer.machine.open_streams() == 0
 
 
+def test_a_mistake_behind_the_goodbye_takes_nothing_of_it_back() -> None:
+    peer = serve()
+    peer.headers(1, GET)
+    peer.machine.go_away(False)
+    peer.headers(3, GET)
+    peer.send(frame(PING_FRAME, 0, 1, bytes(8)))
+    goodbyes = [said.payload[:8] for said in peer.said if said.kind == GOAWAY_FRAME]
+    one = (1).to_bytes(4, "big")
+    assert goodbyes == [one + NO_ERROR.to_bytes(4, "big"), one + PROTOCOL_ERROR.to_bytes(4, "big")]
+
+
 def test_pings() -> None:
     peer = serve()
     peer.send(frame(PING_FRAME, 0, 0, b"12345678"))
