@@ -9,7 +9,7 @@ from h2_wire import frame
 from http2_endpoint import Http2Connection, Http2Endpoint
 
 from hauberk_core.http.events import TUNNEL, Response
-from hauberk_core.http.h2.codes import CANCEL, ENABLE_CONNECT_PROTOCOL, SETTINGS_FRAME
+from hauberk_core.http.h2.codes import CANCEL, ENABLE_CONNECT_PROTOCOL, GOAWAY_FRAME, REFUSED_STREAM, SETTINGS_FRAME
 from hauberk_core.http.h2.control import STREAM_WINDOW
 from hauberk_core.http.h2.switch import accept_of
 from hauberk_core.http.headers import Headers
@@ -149,6 +149,22 @@ def test_a_reset_behind_the_end_breaks_the_client_too(proxy: "Scenario") -> None
     connection.talk()
     assert not client.is_connected()
     proxy.log()
+
+
+@pytest.mark.parametrize("word", ["goodbye", "refused"])
+def test_an_endpoint_that_takes_its_word_back_gets_no_second_request(proxy: "Scenario", word: str) -> None:
+    client, connection, stream = asked(proxy)
+    accept(connection, stream)
+    assert client.received().startswith(b"HTTP/1.1 101 ")
+    if word == "goodbye":
+        connection.peer.send(frame(GOAWAY_FRAME, 0, 0, bytes(8)))
+    else:
+        connection.machine.reset(stream, REFUSED_STREAM)
+        connection.talk()
+    assert client.saw_reset()
+    assert client.received() == b""
+    assert proxy.log() == [(101, "upstream_reset")]
+    assert list(connection.requests()) == [stream]
 
 
 def test_a_slow_reader_holds_the_sender(proxy: "Scenario") -> None:

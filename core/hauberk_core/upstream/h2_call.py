@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from hauberk_core.http.events import Request, Response
+from hauberk_core.http.events import TUNNEL, Request, Response
 from hauberk_core.http.h2.codes import CANCEL
 from hauberk_core.http.h2.sender import DRAINED_OCTETS
 from hauberk_core.http.h2.switch import is_carried
@@ -147,7 +147,7 @@ class H2Call(Call):
 
     def response(self, response: Response) -> None:
         """The head of a response has come, interim or final."""
-        if response.status >= 200:
+        if response.status >= 200 or response.framing == TUNNEL:
             self._responded = True
         self.requester.response(response)
 
