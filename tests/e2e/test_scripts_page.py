@@ -10,7 +10,7 @@ from page_reader import Reader, commands_of
 pytestmark = pytest.mark.e2e
 
 PAGE: Final = "docs/how-to/scripts.md"
-(UP, WAIT, CHANGE, BREAK, REPAIR, DUMP) = commands_of(PAGE)
+(JUDGE, UP, WAIT, CHANGE, BREAK, REPAIR, DUMP) = commands_of(PAGE)
 
 
 @pytest.fixture
@@ -23,6 +23,9 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 
 def test_a_script_knows_when_its_change_is_in_force_and_why_it_is_not(reader: Reader) -> None:
+    judged = reader.types(JUDGE, folder=".")
+    assert (judged.returncode, judged.stderr) == (0, "")
+    assert "HTTPRoute default/reviews" in judged.stdout
     reader.starts_mesh(UP)
     assert reader.types(WAIT, folder=".").stdout.endswith(" s: default/bookshop\n")
     assert reader.types(CHANGE).stdout.endswith(" s: default/bookshop\n")

@@ -196,22 +196,36 @@ def run(  # noqa: PLR0913 - one for each option
 
 @click.command()
 @_which_mesh
+@click.option(
+    "--files",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIRECTORY",
+    help="No mesh: what control would make of the files in this folder.",
+)
 @output_option("hauberk_control.local.messages:Status")
-def status(mesh: WhichMesh, output: Literal["text", "json"]) -> int:
+def status(mesh: WhichMesh, files: Path | None, output: Literal["text", "json"]) -> int:
     """Show what control makes of each object, and the mistakes in its files.
 
     The lines below the table tell what is refused, and what of an accepted object has no effect. Exits with 1 if something is
-    refused.
+    refused. With --files nothing need run: a folder is judged before it is served.
 
     \b
     Examples:
       hauberk status
       hauberk status -o json --mesh shop
+      hauberk status --files shop
       hauberk status --kubernetes
     """
-    from hauberk_cli.mesh.look import show_status
+    from hauberk_cli.mesh.look import show_status, tell_status
 
-    return show_status(mesh, output == JSON)
+    if files is None:
+        return show_status(mesh, output == JSON)
+    if mesh is not None:
+        raise click.UsageError("--files is about a folder that no mesh need serve; leave out --mesh and --kubernetes")
+    need(("control",))
+    from hauberk_control.local.unserved import unserved_status
+
+    return tell_status(unserved_status(files.absolute()), output == JSON)
 
 
 @click.command()

@@ -21,8 +21,12 @@ _ANSWER_SECONDS: Final = 10.0
 
 
 def show_status(mesh: WhichMesh, as_json: bool) -> int:
-    """Returns: the exit code."""
-    status = ask_control(mesh, AskStatus(), Status)
+    """Ask control, and show its answer. Returns: the exit code."""
+    return tell_status(ask_control(mesh, AskStatus(), Status), as_json)
+
+
+def tell_status(status: Status, as_json: bool) -> int:
+    """Show it. Returns: the exit code."""
     bad = [row for row in status.conditions if is_bad(row)]
     if as_json:
         show_json(status)

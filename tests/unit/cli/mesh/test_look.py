@@ -139,3 +139,14 @@ def test_other_forms_and_folders_are_usage_errors(mesh: Path, capsys: pytest.Cap
     assert main([command, "-o", "xml"]) == USAGE
     assert main([command, "--mesh", str(mesh / "nowhere")]) == USAGE
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_folder_is_judged_without_a_mesh(mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = "apiVersion: v1\nkind: Service\nmetadata: {name: reviews}\nspec: {PORTS: [{name: http, port: 80}]}\n"
+    (mesh / "reviews.yaml").write_text(written.replace("PORTS", "ports"))
+    assert main(["status", "--files", "."]) == OK
+    assert "Service default/reviews" in capsys.readouterr().out
+    (mesh / "reviews.yaml").write_text(written.replace("PORTS", "prots"))
+    assert main(["status", "--files", str(mesh)]) == CHECK_FAILED
+    assert "did you mean 'ports'?" in capsys.readouterr().err
+    assert main(["status", "--files", ".", "--mesh", "."]) == USAGE
