@@ -55,7 +55,7 @@ class FakeControl:
     async def answer(self, request: Request) -> Answer:
         if self._refusal:
             return Refused(message=self._refusal)
-        if isinstance(request, AskStatus):
+        if isinstance(request, AskStatus) and (self._status is not None or self._progress):
             return self._status or Status(conditions=[], problems=[])
         if isinstance(request, AskProxies) and self._proxies is not None:
             return self._proxies
