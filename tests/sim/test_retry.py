@@ -288,18 +288,34 @@ class NotingPermit(Permit):
         self.guard.noted.append((self.is_retry, outcome.status))
 
 
-def test_a_cluster_that_is_replaced_during_the_pause_has_no_endpoint(build: "Build") -> None:
+def test_a_cluster_that_is_replaced_during_the_pause_is_asked_in_its_place(build: "Build") -> None:
     scenario = retrying(build)
     endpoint = scenario.serve()
     client = scenario.browser()
     scenario.get(client)
     fail(endpoint)
-    cluster = msgspec.structs.replace(scenario.snapshot.clusters["books"], protocol="http2")
-    scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters={"books": cluster}))
+    replaced = msgspec.structs.replace(
+        scenario.snapshot.clusters["books"], endpoints=(Endpoint(address=scenario.other),), codec="h11"
+    )
+    other = scenario.serve(scenario.other)
+    scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters={"books": replaced}))
     scenario.advance(FIRST_PAUSE)
-    answer = client.received()
-    assert answer.startswith(b"HTTP/1.1 503 ")
-    assert b"hauberk-reason: no_endpoint" in answer
+    other.connection().send(scenario.ok)
+    assert client.received().endswith(b"ok")
+
+
+def test_a_cluster_that_is_removed_during_the_pause_is_asked_for_what_was_routed_to_it(build: "Build") -> None:
+    scenario = retrying(build)
+    endpoint = scenario.serve()
+    client = scenario.browser()
+    scenario.get(client)
+    fail(endpoint)
+    scenario.apply(msgspec.structs.replace(scenario.snapshot, clusters={}))
+    scenario.advance(FIRST_PAUSE)
+    assert len(endpoint.connections()) == 2
+    endpoint.connection().send(scenario.ok)
+    assert client.received().endswith(b"ok")
+    assert endpoint.connection().saw_end()
 
 
 def test_guards_hear_of_each_attempt(build: "Build") -> None:

@@ -92,6 +92,8 @@ class Chain:
         self.passes_octets: Final = config.protocol != "http"
         """Whether connections may be other than HTTP."""
         self.detects: Final = config.protocol == "detect"
+        self.serves_http: Final = self.detects or not self.passes_octets
+        """Whether connections may be HTTP."""
         self.tcp_idle_timeout: Final = config.tcp_idle_timeout.seconds
         self.dice: Final = dice
         self.chance: Final = chance

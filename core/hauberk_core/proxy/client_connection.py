@@ -7,6 +7,7 @@ from mypy_extensions import mypyc_attr
 from hauberk_core.net.connection import Connection
 from hauberk_core.net.loop import Handler, Loop
 from hauberk_core.net.transport import Stream
+from hauberk_core.plugin.chain import ChainFilters
 from hauberk_core.proxy.chain import Chain
 from hauberk_core.proxy.client_certificate import element_of
 
@@ -77,6 +78,8 @@ class ClientConnection(Connection):
         """Why its requests are not served, where it is one too many."""
         self.draining = False
         """Whether it ends as soon as nothing is lost by it."""
+        self.kept_filters: ChainFilters | None = None
+        """Those of its chain, if that is not its listener's any more."""
         self._certificate: str | None = None
         self.is_counted = False
         """Whether the listener has heard that it stands."""
@@ -92,6 +95,30 @@ class ClientConnection(Connection):
     def drain(self) -> None:
         """End as soon as nothing is lost by it."""
         raise NotImplementedError
+
+    def follow(self, chain: Chain) -> None:
+        """Be served by another chain from the next request on."""
+        if chain.serves_http:
+            self.chain = chain
+            self.forget_filters()
+        else:
+            self.stay_behind()
+
+    def stay_behind(self) -> None:
+        """The listener has no chain for it any more: end by the one that it has, of which everything is kept until then."""
+        filters = self.chain.filters
+        if filters is not None and self.kept_filters is None:
+            # Their configuration is about to let go of them.
+            filters.hold()
+            self.kept_filters = filters
+        self.drain()
+
+    def forget_filters(self) -> None:
+        """It needs no filters but those of the configuration."""
+        filters = self.kept_filters
+        if filters is not None:
+            self.kept_filters = None
+            filters.release()
 
     def idle_seconds(self) -> float:
         """How long it may be unused; 0: for ever."""

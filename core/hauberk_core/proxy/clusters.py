@@ -1,4 +1,8 @@
-"""The clusters of one worker, and how they follow the configuration: which of the open connections serve on, and which do not."""
+"""The clusters of one worker, and how they follow the configuration: which of the open connections serve on, and which do not.
+
+A request is routed by the configuration of one moment, and may come to its cluster later: filters may let it wait, and clients
+whose listener is gone may finish what they began. So a cluster that was removed can be found for a while.
+"""
 
 import ssl
 from collections.abc import Callable
@@ -10,19 +14,25 @@ from hauberk_core.net.loop import Loop
 from hauberk_core.net.named_peer import NamedPeerSecurity
 from hauberk_core.net.tls import TlsSecurity
 from hauberk_core.net.transport import Security, Transport
+from hauberk_core.net.wheel import Timer, TimerOwner
 from hauberk_core.observe.meters import ProxyMeters
 from hauberk_core.proxy.chain import Target
 from hauberk_core.proxy.client_machines import ClientMachines
 from hauberk_core.proxy.other_codecs import OtherCodecs
 from hauberk_core.proxy.update import ProxyUpdate
+from hauberk_core.upstream.cluster import UpstreamCluster
 from hauberk_core.upstream.cluster_factory import ClusterFactory
 from hauberk_core.upstream.cluster_runtime import ClusterRuntime
 from hauberk_core.upstream.connector import Connector
 from hauberk_core.upstream.destinations import OriginalDestinations
 from hauberk_core.upstream.resolver import Resolver
+from hauberk_core.upstream.succession import Succession
+
+# As long as a listener lets a request stand still, which is longer than filters should take.
+REMOVED_SECONDS: Final = 60.0
 
 
-class Clusters:
+class Clusters(Succession):
     """Those of the configuration in force. A cluster whose connections may serve on stays the same one, with its pool."""
 
     def __init__(
@@ -34,8 +44,10 @@ class Clusters:
         other_codecs: OtherCodecs,
         random: Callable[[], float],
     ) -> None:
-        self.targets: dict[str, Target] = {}
-        """By name, what routes may name."""
+        self._targets: dict[str, Target] = {}
+        self._removed: Final[dict[str, _Removed]] = {}
+        """Those that no configuration has any more."""
+        self._forgetting: Final = Timer(_Forgetting(self))
         self._loop: Final = loop
         self._transport: Final = transport
         self._meters: Final = meters
@@ -47,6 +59,45 @@ class Clusters:
     def runtimes(self) -> list[ClusterRuntime]:
         """All of them, in no order."""
         return list(self._runtimes.values())
+
+    def target(self, name: str) -> Target | None:
+        """What a route means by a name, if need be a route of before; None: nothing."""
+        target = self._targets.get(name)
+        if target is None and self._removed:
+            removed = self._removed.get(name)
+            return None if removed is None else removed.target
+        return target
+
+    def successor(self, retired: UpstreamCluster) -> UpstreamCluster | None:
+        target = self._targets.get(retired.name)
+        if target is None or target.refuses:
+            return None
+        if target.destinations is None:
+            return target.cluster
+        place = retired.place
+        return None if place is None else target.destinations.at(place.host, place.port)
+
+    def forget_removed(self) -> None:
+        """Let those go that were removed long enough ago."""
+        now = self._loop.clock.now()
+        for name, removed in list(self._removed.items()):
+            if removed.until <= now:
+                del self._removed[name]
+        self._await_forgetting()
+
+    def _await_forgetting(self) -> None:
+        if self._removed:
+            self._loop.wheel.arm(self._forgetting, min([removed.until for removed in self._removed.values()]))
+
+    def _keep_removed(self, before: dict[str, Target]) -> None:
+        until = self._loop.clock.now() + REMOVED_SECONDS
+        for name, target in before.items():
+            if name not in self._targets:
+                self._removed[name] = _Removed(target, until)
+        for name in list(self._removed):
+            if name in self._targets:
+                del self._removed[name]
+        self._await_forgetting()
 
     def apply(self, update: ProxyUpdate) -> list[ClusterRuntime]:
         """Follow `update`. Returns: those that no name leads to any more, for the caller to retire."""
@@ -76,7 +127,9 @@ class Clusters:
             targets[name] = Target(runtime.cluster, meters, runtime.destinations, config.reach == "nothing")
         replaced = self._runtimes
         self._runtimes = runtimes
-        self.targets = targets
+        before = self._targets
+        self._targets = targets
+        self._keep_removed(before)
         return [runtime for name, runtime in replaced.items() if runtimes.get(name) is not runtime]
 
     def _new_runtime(self, name: str, config: Cluster, update: ProxyUpdate) -> ClusterRuntime:
@@ -93,6 +146,24 @@ class Clusters:
         if config.reach == "original_destination":
             destinations = OriginalDestinations(factory, config.source_addresses)
         return ClusterRuntime(factory, destinations, config, context, given, self._resolver, self._random)
+
+
+class _Removed:
+    """A cluster that was removed, and how long it can be found."""
+
+    __slots__ = ("target", "until")
+
+    def __init__(self, target: Target, until: float) -> None:
+        self.target: Final = target
+        self.until: Final = until
+
+
+class _Forgetting(TimerOwner):
+    def __init__(self, clusters: Clusters) -> None:
+        self._clusters: Final = clusters
+
+    def timed_out(self, timer: Timer) -> None:
+        self._clusters.forget_removed()
 
 
 def _client_security(context: ssl.SSLContext | None, given: Security | None, transport: TransportConfig) -> Security | None:

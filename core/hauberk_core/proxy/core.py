@@ -55,8 +55,9 @@ class ProxyCore(ChainOwner):
         self._listeners.apply(update, not self.draining)
         self._datagrams.apply(update.datagram_listeners, not self.draining)
         for runtime in unnamed:
-            # Last of all: a client that is refused now may go on with its next request, which must find everything new.
-            runtime.retire()
+            # Last of all: who waits goes on at another, and a client that is refused with its next request: both must find
+            # everything new.
+            runtime.retire(self._clusters)
         self.meters.config_updated()
 
     def set_access_log(self, writer: AccessLogWriter | None) -> None:
@@ -89,7 +90,7 @@ class ProxyCore(ChainOwner):
     # ChainOwner.
 
     def target(self, cluster: str) -> Target | None:
-        return self._clusters.targets.get(cluster)
+        return self._clusters.target(cluster)
 
     def http_date(self) -> str:
         return self._date.at(self.loop.clock.wall())

@@ -81,8 +81,8 @@ class DownstreamConnection(ClientConnection):
         if stream.is_secure():
             chain = self.listener.chain_of(self)
             if chain is not None and chain is not self.chain:
-                self.chain = chain
-                self.machine = chain.new_machine()
+                self.follow(chain)
+                self.machine = self.chain.new_machine()
             if stream.alpn() == "h2":
                 self._become_http2(b"")
                 return
@@ -105,8 +105,11 @@ class DownstreamConnection(ClientConnection):
                 # HTTP/2 with prior knowledge (RFC 9113 section 3.3), as soon as nothing else begins so.
                 if len(data) >= len(PREFACE):
                     self._become_http2(data)
-                else:
-                    self._first = data
+                    return
+                self._first = data
+                if not self._head_began:
+                    self._head_began = True
+                    self._arm(self.chain.head_timeout)
                 return
             self._undecided = False
         self._progress = self.loop.now

@@ -169,6 +169,9 @@ class Exchange(Requester):
     def client_addresses(self) -> tuple[str, str]:
         return self.record.downstream_remote, self.record.downstream_local
 
+    def goes_on_at(self, cluster: UpstreamCluster) -> None:
+        self._cluster = cluster
+
     def connecting(self, call: Call) -> None:
         self._call = call
 

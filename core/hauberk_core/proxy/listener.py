@@ -79,7 +79,8 @@ class ListenerRuntime(ConnectionListener):
             many as the worker takes.
 
         Open connections follow with their next request, as far as they can: limits and codec are those they began with, and one
-        whose transport is not what is now asked for ends, unless the new security keeps it.
+        whose transport is not what is now asked for ends, unless the new security keeps it. So does one of HTTP where there is no
+        chain for it any more.
         """
         before = self.chains
         self.chains = chains
@@ -104,12 +105,12 @@ class ListenerRuntime(ConnectionListener):
         stream = connection.stream
         chain = self.chain_of(connection)
         security = self.security if self._destinations is None or chain is None else chain.security
-        if chain is None or (
-            chain.config.transport != connection.chain.config.transport and (security is None or not security.keeps(stream))
-        ):
+        if chain is None:
+            connection.stay_behind()
+            return
+        if chain.config.transport != connection.chain.config.transport and (security is None or not security.keeps(stream)):
             connection.drain()
-        if chain is not None:
-            connection.chain = chain
+        connection.follow(chain)
 
     def open(self) -> None:
         """Begin to accept."""
@@ -230,6 +231,7 @@ class ListenerRuntime(ConnectionListener):
             connection.destination_port,
         )
         self.connections[successor] = True
+        successor.kept_filters = connection.kept_filters
         # Known before it reads: what was read may be a whole request, or turn it into one of HTTP/2.
         successor.draining = connection.draining
         successor.go_on(early, ended)
@@ -250,6 +252,7 @@ class ListenerRuntime(ConnectionListener):
         successor.is_counted = connection.is_counted
         successor.refusal = connection.refusal
         self.connections[successor] = True
+        successor.kept_filters = connection.kept_filters
         successor.go_on(early, False)
         if successor.refusal or connection.draining:
             successor.drain()
@@ -268,6 +271,7 @@ class ListenerRuntime(ConnectionListener):
 
     def connection_closed(self, connection: ClientConnection) -> None:
         self.connections.pop(connection, None)
+        connection.forget_filters()
         self._pressure.connection_closed()
         if connection.is_counted:
             self.meters.connection_closed()

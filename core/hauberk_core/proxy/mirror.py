@@ -54,7 +54,7 @@ class MirroredRequest(Requester):
         # Nobody would wait for the answer to it.
         copy.headers.remove("expect")
         self._request: Final = copy
-        self._cluster: Final = cluster
+        self._cluster: UpstreamCluster = cluster
         self._loop: Final[Loop] = cluster.loop
         self._meters: Final = meters
         self._answered = False
@@ -161,6 +161,9 @@ class MirroredRequest(Requester):
 
     def came_by_http2(self) -> bool:
         return self._request.version == HTTP2_VERSION
+
+    def goes_on_at(self, cluster: UpstreamCluster) -> None:
+        self._cluster = cluster
 
     def connecting(self, call: Call) -> None:
         self._call = call

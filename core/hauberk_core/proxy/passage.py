@@ -186,6 +186,9 @@ class Passage(Requester):
     def client_addresses(self) -> tuple[str, str]:
         return self.record.downstream_remote, self.record.downstream_local
 
+    def goes_on_at(self, cluster: UpstreamCluster) -> None:
+        self._cluster = cluster
+
     def connecting(self, call: Call) -> None:
         # Whoever wants a fresh connection has the whole of it.
         assert isinstance(call, ConnectionCall)

@@ -190,6 +190,16 @@ class TcpConnection(ClientConnection):
             self._last_moment = self.loop.now + DRAIN_FIRST_SECONDS
         self._arm()
 
+    def follow(self, chain: Chain) -> None:
+        self.chain = chain
+        self.forget_filters()
+        if self._passes or not self.established:
+            return
+        if not chain.passes_octets:
+            self._become_http()
+        elif not chain.detects:
+            self._pass_on()
+
     # What the passage says.
 
     def endpoint_spoke(self) -> bool:

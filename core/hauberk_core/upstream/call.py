@@ -16,6 +16,7 @@ from hauberk_core.upstream.guard import Admission, Subject
 from hauberk_core.upstream.hashing import NOTHING_TO_HASH
 
 if TYPE_CHECKING:
+    from hauberk_core.upstream.cluster import UpstreamCluster
     from hauberk_core.upstream.pool import Pool
 
 # Endpoints that close a connection in order behind so many requests turn away what is under way on it by then, perhaps more than
@@ -190,6 +191,10 @@ class Requester(Subject):
     def upgrades(self) -> bool:
         """Whether the request asks for another protocol on its connection."""
         return False
+
+    def goes_on_at(self, cluster: "UpstreamCluster") -> None:
+        """The cluster that it asked was replaced by this one, which it asks, and waits at, from now on."""
+        raise NotImplementedError
 
     def connecting(self, call: Call) -> None:
         """This call, whose connection stands or not yet, now belongs to the requester; `assigned` or `refused` follows."""

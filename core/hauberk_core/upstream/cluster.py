@@ -27,6 +27,7 @@ from hauberk_core.upstream.request_queue import RequestQueue
 from hauberk_core.upstream.retry_budget import RetryBudget
 from hauberk_core.upstream.settings import HTTP1, HTTP2, ClusterSettings
 from hauberk_core.upstream.sharing import Sharing
+from hauberk_core.upstream.succession import Succession
 
 
 class UpstreamCluster(ConnectionOwner):
@@ -56,8 +57,11 @@ class UpstreamCluster(ConnectionOwner):
         self._meters: Final = meters
         self._pools: Final[dict[str, Pool]] = {}
         self._sharing: Final = Sharing(self)
+        self.place: UpstreamEndpoint | None = None
+        """Where connections of it were going, if that is what made it."""
         self._resolving = False
         self._retired = False
+        self._succession: Succession | None = None
         self._prober: ClusterProber | None = None
 
     # Configuration.
@@ -107,6 +111,11 @@ class UpstreamCluster(ConnectionOwner):
         """The endpoints in use."""
         return self.choice.endpoints
 
+    def endpoint_at(self, address: str) -> UpstreamEndpoint | None:
+        """The one of this address."""
+        pool = self._pools.get(address)
+        return None if pool is None else pool.endpoint
+
     def is_available(self) -> bool:
         """Whether a request has any prospect here: there is an endpoint, or names of endpoints are still being looked up."""
         return bool(self.choice.endpoints) or self._resolving
@@ -115,20 +124,30 @@ class UpstreamCluster(ConnectionOwner):
         """Whether there is no endpoint yet, because names are still being looked up."""
         return self._resolving and not self.choice.endpoints
 
-    def retire(self) -> None:
-        """No snapshot names this cluster any more: close what is idle, let the rest finish."""
+    def retire(self, succession: Succession | None) -> None:
+        """Another cluster is in its place, or none: close what is idle, let the rest finish.
+
+        Requests that were sent here may still wait, or ask once more: behind a pause, or when a kept connection has ended. They
+        go on at the successor; where there is none, at the endpoints that there were, each on a connection of its own.
+
+        Args: succession - knows the successor, now or later; None: there will be none.
+        """
         self._retired = True
+        self._succession = succession
+        # They belong to the successor, which counts for itself.
+        self.guards = None
         self.quota.retire()
+        self.choice.retire()
         if self._prober is not None:
             self._prober.retire()
-        # Requests that are under way may ask once more: behind a pause, or when a kept connection has ended.
-        endpoints = self.choice.endpoints
-        self.choice.retire()
         self._resolving = False
-        for endpoint in endpoints:
-            self._retire_endpoint(endpoint)
-        while self.queue.requests:
-            self.queue.next().refused(Reason.NO_ENDPOINT, f"cluster {self.name} was removed")
+        for endpoint in self.choice.endpoints:
+            endpoint.retired = True
+            self._pools[endpoint.address].retire()
+        if self._successor() is not None:
+            for _ in range(self.queue.length()):
+                self.acquire_anew(self.queue.next())
+        self.queue.serve()
 
     def is_out(self, endpoint: UpstreamEndpoint) -> bool:
         """Whether a guard leaves one of its endpoints out for now."""
@@ -159,6 +178,11 @@ class UpstreamCluster(ConnectionOwner):
         The endpoint that it prefers goes first, those that it has tried in vain come last. On None the requester hears
         `connecting` and then `assigned`, or `refused`: later, or already within this call.
         """
+        if self._retired:
+            successor = self._successor()
+            if successor is not None:
+                self._pass_on(requester, successor)
+                return successor.acquire(requester)
         choice = self.choice
         endpoints = choice.endpoints
         if not endpoints:
@@ -206,7 +230,7 @@ class UpstreamCluster(ConnectionOwner):
         if admission is not None:
             requester.admission = None
             admission.done(0, reason, self.loop.now)
-        if requester.counted_attempts() >= self.settings.connect_attempts or self._retired:
+        if requester.counted_attempts() >= self.settings.connect_attempts:
             requester.refused(reason, f"{endpoint.address}: {detail} (attempt {requester.attempts})")
             return
         if requester.tried is None:
@@ -402,6 +426,17 @@ class UpstreamCluster(ConnectionOwner):
             if self._pools[endpoint.address].close_one_unused():
                 return True
         return False
+
+    def _successor(self) -> "UpstreamCluster | None":
+        """The cluster that is in its place, if it is retired."""
+        return None if self._succession is None else self._succession.successor(self)
+
+    def _pass_on(self, requester: Requester, successor: "UpstreamCluster") -> None:
+        """Have a request go on at the cluster that is in this one's place."""
+        preferred = requester.preferred
+        if preferred is not None:
+            requester.preferred = successor.endpoint_at(preferred.address)
+        requester.goes_on_at(successor)
 
     def _retire_endpoint(self, endpoint: UpstreamEndpoint) -> None:
         endpoint.retired = True

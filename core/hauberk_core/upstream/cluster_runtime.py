@@ -17,6 +17,7 @@ from hauberk_core.upstream.levels import Levels
 from hauberk_core.upstream.resolver import NameWatcher, Resolver
 from hauberk_core.upstream.settings import settings_of
 from hauberk_core.upstream.slow_start import SlowStart
+from hauberk_core.upstream.succession import Succession
 
 
 class ClusterRuntime(NameWatcher):
@@ -65,6 +66,7 @@ class ClusterRuntime(NameWatcher):
         if self.destinations is not None:
             for cluster in self.destinations.clusters():
                 cluster.settings = settings
+                cluster.queue.serve()
         warmup = config.warmup
         self._slow_start = None
         self._growing = False
@@ -89,13 +91,13 @@ class ClusterRuntime(NameWatcher):
             self.given = given
             self.cluster.connector.secure(given, shared)
 
-    def retire(self) -> None:
-        """Nothing names the cluster any more."""
+    def retire(self, succession: Succession) -> None:
+        """Nothing names the cluster any more, or another has its name."""
         self._watch(set())
         self.cluster.loop.wheel.drop(self._growth)
-        self.cluster.retire()
+        self.cluster.retire(succession)
         if self.destinations is not None:
-            self.destinations.retire()
+            self.destinations.retire(succession)
 
     def resolved(self, name: str, hosts: list[str]) -> None:
         # An answer that was under way when the name was given up comes too late.

@@ -55,6 +55,7 @@ class ConnectionQuota:
     def retire(self) -> None:
         """The cluster opens connections for nobody any more but those who are under way."""
         self._retired = True
+        self._held_off = False
         self._cluster.loop.wheel.drop(self._look)
 
     def has_room(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 from hauberk_core.upstream.cluster import UpstreamCluster
 from hauberk_core.upstream.cluster_factory import ClusterFactory
 from hauberk_core.upstream.endpoint import UpstreamEndpoint
+from hauberk_core.upstream.succession import Succession
 
 # A workload that looks at every address of a network must not fill the memory; an honest one talks to some hundred at a time.
 MOST_DESTINATIONS: Final = 4096
@@ -19,7 +20,7 @@ _FIRST_SWEEP: Final = 64
 class OriginalDestinations:
     """The places that connections go on to."""
 
-    __slots__ = ("_clusters", "_factory", "_sources", "_sweep_at")
+    __slots__ = ("_clusters", "_factory", "_retired", "_sources", "_sweep_at")
 
     def __init__(self, factory: ClusterFactory, sources: Iterable[str]) -> None:
         """Args: sources - addresses of this machine that connections come from, one of each family; none: any."""
@@ -27,6 +28,7 @@ class OriginalDestinations:
         self._sources: Final = list(sources)
         self._clusters: Final[dict[str, UpstreamCluster]] = {}
         self._sweep_at = _FIRST_SWEEP
+        self._retired = False
 
     def at(self, host: str, port: int) -> UpstreamCluster | None:
         """The cluster of one place; None: there are too many.
@@ -44,7 +46,11 @@ class OriginalDestinations:
         endpoint = UpstreamEndpoint(host, port, address, host)
         endpoint.source = source_for(host, self._sources)
         cluster = self._factory.new_cluster()
+        cluster.place = endpoint
         cluster.set_endpoints([endpoint], False)
+        if self._retired:
+            # For a request that was sent here before.
+            cluster.retire(None)
         self._clusters[address] = cluster
         return cluster
 
@@ -52,16 +58,16 @@ class OriginalDestinations:
         """Those that there are."""
         return list(self._clusters.values())
 
-    def retire(self) -> None:
-        """No snapshot has the cluster any more."""
-        for cluster in self._clusters.values():
-            cluster.retire()
-        self._clusters.clear()
+    def retire(self, succession: Succession) -> None:
+        """Others are in the places of these, or none: as `UpstreamCluster.retire`."""
+        self._retired = True
+        for cluster in self.clusters():
+            cluster.retire(succession)
 
     def _sweep(self) -> None:
         for address, cluster in list(self._clusters.items()):
             if not cluster.open_connections() and not cluster.waiting():
-                cluster.retire()
+                cluster.retire(None)
                 del self._clusters[address]
         self._sweep_at = min(max(_FIRST_SWEEP, 2 * len(self._clusters)), MOST_DESTINATIONS)
 

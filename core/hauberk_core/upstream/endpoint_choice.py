@@ -54,9 +54,9 @@ class EndpointChoice:
         self._teach()
 
     def retire(self) -> None:
-        """There are no endpoints any more."""
+        """Nothing changes any more, and no guard is asked."""
         self._loop.wheel.drop(self._learning)
-        self.endpoints = []
+        self.guards = None
 
     # Choosing.
 
@@ -117,7 +117,7 @@ class EndpointChoice:
 
     def can_have(self, requester: Requester, preferred: UpstreamEndpoint) -> bool:
         """Whether a request may go where its session belongs: the endpoint is there, and was not tried in vain."""
-        if preferred.retired or preferred not in self.endpoints:
+        if preferred not in self.endpoints:
             return False
         return requester.tried is None or preferred not in requester.tried
 
