@@ -427,6 +427,29 @@ def test_goodbye_in_the_middle(build: "Build") -> None:
     assert proxy.log() == [(200, "")] * 3
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_goodbye_of_an_endpoint_that_hangs_up_at_once(build: "Build", seed: int) -> None:
+    """That nothing more can be sent to it is no reason to give up the requests that it says it has not acted on."""
+    proxy = make(build, seed=seed)
+    endpoint = serve(proxy)
+    client = Browser(proxy.browser())
+    begun = client.ask()
+    first = endpoint.connection()
+    first.answer(1)
+    assert client.answer(begun)[0] == 200
+    first.peer.pause()
+    later = [client.ask("POST", body=bytes(40_000)) for _ in range(2)]
+    proxy.run()
+    first.go_away(1)
+    first.peer.close()
+    second = endpoint.connection()
+    assert second is not first
+    for stream in list(second.requests()):
+        assert second.body(stream)[0] == bytes(40_000)
+        second.answer(stream)
+    assert [client.answer(stream)[0] for stream in later] == [200, 200]
+
+
 @pytest.mark.parametrize("waits", [False, True])
 def test_goodbye_where_no_more_connections_may_be_opened(build: "Build", waits: bool) -> None:
     """One that the endpoint has not looked at goes on a connection that stands, rather than wait for a new one."""

@@ -278,6 +278,42 @@ def test_early_response_to_a_long_body_ends_the_connection_after_the_answer(any_
     assert any_proxy.core.active() == 0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_early_response_of_an_endpoint_that_hangs_up_is_passed_on(build: "Build", seed: int) -> None:
+    """What it did not read it resets, and that may be noticed before the answer is."""
+    scenario = build(seed=seed)
+    endpoint = scenario.serve()
+    client = scenario.browser()
+    client.send(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2000000\r\n\r\n")
+    server = endpoint.connection()
+    assert server.received()
+    server.pause()
+    client.send(b"x" * 1_000_000)
+    scenario.run()
+    server.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno")
+    server.close()
+    client.send(b"x" * 100_000)
+    assert body_of(client.received()) == b"no"
+    assert scenario.log() == [(413, "")]
+    assert scenario.upstream_connections() == 0
+
+
+def test_endpoint_that_hangs_up_without_a_response_fails_the_request(scenario: "Scenario") -> None:
+    endpoint = scenario.serve()
+    client = scenario.browser()
+    client.send(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2000000\r\n\r\n")
+    server = endpoint.connection()
+    assert server.received()
+    server.pause()
+    client.send(b"x" * 1_000_000)
+    scenario.run()
+    server.send(b"HTTP/1.1 413 Content Too Lar")
+    server.close()
+    assert client.received().startswith(b"HTTP/1.1 502 ")
+    assert scenario.log() == [(502, "upstream_reset")]
+    assert scenario.upstream_connections() == 0
+
+
 def test_rest_of_an_answered_request_is_not_waited_for_for_ever(scenario: "Scenario") -> None:
     endpoint = scenario.serve()
     client = scenario.browser()

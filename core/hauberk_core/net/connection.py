@@ -68,6 +68,8 @@ class Connection(Handler):
         self._closing = False
         self._ending = False
         self._finishing = False
+        self._refused: OSError | None = None
+        """Why nothing can be sent any more, while the peer is heard out."""
         self._outlet: Bypass | None = None
         """By which what comes here goes elsewhere unread."""
         self._inlet: Bypass | None = None
@@ -92,6 +94,10 @@ class Connection(Handler):
     def broken(self, error: OSError) -> None:
         """Handshake, read or write failed. The connection is of no more use; close it."""
         raise NotImplementedError
+
+    def send_failed(self, error: OSError) -> None:
+        """Writing failed: `hear_out`, where what the peer has said before is of use, else `broken`."""
+        self.broken(error)
 
     def carried(self, size: int) -> None:
         """So many octets have come that go elsewhere unread: see `pass_to`."""
@@ -211,6 +217,26 @@ class Connection(Handler):
         """Whether reading is not paused."""
         return self._reading
 
+    def hear_out(self, error: OSError) -> None:
+        """Writing failed with `error`: send nothing more, but read what the peer said before it closed, as far as that has come.
+
+        An answer may have come early, or word that requests were not served; both would be lost if the connection ended now.
+        `broken` follows behind it, unless the peer had ended its side in order and that ends the connection.
+        """
+        if not isinstance(error, ConnectionError):
+            # Nothing says that the peer is gone, and that reading comes to an end.
+            self.broken(error)
+            return
+        self._refused = error
+        self._queued.clear()
+        self.loop.buffered -= len(self._unsent)
+        self._unsent = b""
+        self._watch()
+
+    def is_refused(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._refused is not None
+
     # Past everybody.
 
     def pass_to(self, sink: "Connection") -> bool:
@@ -248,7 +274,9 @@ class Connection(Handler):
         """What went elsewhere unread has come to its end."""
         self._ended = True
         self.pause_reading()
-        if not self._closing:
+        if self._refused is not None:
+            self._heard_out(self._refused)
+        elif not self._closing:
             self.received(b"")
 
     def watch_again(self) -> None:
@@ -269,13 +297,15 @@ class Connection(Handler):
             return
         data = queued[0] if len(queued) == 1 else b"".join(queued)
         queued.clear()
+        if self._refused is not None:
+            return
         if self._unsent or not self.established:
             self._keep(self._unsent + data, len(data))
             return
         try:
             sent = self.stream.send(data)
         except OSError as error:
-            self.broken(error)
+            self.send_failed(error)
             return
         self.bytes_written += sent
         if sent < len(data):
@@ -327,6 +357,9 @@ class Connection(Handler):
                     # An ended side stays readable for ever.
                     self._ended = True
                     self.pause_reading()
+                    if self._refused is not None:
+                        self._heard_out(self._refused)
+                        return
                 if not self._closing:
                     self.received(data)
                 if self.stream.pending() and self._reading and not self.closed:
@@ -334,6 +367,14 @@ class Connection(Handler):
 
     def give_up(self, error: Exception) -> None:
         self.close()
+
+    def _heard_out(self, error: OSError) -> None:
+        """All that the peer had said is read, and writing had failed with `error`."""
+        if isinstance(error, BrokenPipeError):
+            # By this alone the kernel tells that the peer had ended its side in order before it refused ours.
+            self.received(b"")
+        if not self.closed:
+            self.broken(error)
 
     def _shake_hands(self) -> None:
         try:
@@ -360,7 +401,7 @@ class Connection(Handler):
             try:
                 sent = self.stream.send(data)
             except OSError as error:
-                self.broken(error)
+                self.send_failed(error)
                 return
             self.bytes_written += sent
             self.loop.buffered -= sent

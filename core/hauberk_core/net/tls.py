@@ -116,6 +116,9 @@ class TlsStream(Stream):
             return sent
         except ssl.SSLWantReadError:
             return sent
+        except ssl.SSLEOFError as error:
+            # By this `ssl` tells of any failure of the kernel's.
+            raise BrokenPipeError("the peer has closed the connection") from error
         except ssl.SSLError as error:
             raise _explained(error) from error
         except ValueError as error:

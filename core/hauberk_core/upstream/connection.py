@@ -89,7 +89,7 @@ class UpstreamConnection(Connection):
         if self.closed:
             return
         machine = self.machine
-        if self._tunnel or self._unsent or not machine.may_keep_alive():
+        if self._tunnel or self._unsent or self.is_refused() or not machine.may_keep_alive():
             self.abandon()
             return
         machine.start_next_exchange()
@@ -204,6 +204,10 @@ class UpstreamConnection(Connection):
                 requester.upstream_failed(Reason.UPSTREAM_RESET, f"the connection broke: {error}")
             return
         self._connect_failed(Reason.CONNECT_FAILED, f"connecting failed: {error}")
+
+    def send_failed(self, error: OSError) -> None:
+        # It may have answered without waiting for the whole request.
+        self.hear_out(error)
 
     def timed_out(self) -> None:
         if self.established:

@@ -306,6 +306,10 @@ class H2UpstreamConnection(Connection):
     def broken(self, error: OSError) -> None:
         self._fail_all(Reason.UPSTREAM_RESET, f"the connection broke: {error}{self._goodbye}")
 
+    def send_failed(self, error: OSError) -> None:
+        # It may have said which calls it has not acted on.
+        self.hear_out(error)
+
     def give_up(self, error: Exception) -> None:
         self._fail_all(Reason.INTERNAL, "a fault of the proxy; its log has the details")
 

@@ -582,6 +582,30 @@ def _waiting(descriptor: int) -> int:
     return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
+def test_writing_to_a_peer_that_is_gone_is_told_as_such(ends: Ends, run_until: "RunUntil", version: ssl.TLSVersion) -> None:
+    """So that whoever wrote may look what it had said before."""
+    connection, theirs = ends.server(_server_context(version))
+    is_paused = threading.Event()
+
+    def talk(tls: ssl.SSLSocket) -> bytes:
+        is_paused.wait()
+        return b""
+
+    peer = Peer(theirs, talk)
+    run_until(lambda: connection.opens == 1)
+    connection.pause_reading()
+    is_paused.set()
+    run_until(peer.over)
+
+    def is_told() -> bool:
+        connection.queue(b"anybody there?")
+        connection.flush()
+        return connection.error is not None
+
+    run_until(is_told)
+    assert isinstance(connection.error, ConnectionError)
+
+
 def test_writing_behind_the_end_of_both_sides_is_broken(ends: Ends, run_until: "RunUntil", version: ssl.TLSVersion) -> None:
     near, far = ends.both(_server_context(version), _client_context())
     run_until(lambda: near.opens == 1 and far.opens == 1)
