@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from h2_browser import Browser
 
+from hauberk_core.http.h2.control import STREAM_WINDOW
 from hauberk_core.http.h2.switch import accept_of
 from hauberk_core.model import Match, PathMatch
 from hauberk_core.sim.peer import ScriptedEndpoint
@@ -119,6 +120,18 @@ def test_an_endpoint_that_does_not_switch(proxy: "Scenario", answer: bytes, stat
     again = client.ask("GET", "/chat")
     endpoint.connection().send(proxy.ok)
     assert client.answer(again)[0] == 200
+
+
+def test_a_refusal_that_waits_for_the_window_arrives_whole(proxy: "Scenario") -> None:
+    client, stream, endpoint, _ = asked(proxy)
+    client.reads = False
+    body = bytes(STREAM_WINDOW + 10_000)
+    endpoint.connection().send(b"HTTP/1.1 403 No\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    assert len(client.answer(stream)[2]) == STREAM_WINDOW
+    client.read_on()
+    status, _, received, ending = client.answer(stream)
+    assert (status, received, ending) == (403, body, "reset 0")
+    assert proxy.log() == [(403, "")]
 
 
 def test_a_stream_that_is_reset_ends_the_endpoints_connection(proxy: "Scenario") -> None:

@@ -6,7 +6,7 @@ import pytest
 from h2_browser import Browser
 from h2_wire import frame
 
-from hauberk_core.http.events import Data, End, GoingAway, Reset, Response
+from hauberk_core.http.events import End, GoingAway, Reset, Response
 from hauberk_core.http.h2.client import H2Client
 from hauberk_core.http.h2.codes import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, PING_FRAME
 from hauberk_core.http.h2.control import STREAM_WINDOW
@@ -321,7 +321,7 @@ def test_an_answer_ahead_of_the_request_waits_for_the_window(proxy: "Scenario") 
     endpoint.connection().send(head + _BEYOND_THE_WINDOW)
     status, _, part, ending = client.answer(stream)
     assert (status, len(part), ending) == (413, STREAM_WINDOW, "")
-    _read_on(client)
+    client.read_on()
     assert client.answer(stream)[2:] == (_BEYOND_THE_WINDOW, "reset 0"), "all of it, and no more of the request is wanted"
     assert proxy.record().status == 413
 
@@ -336,19 +336,11 @@ def test_draining_waits_for_the_window(proxy: "Scenario") -> None:
     proxy.core.drain()
     proxy.advance(1.5)
     assert len(client.answer(stream)[2]) == STREAM_WINDOW
-    _read_on(client)
+    client.read_on()
     assert client.answer(stream)[2:] == (_BEYOND_THE_WINDOW, "end")
     proxy.advance(0.1)
     client.talk()
     assert client.peer.saw_end()
-
-
-def _read_on(client: Browser) -> None:
-    """Read from now on, beginning with what has come."""
-    client.reads = True
-    for stream, events in client.events.items():
-        client.machine.consume(stream, sum(len(event.data) for event in events if isinstance(event, Data)))
-    client.talk()
 
 
 def test_an_answer_that_waits_for_its_client_outlasts_the_idle_time(build: "Build") -> None:

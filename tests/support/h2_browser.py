@@ -45,6 +45,13 @@ class Browser(H2Talker):
         self.talk()
         return stream
 
+    def read_on(self) -> None:
+        """Read from now on, beginning with what has come."""
+        self.reads = True
+        for stream, events in self.events.items():
+            self.machine.consume(stream, sum(len(event.data) for event in events if isinstance(event, Data)))
+        self.talk()
+
     def answer(self, stream: int) -> tuple[int, dict[str, str], bytes, str]:
         """Status, fields and body of what has come on a stream, and how it ended: end, reset, or nothing yet."""
         self.talk()

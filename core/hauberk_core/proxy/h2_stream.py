@@ -251,9 +251,9 @@ class H2StreamClient(ServingClient):
     def exchange_over(self, exchange: Exchange) -> None:
         if self.asks_for_tunnel and not exchange.is_tunnel:
             # There is no tunnel, and nothing that still comes for it is wanted.
-            self._reset(NO_ERROR)
-        else:
-            self.over()
+            self._connection.machine.overtake(self.stream)
+            self._connection.flush_soon()
+        self.over()
 
     def over(self) -> None:
         """Nothing more happens on the stream."""
