@@ -3,9 +3,8 @@
 from typing import Final, NamedTuple
 
 from hauberk_control.store import ObjectKey, Store, key_of
-from hauberk_control.translate.authorities import NoBundle, read_authorities
+from hauberk_control.translate.authorities import Bundles, NoBundle
 from hauberk_control.translate.precedence import seniority
-from hauberk_control.translate.reference import Grants
 from hauberk_core.model.transport import TransportConfig
 from hauberk_core.resources import BackendTLSPolicy, Service
 from hauberk_core.resources.gateway_api.backend_tls_policy import PolicyTarget
@@ -31,11 +30,11 @@ class PolicyState(NamedTuple):
 class BackendTlsPolicies:
     """Those of one store. Of two for one target the older counts; one that names a port goes before one for the whole service."""
 
-    def __init__(self, store: Store, grants: Grants) -> None:
+    def __init__(self, store: Store, bundles: Bundles) -> None:
         self._winners: Final[dict[tuple[str, str, str | None], PolicyState]] = {}
         self.states: Final[dict[ObjectKey, PolicyState]] = {}
         for policy in sorted(store.of(BackendTLSPolicy), key=lambda one: seniority(one.metadata)):
-            state = _state(policy, store, grants)
+            state = _state(policy, bundles)
             conflicts: list[str] = []
             for target in policy.spec.target_refs:
                 if not is_service(target):
@@ -59,7 +58,7 @@ def is_service(target: PolicyTarget) -> bool:
     return (target.group, target.kind) == (Service.GROUP, Service.KIND)
 
 
-def _state(policy: BackendTLSPolicy, store: Store, grants: Grants) -> PolicyState:
+def _state(policy: BackendTLSPolicy, bundles: Bundles) -> PolicyState:
     told = policy.spec.validation
     names = tuple([name for one in told.subject_alt_names if (name := one.hostname or one.uri)])
     transport = TransportConfig(security="tls", server_name=told.hostname, subject_alt_names=names)
@@ -68,7 +67,7 @@ def _state(policy: BackendTLSPolicy, store: Store, grants: Grants) -> PolicyStat
             message = f"no well-known authorities are called {told.well_known_ca_certificates!r} here; write {_SYSTEM}"
             return PolicyState(policy, None, (), (), message)
         return PolicyState(policy, transport, (), ())
-    found = read_authorities(policy, told.ca_certificate_refs, store, grants)
+    found = bundles.read(policy, told.ca_certificate_refs)
     if not found.pem:
         return PolicyState(policy, None, found.troubles, ())
     transport = TransportConfig(security="tls", server_name=told.hostname, subject_alt_names=names, trust_pem=found.pem)

@@ -2,9 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from hauberk_control.store import Store
-from hauberk_control.translate.authorities import read_authorities
-from hauberk_control.translate.reference import Grants
+from hauberk_control.translate.authorities import Bundles
 from hauberk_control.translate.trouble import Trouble
 from hauberk_core.resources import Gateway
 from hauberk_core.resources.gateway_api.gateway import FrontendValidation
@@ -22,12 +20,12 @@ class Validation(NamedTuple):
     troubles: tuple[Trouble, ...] = ()
 
 
-def frontend_validation(gateway: Gateway, port: int, store: Store, grants: Grants) -> Validation:
+def frontend_validation(gateway: Gateway, port: int, bundles: Bundles) -> Validation:
     """What clients of a port must show. Where it says so and nobody can tell what, the port's listeners do not serve."""
     told = validation_of(gateway, port)
     if told is None:
         return Validation()
-    found = read_authorities(gateway, told.ca_certificate_refs, store, grants)
+    found = bundles.read(gateway, told.ca_certificate_refs)
     troubles = [Trouble("ResolvedRefs", _REASONS[one.fault], one.message, one.hint) for one in found.troubles]
     if not found.pem:
         message = "no authority is known whose clients could be let in"

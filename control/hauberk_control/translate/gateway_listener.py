@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from hauberk_control.store import Store
+from hauberk_control.translate.authorities import Bundles
 from hauberk_control.translate.certificate import Found, Held, Unfound, find_certificate
 from hauberk_control.translate.frontend_tls import Validation, frontend_validation
 from hauberk_control.translate.manual_gateways import Surroundings
@@ -87,6 +88,7 @@ def examine(
     sets: Sequence[ListenerSet],
     store: Store,
     grants: Grants,
+    bundles: Bundles,
     read: Callable[[Secret], Held],
     around: Surroundings = Surroundings(),  # noqa: B008 - immutable
 ) -> tuple[ListenerState, ...]:
@@ -94,8 +96,8 @@ def examine(
 
     The Gateway's own serve neither where two of them conflict; of others the one that goes first serves.
 
-    Args: sets - the first goes before the others; read - reads a Secret as `certificate.hold` does, with what it gave before;
-        around - other Gateways that the same pods serve.
+    Args: sets - the first goes before the others; bundles - of authorities; read - reads a Secret as `certificate.hold` does,
+        with what it gave before; around - other Gateways that the same pods serve.
     """
     own = gateway.spec.listeners
     taken = _Taken()
@@ -124,7 +126,7 @@ def examine(
             certificates = _certificates(owner, one, store, grants, read, troubles)
             # Also of what is not HTTPS: whoever asks a port's clients to prove who they are means all of them.
             if one.port not in validations:
-                validations[one.port] = frontend_validation(gateway, one.port, store, grants)
+                validations[one.port] = frontend_validation(gateway, one.port, bundles)
             clients = validations[one.port]
             troubles += clients.troubles
         states.append(ListenerState(owner, index, one, tuple(troubles), kinds, certificates, clients))

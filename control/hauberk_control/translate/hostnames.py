@@ -1,6 +1,7 @@
 """Host names and wildcards of Gateway API: `*.example.test` stands for any number of labels, but at least one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 
 def covers(pattern: str | None, host: str) -> bool:
@@ -36,3 +37,38 @@ def most_specific(host: str, patterns: Iterable[str | None]) -> str | None:
         if pattern is not None and covers(pattern, host) and (best is None or len(pattern) > len(best)):
             best = pattern
     return best
+
+
+class HostNames:
+    """Names, wildcards and `*`, which stands for every name; a question costs as many steps as a name has labels."""
+
+    def __init__(self) -> None:
+        self._names: Final[set[str]] = set()
+        self._ends: Final[set[str]] = set()
+
+    def add(self, hosts: Iterable[str]) -> None:
+        """These belong to it, too."""
+        for host in hosts:
+            self._names.add(host)
+            self._ends.update(_ends(host))
+
+    def meet(self, hosts: Iterable[str]) -> bool:
+        """Whether they have a name in common with others."""
+        return any(self._has(host) for host in hosts)
+
+    def _has(self, host: str) -> bool:
+        if host in self._names or "*" in self._names:
+            return True
+        if host == "*":
+            return bool(self._names)
+        if host.startswith("*.") and host[1:] in self._ends:
+            return True
+        return any(f"*{end}" in self._names for end in _ends(host))
+
+
+def _ends(host: str) -> Iterator[str]:
+    """What follows each label, with its dot."""
+    dot = host.find(".")
+    while dot >= 0:
+        yield host[dot:]
+        dot = host.find(".", dot + 1)

@@ -11,7 +11,7 @@ from typing import Final
 
 from hauberk_control.store import ObjectKey, key_of
 from hauberk_control.translate.attachment import Attached, Attachment
-from hauberk_control.translate.hostnames import covers
+from hauberk_control.translate.hostnames import HostNames
 from hauberk_control.translate.precedence import seniority
 from hauberk_control.translate.route_kinds import RequestRoute
 from hauberk_core.resources import GRPCRoute
@@ -25,15 +25,15 @@ REASON: Final = "RouteConflict"
 
 def conflicts(attached: Iterable[tuple[RequestRoute, Attachment]]) -> frozenset[tuple[ObjectKey, str]]:
     """Which routes give way at which listeners of a Gateway. Args: attached - as if there were no conflicts."""
-    taken: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    taken: dict[str, dict[str, HostNames]] = {}
     rejected: set[tuple[ObjectKey, str]] = set()
     for route, attachment in sorted(attached, key=lambda one: seniority(one[0].metadata)):
         for listener, hosts in attachment.listeners:
-            others = taken.setdefault(listener, [])
-            if any(kind != route.KIND and _meet(hosts, theirs) for kind, theirs in others):
+            by_kind = taken.setdefault(listener, {})
+            if any(kind != route.KIND and theirs.meet(hosts) for kind, theirs in by_kind.items()):
                 rejected.add((key_of(route), listener))
             else:
-                others.append((route.KIND, hosts))
+                by_kind.setdefault(route.KIND, HostNames()).add(hosts)
     return frozenset(rejected)
 
 
@@ -60,12 +60,3 @@ def at_port(routes: Sequence[tuple[RequestRoute, ParentReference]], port: Servic
 def names_port(parent: ParentReference, port: ServicePort) -> bool:
     """Whether a reference to a Service means a port of it."""
     return parent.port in (None, port.port) and parent.section_name in (None, port.name)
-
-
-def _meet(hosts: Iterable[str], others: Iterable[str]) -> bool:
-    """Whether two lists of host names, wildcards and `*` have a name in common."""
-    return any(_covers(host, other) or _covers(other, host) for host in hosts for other in others)
-
-
-def _covers(pattern: str, host: str) -> bool:
-    return pattern == "*" or covers(pattern, host)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from hauberk_control.store import ObjectKey, Place, Store, key_of
 from hauberk_control.translate.address_owners import address_owners
 from hauberk_control.translate.attachment import Attachment, attach
+from hauberk_control.translate.authorities import Bundles
 from hauberk_control.translate.backend import Backend, Unresolved, resolve
 from hauberk_control.translate.backend_tls import BackendTlsPolicies
 from hauberk_control.translate.bound_routes import BoundRoutes
@@ -74,6 +75,7 @@ class Memories:
     def __init__(self) -> None:
         self.plans: Final = Memory[RoutePlan]()
         self.pems: Final = Memory[Held]()
+        self.bundles: Final = Memory[str]()
         self.attachments: Final = Memory[Attachment]()
         self.reached: Final = Memory[tuple[tuple[Reached, ...], tuple[Finding, ...]]]()
         self.destinations: Final = Memory[Destination]()
@@ -96,6 +98,7 @@ class Memories:
         return (
             self.plans,
             self.pems,
+            self.bundles,
             self.attachments,
             self.reached,
             self.destinations,
@@ -128,7 +131,8 @@ class View:
         self.rules: Final = Rules(store)
         self.idle_rules: Final = self.rules.without_service({host_name(one) for one in store.of(Service)})
         self.plugins: Final = PluginPolicies(store, read_policy, memories.plugins)
-        self.backend_tls: Final = BackendTlsPolicies(store, self.grants)
+        self._bundles: Final = Bundles(store, self.grants, memories.bundles)
+        self.backend_tls: Final = BackendTlsPolicies(store, self._bundles)
         self.undone: Final = undone_findings(store, undone, on_cluster=on_cluster)
         self.bound_routes: Final = memories.bound_routes
         self.bound_routes.look_at(store)
@@ -193,7 +197,7 @@ class View:
         states = self._listeners.get(key)
         if states is None:
             sets, around = self.listener_sets.of(gateway), self.manual_gateways.around(gateway)
-            states = examine(gateway, sets, self.store, self.grants, self._held, around)
+            states = examine(gateway, sets, self.store, self.grants, self._bundles, self._held, around)
             self._listeners[key] = states
         return states
 

@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hauberk_control.translate.hostnames import covers, intersect, most_specific
+from hauberk_control.translate.hostnames import HostNames, covers, intersect, most_specific
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,15 @@ def test_most_specific() -> None:
     assert most_specific("b.test", patterns) == "*.test"
     assert most_specific("b.example", patterns) is None
     assert most_specific("*", patterns) is None
+
+
+HOSTS = st.lists(st.sampled_from(("*", "a", "*.a", "b.a", "*.b.a", "c.b.a", "xb.a", "*.c.b.a", "b", "a.b", "*.b")), max_size=4)
+
+
+@given(HOSTS, HOSTS)
+def test_names_meet_others_that_one_of_them_covers_or_is_covered_by(ours: list[str], theirs: list[str]) -> None:
+    names = HostNames()
+    names.add(ours)
+    pairs = [(one, other) for one in ours for other in theirs]
+    either_way = [*pairs, *[(other, one) for one, other in pairs]]
+    assert names.meet(theirs) == any(pattern == "*" or covers(pattern, host) for pattern, host in either_way)
