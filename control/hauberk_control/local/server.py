@@ -153,7 +153,11 @@ async def _answer(service: LocalService, line: bytes, registered: Callable[[Regi
     fault = name_fault(request)
     if fault is not None:
         return Refused(message=fault)
-    answer = await service.answer(request)
+    try:
+        answer = await service.answer(request)
+    except Exception as error:  # whatever it is: this question alone goes without an answer, and control serves on
+        LOG.exception("a question of a command could not be answered")
+        return Refused(message=f"control could not answer: {error!r}; its log has more")
     if isinstance(request, RegisterWorkload) and not isinstance(answer, Refused):
         registered(request)
     return answer

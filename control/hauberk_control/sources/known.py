@@ -129,6 +129,9 @@ class KnownObjects:
                 self.too_many = True
                 continue
             last = before.object if before is not None else None
+            if before is not None and before.uid != item.uid:
+                # Another one of the same name, of which no list told that the first is gone.
+                objects[item.key] = last = None
             now = item.object
             if now is None or (last is not None and last.value == now.value):
                 # Refused, or only its status has changed.

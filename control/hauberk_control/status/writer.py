@@ -100,7 +100,12 @@ class StatusWriter:
             await trio.sleep(GATHER_SECONDS)
             self._changed = trio.Event()
             began = trio.current_time()
-            wanted = await self._wanted()
+            try:
+                wanted = await self._wanted()
+            except Exception:  # whatever it is: statuses stay as they are, and the rest of control serves on
+                LOG.exception("statuses cannot be worked out; they are looked at again when something changes")
+                await trio.sleep(backoff.next_pause())
+                continue
             took = trio.current_time() - began
             failed = await self._write_all(wanted)
             if failed is None:

@@ -38,6 +38,8 @@ class Recording:
         self.asked.append(request)
         if isinstance(request, RegisterWorkload) and request.name == "taken":
             return Refused(message="taken")
+        if isinstance(request, RegisterWorkload) and request.name == "broken":
+            raise ZeroDivisionError("nobody thought of it")
         return Noted()
 
     def unregister(self, request: RegisterWorkload) -> None:
@@ -159,6 +161,17 @@ async def test_who_is_registered_when_the_server_ends_has_not_left(path: Path) -
     await _assert_ended(stream)
     await stream.aclose()
     assert service.unregistered == []
+
+
+async def test_a_question_that_cannot_be_answered_ends_nothing(path: Path) -> None:
+    service = Recording()
+    async with open_local_socket(path, service):
+        stream = await trio.open_unix_socket(path)
+        async with stream:
+            told = await _ask(stream, REGISTER.replace(b'"name":"web"', b'"name":"broken"'))
+            assert "nobody thought of it" in told["message"]
+            assert "message" not in await _ask(stream, REGISTER)
+    assert "broken" not in [request.name for request in service.unregistered]
 
 
 async def test_what_was_refused_is_not_unregistered(path: Path) -> None:

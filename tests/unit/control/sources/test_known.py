@@ -125,3 +125,13 @@ def test_there_is_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_no_object_at_all_is_an_error(data: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - msgspec's own words
         services().decode(data)
+
+
+def test_a_wrong_object_does_not_inherit_from_one_of_its_name_that_is_gone() -> None:
+    objects = services()
+    put(objects, service(1))
+    again = objects.decode(service(7, port="http").replace(b'"uid": "u"', b'"uid": "v"'))
+    assert objects.replace([again]).objects == {KEY: None}
+    assert get(objects).object is None
+    right = objects.decode(service(8).replace(b'"uid": "u"', b'"uid": "w"'))
+    assert objects.replace([right]).objects == {KEY: right.object}

@@ -42,9 +42,12 @@ class World:
         self.writer: Final = StatusWriter(self.source, Objects(self.client), self.wanted, lambda: 0.0)
         self.rounds = 0
         self.store = Store()
+        self.is_broken = False
 
     async def wanted(self) -> Mapping[ObjectKey, Status]:
         self.rounds += 1
+        if self.is_broken:
+            raise ZeroDivisionError("an object that nobody thought of")
         return dict(self.statuses)
 
     def want(self, statuses: dict[ObjectKey, Status]) -> None:
@@ -101,6 +104,18 @@ async def test_a_status_is_written_once_and_its_own_event_writes_nothing() -> No
         world.want({EDGE: BAD})
         await eventually(lambda: world.conditions()[0]["status"] == "False")
         assert len(world.writes()) == 2
+
+
+async def test_statuses_that_cannot_be_worked_out_are_looked_at_again_when_something_changes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running(KubeApi()) as world:
+        world.is_broken = True
+        world.want({EDGE: GOOD})
+        await eventually(lambda: "an object that nobody thought of" in caplog.text)
+        world.is_broken = False
+        world.want({EDGE: GOOD})
+        await eventually(lambda: bool(world.conditions()))
 
 
 async def test_what_the_api_server_makes_something_else_of_is_left_alone() -> None:
