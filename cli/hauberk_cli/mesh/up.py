@@ -20,6 +20,9 @@ from hauberk_cli.mesh.processes import StartFailed
 
 # Control opens its folder, its keys and its ports first.
 CONTROL_START_SECONDS: Final = 20.0
+# The control of a `hauberk up` that was killed notices it, and ends what it has under way.
+_PREDECESSOR_SECONDS: Final = 20.0
+_LOOK_SECONDS: Final = 0.1
 
 
 def run_up(folder: Path, validity: str, clock_leeway: str) -> int:
@@ -50,7 +53,21 @@ async def _run(folder: Path, options: list[str]) -> None:
                 break
 
 
+async def _wait_for_predecessor(folder: Path) -> None:
+    """Until no other control serves the folder: two would give each Gateway two proxies. Raises: StartFailed, if it stays."""
+    told = False
+    with trio.move_on_after(_PREDECESSOR_SECONDS):
+        while not await control_not_ready(folder):
+            if not told:
+                click.echo(f"another control serves {folder}; its end is waited for", err=True)
+                told = True
+            await trio.sleep(_LOOK_SECONDS)
+        return
+    raise StartFailed(f"another control serves {folder} already: end the `hauberk up` or `hauberk demo` that runs it, or use it")
+
+
 async def _serve(folder: Path, options: list[str], gateways: GatewayRunner) -> None:
+    await _wait_for_predecessor(folder)
     control = control_child(folder, options)
     async with trio.open_nursery() as nursery:
         await nursery.start(control.keep)
