@@ -50,6 +50,7 @@ from hauberk_control.sources.source import Loaded
 from hauberk_control.status.cluster import cluster_facts
 from hauberk_control.status.conditions import Status
 from hauberk_control.status.refused import refused_status
+from hauberk_control.status.revisions import Revisions
 from hauberk_control.status.statuses import view_statuses
 from hauberk_control.status.writer import StatusWriter
 from hauberk_control.store import ObjectKey, Store
@@ -71,6 +72,7 @@ from hauberk_core.pod import (
     control_name,
 )
 from hauberk_core.resources import Gateway, Pod
+from hauberk_core.resources.gateway_api.references import ParentReference
 
 Answer = TypeVar("Answer")
 
@@ -125,7 +127,9 @@ class ClusterControl:
         self._state: Final = State(self._pipeline.discovery.proxies)
         replica = options.replica or f"{os.uname().nodename}-{os.getpid()}"
         self._observing: Final = trio.Lock()
-        self._statuses: Final = StatusWriter(self._source, self._objects, self._wanted_statuses, random.random)
+        self._statuses: Final = StatusWriter(
+            self._source, self._objects, self._wanted_statuses, random.random, is_theirs=self._is_anothers
+        )
         wake = self._statuses.wake
         self._gateways: Final = GatewayReconciler(client, self._objects, options.revision, random.random, wake)
         self._lease: Final = Lease(self._objects, options.namespace, options.service, replica, random.random)
@@ -279,9 +283,16 @@ class ClusterControl:
 
     async def _wanted_statuses(self) -> dict[ObjectKey, Status]:
         """What the leader makes of the store: also which gateways there are to be, since both ask the same view of it."""
-        statuses, gateways = await self._observe(self._store)
+        store = self._store
+        statuses, gateways = await self._observe(store)
         self._gateways.update(gateways)
-        return statuses
+        return self._revisions(store).written(statuses)
+
+    def _is_anothers(self, key: ObjectKey, parent: ParentReference) -> bool:
+        return self._revisions(self._store).is_theirs(key, parent)
+
+    def _revisions(self, store: Store) -> Revisions:
+        return Revisions(store, self._options.revision, self._options.proxies.inject.tags)
 
     async def _look(self) -> Seen:
         """What there is to tell of the moment."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from hauberk_control.gateways.names import deployed_name
 from hauberk_control.gateways.plan import GatewayPlan, plan_gateway
-from hauberk_control.gateways.revision import gateway_revision, is_of
+from hauberk_control.gateways.revision import asked_revision, is_of
 from hauberk_control.proxy_settings import ProxySettings
 from hauberk_control.translate.view import View
 from hauberk_core.resources import ConfigMap, Gateway, Namespace
@@ -37,7 +37,7 @@ def wanted_gateways(view: View, settings: ProxySettings) -> WantedGateways:
         if not view.class_is_ours(class_name):
             continue
         own = store.get(Namespace, "", namespace)
-        revision = gateway_revision(gateway, own)
+        revision = asked_revision(gateway, own)
         if is_of(revision, settings.revision, settings.inject.tags):
             listeners = [state.spec for state in view.listeners(gateway)]
             annotations = own.metadata.annotations if own is not None else {}

@@ -3,7 +3,7 @@
 Pure. Statuses are plain JSON here, as the API server has them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from hauberk_control.status.conditions import Status
 from hauberk_control.translate.view import CONTROLLER
 from hauberk_core.resources import Gateway
-from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP
+from hauberk_core.resources.gateway_api.references import GATEWAY_GROUP, ParentReference
 
 Json = dict[str, Any]
 
@@ -23,10 +23,13 @@ _DEFAULTS: Final = {"group": GATEWAY_GROUP, "kind": Gateway.KIND}
 _REFERENCES: Final = ("parentRef", "ancestorRef")
 
 
-def merged(status: Status, actual: Mapping[str, Any], now: str) -> Json | None:
+def merged(
+    status: Status, actual: Mapping[str, Any], now: str, is_theirs: Callable[[ParentReference], bool] = lambda _: False
+) -> Json | None:
     """The status to write, or None where nothing differs.
 
-    Args: actual - what stands there; now - RFC 3339, for conditions that become something else.
+    Args: actual - what stands there; now - RFC 3339, for conditions that become something else; is_theirs - whether another
+        revision of control says what stands there for a parent or an ancestor.
     """
     plain = msgspec.json.decode(msgspec.json.encode(status), type=Json)
     wanted: Json = {}
@@ -34,7 +37,7 @@ def merged(status: Status, actual: Mapping[str, Any], now: str) -> Json | None:
         if name not in BY_CONTROLLER:
             wanted[name] = _with_times(name, value, actual.get(name), now)
     for name in BY_CONTROLLER:
-        entries = _shared(plain.get(name, []), actual.get(name) or [], now)
+        entries = _shared(plain.get(name, []), actual.get(name) or [], now, is_theirs)
         # An empty list is written only where one of ours has to go.
         if entries or actual.get(name):
             wanted[name] = entries
@@ -46,12 +49,12 @@ def shares_lists(wanted: Mapping[str, Any]) -> bool:
     return any(name in wanted for name in BY_CONTROLLER)
 
 
-def _shared(ours: list[Json], actual: list[Json], now: str) -> list[Json]:
+def _shared(ours: list[Json], actual: list[Json], now: str, is_theirs: Callable[[ParentReference], bool]) -> list[Json]:
     """The entries of others where they stand, and ours: those that stay in their places, new ones behind."""
     by_reference = {_reference(entry): entry for entry in ours}
     kept: list[Json] = []
     for entry in actual:
-        if entry.get("controllerName") != CONTROLLER:
+        if entry.get("controllerName") != CONTROLLER or is_theirs(_parent(entry)):
             kept.append(entry)
             continue
         own = by_reference.pop(_reference(entry), None)
@@ -65,6 +68,10 @@ def _reference(entry: Mapping[str, Any]) -> tuple[tuple[str, object], ...]:
         if isinstance(entry.get(name), dict):
             return tuple(sorted({**_DEFAULTS, **entry[name]}.items()))
     return ()
+
+
+def _parent(entry: Mapping[str, Any]) -> ParentReference:
+    return msgspec.convert(dict(_reference(entry)), ParentReference, strict=False)
 
 
 def _with_times(name: str, value: Any, actual: Any, now: str) -> Any:

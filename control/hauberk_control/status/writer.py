@@ -8,6 +8,7 @@ meanwhile; if somebody did, the event that tells so has it compared again.
 
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -24,6 +25,7 @@ from hauberk_control.status.merge import merged, shares_lists
 from hauberk_control.store import ObjectKey
 from hauberk_core.agent.backoff import Backoff
 from hauberk_core.agent.logs import LOG
+from hauberk_core.resources.gateway_api.references import ParentReference
 
 GATHER_SECONDS: Final = 0.05
 """Proxies come first: what they have is known moments after a change, and is part of the status."""
@@ -74,13 +76,16 @@ class StatusWriter:
         wanted: Callable[[], Awaitable[Mapping[ObjectKey, Status]]],
         random: Callable[[], float],
         now: Callable[[], dt.datetime] = system_time,
+        is_theirs: Callable[[ObjectKey, ParentReference], bool] = lambda _key, _parent: False,
     ) -> None:
-        """Args: wanted - works out the statuses as they should be now."""
+        """Args: wanted - works out the statuses as they should be now; is_theirs - whether another revision of control says
+        what stands in an object for one of its parents, or ancestors."""
         self._cluster: Final = cluster
         self._objects: Final = objects
         self._wanted: Final = wanted
         self._random: Final = random
         self._now: Final = now
+        self._is_theirs: Final = is_theirs
         self._pace: Final = Pace(_PER_SECOND, _AT_ONCE)
         self._settled: dict[ObjectKey, _Settled] = {}
         self._changed = trio.Event()
@@ -142,7 +147,7 @@ class StatusWriter:
         if endpoint is None or not endpoint.has_status:
             return
         actual = _plain(known.status)
-        body = merged(status, actual, _stamp(self._now()))
+        body = merged(status, actual, _stamp(self._now()), partial(self._is_theirs, known.key))
         if body is None:
             self._settled[known.key] = _Settled(status, (known.version, known.version), actual)
             return
