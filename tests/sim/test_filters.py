@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from http2_endpoint import Http2Endpoint
 from plugin_fixtures import Marking, filters_host, half, host, use
 
 from hauberk_core.model import Redirect, Snapshot
+from hauberk_core.model.duration import Duration
 from hauberk_core.plugin.data import AsyncFilter, Exchange, Observer, Record, Reply, SyncFilter
 from hauberk_core.sim.waiting import Gate
 
@@ -246,7 +248,7 @@ def test_bodies_change_their_length_on_the_way(build: "Build") -> None:
     client = post(scenario)
     request = endpoint.connection().received()
     assert b"Content-Length" not in request
-    assert request.endswith(b"\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nabcabc\r\n1\r\n!\r\n0\r\n\r\n")
+    assert request.endswith(b"\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nabcabc!\r\n0\r\n\r\n")
     endpoint.connection().send(scenario.ok)
     answer = client.received()
     assert answer.endswith(b"\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nokok\r\n1\r\n!\r\n0\r\n\r\n")
@@ -590,3 +592,36 @@ def test_text_from_a_service_cannot_break_a_message(build: "Build") -> None:
     assert b"hauberk-reason: plugin_failed" in client.received()
     [(_, _, error)] = scenario.plugin_faults
     assert isinstance(error, ValueError)
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "time"])
+@pytest.mark.parametrize("protocol", ["http1", "http2"])
+def test_an_answer_that_has_come_whole_outlasts_its_connection(build: "Build", protocol: str, how: str) -> None:
+    waiting = Waiting("response")
+    scenario = build(
+        chain={"plugins": (use("waiting"),)},
+        cluster={"protocol": protocol},
+        route={"backend_timeout": Duration(1.0)},
+        plugins=filters_host(waiting=lambda config: waiting),
+    )
+    server = scenario.serve()
+    client = scenario.browser()
+    scenario.get(client)
+    if protocol == "http1":
+        peer = server.connection()
+        peer.send(scenario.ok)
+    else:
+        connection = Http2Endpoint(server).connection()
+        connection.answer(1, body=b"ok")
+        peer = connection.peer
+    scenario.run()
+    if how == "time":
+        scenario.advance(2.0)
+    elif how == "reset":
+        peer.reset()
+    else:
+        peer.close()
+    scenario.run()
+    waiting.gate.open()
+    assert client.received().endswith(b"\r\n2\r\nOK\r\n0\r\n\r\n")
+    assert scenario.log() == [(200, "")]

@@ -175,6 +175,8 @@ class UpstreamConnection(Connection):
                 requester.response(event)
             elif kind == END:
                 assert isinstance(event, End)
+                # The endpoint was in time, however long it takes whoever passes its answer on.
+                self.loop.wheel.disarm(self.timer)
                 requester.response_end(event.trailers)
             elif kind == FAULT:
                 assert isinstance(event, Fault)

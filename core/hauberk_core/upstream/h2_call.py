@@ -157,8 +157,10 @@ class H2Call(Call):
         self.requester.response_data(data)
 
     def response_end(self, trailers: Headers | None) -> None:
-        """It is complete."""
+        """It is complete, and the endpoint was in time, however long it takes whoever passes it on."""
         self._ended = True
+        if self._timer is not None and not self._is_tunnel:
+            self._connection.loop.wheel.disarm(self._timer)
         self.requester.response_end(trailers)
 
     def batch_end(self) -> None:
@@ -209,6 +211,15 @@ class H2Call(Call):
             self._leave()
             self._tell_failed(reason, detail)
             self._connection.settle()
+
+    def connection_gone(self, reason: Reason, detail: str) -> None:
+        """Its connection is closed: `fail`, unless the whole answer has come, which may still be on its way to the client."""
+        if self._ended and not self._is_tunnel:
+            if not self._over:
+                self._leave()
+                self._connection.settle()
+            return
+        self.fail(reason, detail)
 
     def turn_away(self, detail: str, in_order: bool) -> None:
         """The endpoint says that it has not looked at the request, and will not.

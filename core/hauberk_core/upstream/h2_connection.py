@@ -486,7 +486,7 @@ class H2UpstreamConnection(Connection):
         # First of all, so that nobody is sent here again.
         self.close()
         for call in calls:
-            call.fail(reason, detail)
+            call.connection_gone(reason, detail)
         self._turn_held_away(detail, False)
         self._end_lingering()
 
