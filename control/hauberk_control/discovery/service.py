@@ -45,6 +45,9 @@ from hauberk_core.wire_proto.service import LARGEST_RESPONSE, METHOD, SERVICE
 FIRST_REQUEST_SECONDS: Final = 10.0
 # Streams of one identity. Replicas share a service account, and a proxy that reconnects may have two for a moment.
 MOST_STREAMS_AN_IDENTITY: Final = 256
+# Streams of one pod, whose proxy has one: each describes a proxy of its own that is translated for at every change, so that one
+# workload could keep control from all others. Those that the network has forgotten stand for a minute at most.
+MOST_STREAMS_A_POD: Final = 16
 # Over all: several times what one control is meant to serve.
 MOST_STREAMS: Final = 10_000
 # Lines about those who are refused: enough to see what goes on, too few to fill a disk.
@@ -189,7 +192,11 @@ class DiscoveryService:
         return msgspec.structs.replace(self._directory.completed(node), identity=str(identity))
 
     def _enter(self, stream: "_Stream") -> None:
+        own = (stream.node.namespace, stream.node.pod)
         with self._lock:
+            if own[1] and sum((other.node.namespace, other.node.pod) == own for other in self._streams) >= MOST_STREAMS_A_POD:
+                message = f"{MOST_STREAMS_A_POD} streams of this pod are open; no more are served"
+                raise _Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
             same = sum(other.node.identity == stream.node.identity for other in self._streams)
             if same >= MOST_STREAMS_AN_IDENTITY or len(self._streams) >= MOST_STREAMS:
                 message = f"{same} streams of this identity and {len(self._streams)} in all are open; no more are served"

@@ -12,10 +12,11 @@ from hauberk_core.wire_proto.service import CONFIGURATION_TYPE, LARGEST_RESPONSE
 def test_the_page_names_what_the_code_has(repository: Path) -> None:
     page = (repository / "docs" / "reference" / "discovery.md").read_text()
     words = (SERVICE, METHOD, CONFIGURATION_TYPE, NODE_FIELD, last_good.FILE_NAME)
+    streams = f"{service.MOST_STREAMS_A_POD}; {service.MOST_STREAMS_AN_IDENTITY}; {service.MOST_STREAMS:,}"
     rows = (
         f"| a step | {LARGEST_RESPONSE >> 20} MiB |",
         f"| a request | {LARGEST_MESSAGE >> 20} MiB |",
-        f"| streams of one identity; of one control | {service.MOST_STREAMS_AN_IDENTITY}; {service.MOST_STREAMS:,} |",
+        f"| streams of one pod; of one identity; of one control | {streams} |",
         f"| names in one subscription | {session.MOST_NAMES:,} |",
         f"| time until the first request | {service.FIRST_REQUEST_SECONDS:.0f} s |",
         f"| a reason for a refusal | {session.LONGEST_REASON >> 10} KiB |",

@@ -439,11 +439,12 @@ async def test_refusals_do_not_fill_the_log(
     assert log.text.count("is refused") == 5
 
 
-async def test_streams_of_one_identity_are_bounded(
-    world: MeshWorld, control: Control, thread: AsyncioThread, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bound", ["MOST_STREAMS_AN_IDENTITY", "MOST_STREAMS_A_POD"])
+async def test_streams_of_one_identity_and_of_one_pod_are_bounded(
+    world: MeshWorld, control: Control, thread: AsyncioThread, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
-    monkeypatch.setattr(service_module, "MOST_STREAMS_AN_IDENTITY", 1)
-    identity, node = reviews(world)
+    monkeypatch.setattr(service_module, bound, 1)
+    identity, node = world.identity("reviews"), node_message(node_document("reviews-v1", pod="reviews-v1"))
     mirror = Mirror("", {})
     async with open_stream(thread, control.address, identity, mirror.greet(node)) as stream:
         await Proxy(stream, mirror).take()
