@@ -24,6 +24,7 @@ from hauberk_core.model import (
     VirtualHost,
     WeightedCluster,
 )
+from hauberk_core.model.retry import Retry
 
 OUTBOUND: Final = "192.0.2.10:15001"
 SERVICE: Final = "10.96.0.10"
@@ -33,14 +34,19 @@ OTHER: Final = "192.0.2.21:9080"
 ANOTHER_TRANSPORT: Final = TransportConfig(alpn=("h2", "http/1.1"))
 
 
-def leading_to(cluster: str) -> RouteTable:
-    """Every request goes there."""
-    routes = (Route(name="all", backends=(WeightedCluster(cluster=cluster),)),)
+def leading_to(cluster: str, retries: bool = False) -> RouteTable:
+    """Every request goes there. Args: retries - again after a 503."""
+    retry = Retry(codes=(503,), attempts=1, backoff=Duration(0.1)) if retries else None
+    routes = (Route(name="all", backends=(WeightedCluster(cluster=cluster),), retry=retry),)
     return RouteTable(virtual_hosts=(VirtualHost(name="all", hosts=("*",), routes=routes),))
 
 
 def make_snapshot(
-    protocol: str = "http", plugin: str = "careful", cluster_protocol: str = "http1", max_connections: int = 1024
+    protocol: str = "http",
+    plugin: str = "careful",
+    cluster_protocol: str = "http1",
+    max_connections: int = 1024,
+    retries: bool = False,
 ) -> Snapshot:
     """A listener of captured connections, whose chain `crossed` has one plugin, and its cluster of one endpoint."""
     crossed = Cluster(
@@ -50,7 +56,7 @@ def make_snapshot(
     )
     return Snapshot(
         listeners={"outbound": Listener(address=OUTBOUND, captured=True, filter_chains=(_ELSEWHERE, _chain(protocol, plugin)))},
-        route_tables={"crossed": leading_to("crossed"), "elsewhere": leading_to("elsewhere")},
+        route_tables={"crossed": leading_to("crossed", retries), "elsewhere": leading_to("elsewhere")},
         clusters={
             "crossed": crossed,
             "elsewhere": Cluster(endpoints=(Endpoint(address=OTHER),)),

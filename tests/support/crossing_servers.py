@@ -29,6 +29,10 @@ class Server:
         """The paths of the requests that have come whole."""
         self.holding = ""
         """What it keeps of its answers until `release`: "" nothing, "all", "body" all but the head, "half" half of the body."""
+        self.refuses = 0
+        """How many of the next requests it answers 503, and does not act on."""
+        self.is_deaf = False
+        """Whether it takes nothing of what has come."""
         self._endpoint: Final = endpoint
         self._greeting: Final = greeting
         self._talks: Final[list[_Talk]] = []
@@ -39,6 +43,8 @@ class Server:
 
     def serve(self) -> bool:
         """Answer what has come. Returns: whether anything had."""
+        if self.is_deaf:
+            return False
         peers = self._endpoint.connections()
         for peer in peers[len(self._talks) :]:
             peer.send(self._greeting)
@@ -47,6 +53,11 @@ class Server:
         for talk in self._talks:
             busy = talk.go_on() or busy
         return busy
+
+    def close_idle(self) -> None:
+        """Close all connections, of which none must be in use."""
+        for talk in self._talks:
+            talk.close()
 
     def release(self) -> None:
         """Send what was kept, and keep nothing any more."""
@@ -78,6 +89,11 @@ class _Talk:
         if ended:
             self._peer.close()
         return bool(data) or ended
+
+    def close(self) -> None:
+        """Close it, now."""
+        self._peer.close()
+        self._peer.act()
 
     def _take(self, data: bytes) -> None:
         if self._shared is None:
@@ -112,6 +128,10 @@ class _Talk:
             self._octets = b""
 
     def _answer(self, head: bytes) -> None:
+        if self._server.refuses:
+            self._server.refuses -= 1
+            self._peer.send(b"HTTP/1.1 503 Not Now\r\nContent-Length: 0\r\n\r\n")
+            return
         path = head.split()[1]
         self._server.asked.append(path)
         if b"upgrade: " in head.lower():
