@@ -12,7 +12,7 @@ from live_proxy import PATIENCE, wait_until
 _PAUSE_SECONDS: Final = 0.005
 # A proxy that drains waits half a second for the next request on a connection. A client to which a busy machine gave no turn for
 # so long has to expect that its connection was closed meanwhile, and asks again on another.
-_IDLE_SECONDS: Final = 0.25
+IDLE_SECONDS: Final = 0.25
 
 
 class Clients:
@@ -75,7 +75,7 @@ class Clients:
                     raise HTTPException(f"{response.status} {body!r}")
             except (OSError, HTTPException) as error:
                 connection.close()
-                if isinstance(error, ConnectionError) and (sent or time.monotonic()) - answered > _IDLE_SECONDS:
+                if isinstance(error, ConnectionError) and (sent or time.monotonic()) - answered > IDLE_SECONDS:
                     continue
                 with self._lock:
                     self.failures.append(repr(error))

@@ -1,5 +1,6 @@
 """Clients of what lasts: WebSockets, and streams of HTTP/2, over real sockets that block."""
 
+import contextlib
 import socket
 import ssl
 from typing import Final
@@ -15,6 +16,8 @@ _UPGRADE: Final = (
     b"GET /socket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
+# For what a connection that has ended still holds: it is there already.
+_LAST_WORDS_SECONDS: Final = 1.0
 
 
 class Broken(Exception):
@@ -71,6 +74,9 @@ class Http2:
         self._ended: Final[set[int]] = set()
         self.is_going = False
         """The proxy takes no further request on it."""
+        self._asked = 0
+        """The latest stream."""
+        self._turned_away = False
 
     def ask(self, path: str) -> int:
         """Send a GET. Returns: its stream. Raises: OSError."""
@@ -80,6 +86,7 @@ class Http2:
         request.framing = NO_BODY
         stream = self._machine.send_request(request)
         self._machine.send_end(stream, None)
+        self._asked = stream
         self._send()
         return stream
 
@@ -100,6 +107,15 @@ class Http2:
             self._listen()
         self._ended.discard(stream)
         return self._heads.pop(stream).status, self._bodies.pop(stream, b"")
+
+    def was_turned_away(self) -> bool:
+        """Whether the connection has ended, and before it did the proxy said that it has not acted on the latest request: so much
+        time had passed since it first said that it takes no more. Nothing is lost then (RFC 9113 section 6.8)."""
+        self._stream.settimeout(_LAST_WORDS_SECONDS)
+        with contextlib.suppress(OSError, Broken):
+            while not self._turned_away:
+                self._listen()
+        return self._turned_away
 
     def close(self) -> None:
         """Close it."""
@@ -124,6 +140,7 @@ class Http2:
                 self._ended.add(machine.stream)
             elif isinstance(event, GoingAway):
                 self.is_going = True
+                self._turned_away = event.last < self._asked
             elif isinstance(event, Reset | Fault):
                 what = f"reset with code {event.code}" if isinstance(event, Reset) else event.detail
                 raise Broken(f"stream {machine.stream}: {what}")

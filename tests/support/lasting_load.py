@@ -83,5 +83,8 @@ class LastingLoad:
                 if status != 200 or not body:
                     raise Broken(f"the answer was {status} {body!r}")
                 self._answered()
+        except (OSError, Broken):
+            if not connection.was_turned_away():
+                raise
         finally:
             connection.close()

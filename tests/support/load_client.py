@@ -2,10 +2,13 @@
 
 import contextlib
 import http.client
+import math
 import threading
 import time
 from collections import Counter
 from typing import Final, NamedTuple
+
+from http_clients import IDLE_SECONDS
 
 ANSWER_SECONDS: Final = 20.0
 """An answer that takes longer is a failure."""
@@ -27,7 +30,8 @@ class Sample(NamedTuple):
 class Load:
     """Clients in threads, each of which sends one request after the other.
 
-    Nothing is tried twice: a kept connection that breaks is a failure, even though a browser would have hidden it.
+    Nothing is tried twice: a kept connection that breaks is a failure, even though a browser would have hidden it. One that this
+    process has left unused for too long, because the machine gave it no turn, may have been closed meanwhile.
     """
 
     def __init__(
@@ -90,21 +94,33 @@ class Load:
 
     def _ask(self, client: int, keep: bool) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
+        answered = math.inf
         with contextlib.closing(connection):
             while not self._stop.is_set():
                 began = time.monotonic()
-                outcome, mark = self._exchange(connection)
-                if not keep or outcome != "200":
+                result = self._exchange(connection, answered)
+                if not keep or result is None or result[0] != "200":
                     connection.close()
-                self._samples.append(Sample(client, began, time.monotonic(), outcome, mark))
-                self._stop.wait(self._pause)
+                # http.client closes behind an answer with Connection: close.
+                answered = math.inf if connection.sock is None else time.monotonic()
+                if result is not None:
+                    self._samples.append(Sample(client, began, time.monotonic(), *result))
+                    self._stop.wait(self._pause)
 
-    def _exchange(self, connection: http.client.HTTPConnection) -> tuple[str, str]:
+    def _exchange(self, connection: http.client.HTTPConnection, answered: float) -> tuple[str, str] | None:
+        """What came of a request, and its mark; None: the connection had been closed for being unused.
+
+        Args: answered - when the connection brought its last answer; infinity: there was none.
+        """
+        sent = 0.0
         try:
             connection.request("GET", self.path)
+            sent = time.monotonic()
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, ConnectionError) and (sent or time.monotonic()) - answered > IDLE_SECONDS:
+                return None
             return repr(error), ""
         outcome = str(response.status)
         if response.status != 200:
