@@ -144,9 +144,8 @@ class UpstreamCluster(ConnectionOwner):
         for endpoint in self.choice.endpoints:
             endpoint.retired = True
             self._pools[endpoint.address].retire()
-        if self._successor() is not None:
-            for _ in range(self.queue.length()):
-                self.acquire_anew(self.queue.next())
+        while self.queue.requests and self._successor() is not None:
+            self.acquire_anew(self.queue.next())
         self.queue.serve()
 
     def is_out(self, endpoint: UpstreamEndpoint) -> bool:
