@@ -93,7 +93,7 @@ ADDITIONS: Final[dict[str, tuple[str | bytes, str, str]]] = {
     "a bad regular expression": (
         ROUTE
         + "  - matches: [{path: {type: RegularExpression, value: '/extra('}}]\n    backendRefs: [{name: reviews, port: 9080}]\n",
-        *("1:1", "'/extra(' is no regular expression RE2 takes: missing )"),
+        *("7:55", "'/extra(' is no regular expression RE2 takes: missing )"),
     ),
     "listeners that conflict": (
         GATEWAY + "  - {name: a, port: 81, protocol: HTTP}\n  - {name: b, port: 81, protocol: HTTP}\n",
